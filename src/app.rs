@@ -1,0 +1,328 @@
+//! From a configuration to a running server, and to its ordered stop.
+
+use std::io::IsTerminal;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::banner::Banner;
+use crate::config::{Config, Secret};
+use crate::front::Front;
+use crate::limits::AddressRate;
+use crate::listen::{self, Listeners};
+use crate::net::{self, Machine};
+use crate::signaling::Hub;
+use crate::signaling::ticket::TicketKey;
+use crate::state::State;
+use crate::tls;
+use crate::turn::{PeerPolicy, Relay, Setup};
+use crate::web::{self, App, IceServers, TurnService};
+
+const TURN_SECRET: &str = "turn-secret";
+const TICKET_KEY: &str = "ticket-key";
+const CERTIFICATE_CHECK: Duration = Duration::from_secs(24 * 3600);
+/// For each of the three: WebSockets, HTTP requests, the relay.
+const STOP_WITHIN: Duration = Duration::from_millis(1500);
+
+/// Serves until `shutdown` is cancelled.
+///
+/// # Errors
+/// [`crate::config::ConfigError`] for what the operator has to change, before anything is served; others for what
+/// fails at runtime.
+pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let server = prepare(config).await?;
+    server.serve(shutdown).await
+}
+
+/// Everything that can fail has been done; nothing is served yet.
+struct Server {
+    config: Config,
+    machine: Machine,
+    public: Vec<IpAddr>,
+    https: std::net::TcpListener,
+    redirect: Option<std::net::TcpListener>,
+    relay: Option<Relay>,
+    hub: Arc<Hub>,
+    router: axum::Router,
+    tls: RustlsConfig,
+    certificate: tls::Facts,
+    trusted: bool,
+}
+
+async fn prepare(config: Config) -> anyhow::Result<Server> {
+    raise_descriptor_limit();
+    let machine = Machine::inspect().context("cannot list the machine's network addresses")?;
+    let Listeners {
+        https,
+        redirect,
+        turn: turn_sockets,
+    } = listen::bind(&config, &machine)?;
+    let now = SystemTime::now();
+    let identity = tls::load(&config, &machine, now)?;
+    let trusted = tls::is_trusted(&config, &identity, now);
+    let public = public_addresses(&config, &machine).await;
+    let state = State::open(&config.state).map_err(|error| {
+        let folder = config.state.display();
+        config.error(
+            "state",
+            format!("cannot make {folder}: {error}; name a folder that can be written to"),
+        )
+    })?;
+    let stored = |name| {
+        state
+            .secret(name)
+            .map_err(|error| config.error("state", format!("{error:#}")))
+    };
+    let tickets = TicketKey::new(&stored(TICKET_KEY)?);
+
+    let mut turn_service = None;
+    let mut relay = None;
+    if let Some(turn) = &config.turn {
+        let secret = match &turn.secret {
+            Some(secret) => secret.clone(),
+            None => Secret::new(stored(TURN_SECRET)?),
+        };
+        let port = turn_sockets
+            .first()
+            .context("there is no address to relay on")?
+            .local_addr()?
+            .port();
+        let host = turn.host.clone();
+        turn_service = Some(TurnService {
+            host,
+            port,
+            secret: secret.clone(),
+            ttl: turn.credential_ttl,
+        });
+        let loopback = config.is_loopback_only();
+        let listeners = [https.local_addr()?.port(), port];
+        let peers = turn.peers.as_deref();
+        let setup = Setup {
+            sockets: turn_sockets,
+            realm: turn.realm.clone(),
+            secret,
+            users: turn.users.clone(),
+            relay_ports: turn.relay_ports,
+            policy: PeerPolicy::new(&machine, &public, peers, loopback, listeners.to_vec()),
+            public: public.clone(),
+            local: relay_addresses(&machine, loopback),
+        };
+        relay = Some(Relay::start(setup).await?);
+    }
+
+    let ice = Arc::new(IceServers { turn: turn_service });
+    let hub = Hub::new(config.signaling.clone(), tickets.clone(), Arc::clone(&ice))?;
+    let app = Arc::new(App {
+        hub: Arc::clone(&hub),
+        ice,
+        tickets,
+        visitors: AddressRate::per_minute(config.signaling.visitors_per_minute),
+        origins: config.signaling.origins.clone(),
+        max_peers: config.signaling.max_peers,
+        message_limit: config.signaling.message_limit,
+    });
+    let router = web::router(app, &config.web, trusted);
+    let tls = RustlsConfig::from_config(identity.server_config()?);
+    let certificate = identity.facts;
+    Ok(Server {
+        config,
+        machine,
+        public,
+        https,
+        redirect,
+        relay,
+        hub,
+        router,
+        tls,
+        certificate,
+        trusted,
+    })
+}
+
+impl Server {
+    async fn serve(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let https_address = self.https.local_addr()?;
+        self.announce(https_address);
+        let handle = Handle::new();
+        let front = Front::new(&self.config.server, self.tls.clone());
+        let mut servers = JoinSet::new();
+        if let Some(listener) = self.redirect {
+            let front = front.redirecting_to(https_address.port());
+            let server = http_server(listener, front, &self.config, handle.clone())?;
+            servers.spawn(server.serve(service(self.router.clone())));
+        }
+        let server = http_server(self.https, front, &self.config, handle.clone())?;
+        servers.spawn(server.serve(service(self.router)));
+        let renewal = tokio::spawn(renew_certificate(self.config, self.machine, self.tls));
+        notify_systemd(sd_notify::NotifyState::Ready);
+
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            ended = servers.join_next() => {
+                ended.context("nothing is served")?.context("a listener failed")??;
+            }
+        }
+        notify_systemd(sd_notify::NotifyState::Stopping);
+        renewal.abort();
+        stop(&self.hub, &handle, servers, self.relay).await;
+        Ok(())
+    }
+
+    fn announce(&self, https: SocketAddr) {
+        let listening = self
+            .relay
+            .as_ref()
+            .map_or(&[][..], |relay| &relay.listening);
+        let banner = Banner {
+            https,
+            machine: &self.machine,
+            domains: &self.config.domains,
+            public: &self.public,
+            turn: listening,
+            certificate: &self.certificate,
+            trusted: self.trusted,
+            qr: std::io::stdout().is_terminal(),
+        };
+        println!("{}", banner.text(SystemTime::now()));
+        tracing::info!(
+            https = %https,
+            turn = listening.len(),
+            certificate_days = self.certificate.days_left(SystemTime::now()),
+            trusted = self.trusted,
+            "callbox {} started",
+            env!("CARGO_PKG_VERSION"),
+        );
+    }
+}
+
+type Service =
+    axum::extract::connect_info::IntoMakeServiceWithConnectInfo<axum::Router, SocketAddr>;
+
+fn service(router: axum::Router) -> Service {
+    router.into_make_service_with_connect_info()
+}
+
+fn http_server(
+    listener: std::net::TcpListener,
+    front: Front,
+    config: &Config,
+    handle: Handle<SocketAddr>,
+) -> std::io::Result<axum_server::Server<SocketAddr, Front>> {
+    const MAX_HEADERS: u32 = 32 * 1024;
+    let limit = config.server.header_timeout;
+    let mut server = axum_server::from_tcp(listener)?
+        .acceptor(front)
+        .handle(handle)
+        .first_request_timeout(limit);
+    let builder = server.http_builder();
+    builder
+        .http1()
+        .header_read_timeout(limit)
+        .max_buf_size(MAX_HEADERS as usize);
+    builder
+        .http2()
+        .max_header_list_size(MAX_HEADERS)
+        .max_concurrent_streams(64);
+    Ok(server)
+}
+
+/// First the calls, so that pages hear of it; then requests under way; last the relay, which carries their farewells.
+async fn stop(
+    hub: &Hub,
+    handle: &Handle<SocketAddr>,
+    mut servers: JoinSet<std::io::Result<()>>,
+    relay: Option<Relay>,
+) {
+    hub.stop();
+    handle.graceful_shutdown(Some(STOP_WITHIN));
+    if timeout(STOP_WITHIN, hub.tasks.wait()).await.is_err() {
+        tracing::warn!("{} WebSockets did not close in time", hub.tasks.len());
+    }
+    let ended = async { while servers.join_next().await.is_some() {} };
+    if timeout(STOP_WITHIN, ended).await.is_err() {
+        tracing::warn!("requests did not end in time");
+    }
+    if let Some(relay) = relay {
+        let _ = timeout(STOP_WITHIN, relay.stop()).await;
+    }
+    tracing::info!("stopped");
+}
+
+/// Under which addresses the world reaches this machine: configured, of an interface, or of the domains.
+async fn public_addresses(config: &Config, machine: &Machine) -> Vec<IpAddr> {
+    if let Some(configured) = &config.public_ip {
+        return configured.clone();
+    }
+    if config.is_loopback_only() {
+        return Vec::new();
+    }
+    let mut found = machine.global();
+    if found.is_empty() {
+        found = net::resolve_domains(&config.domains).await;
+    }
+    if found.is_empty() {
+        tracing::warn!(
+            "no public address found, so calls work within this network; set public_ip to change that"
+        );
+    }
+    found
+}
+
+/// Addresses that relay sockets may bind to.
+fn relay_addresses(machine: &Machine, loopback: bool) -> Vec<IpAddr> {
+    if loopback {
+        return machine
+            .addresses
+            .iter()
+            .map(|a| a.ip)
+            .filter(IpAddr::is_loopback)
+            .collect();
+    }
+    machine.stable().collect()
+}
+
+/// A self-signed certificate near its end is replaced while the server runs, too.
+async fn renew_certificate(config: Config, machine: Machine, tls: RustlsConfig) {
+    if !matches!(
+        config.tls.source,
+        crate::config::CertificateSource::SelfSigned { .. }
+    ) {
+        return;
+    }
+    loop {
+        tokio::time::sleep(CERTIFICATE_CHECK).await;
+        let renewed = tls::load(&config, &machine, SystemTime::now())
+            .map_err(anyhow::Error::from)
+            .and_then(|identity| identity.server_config());
+        match renewed {
+            Ok(fresh) => tls.reload_from_config(fresh),
+            Err(error) => tracing::error!("the certificate stays as it is: {error:#}"),
+        }
+    }
+}
+
+/// Each connection and each relayed address takes a file descriptor; the usual soft limit of 1024 is soon reached.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!("cannot raise the limit of open files: {error}");
+    }
+}
+
+fn notify_systemd(state: sd_notify::NotifyState) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::debug!("cannot notify systemd: {error}");
+    }
+}

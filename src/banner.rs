@@ -1,0 +1,238 @@
+//! What is printed at the start: where to go, and what cannot be reached and why. Pure: facts in, text out.
+
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::time::SystemTime;
+
+use fast_qr::QRBuilder;
+
+use crate::net::{self, Machine, url_host};
+use crate::tls::Facts;
+
+const HTTPS_PORT: u16 = 443;
+
+/// What there is to say.
+pub struct Banner<'a> {
+    pub https: SocketAddr,
+    pub machine: &'a Machine,
+    pub domains: &'a [String],
+    /// Addresses under which the world reaches this machine.
+    pub public: &'a [IpAddr],
+    /// Where the relay listens; empty without one.
+    pub turn: &'a [SocketAddr],
+    pub certificate: &'a Facts,
+    pub trusted: bool,
+    /// Draw a QR code of the address that other devices can open.
+    pub qr: bool,
+}
+
+impl Banner<'_> {
+    pub fn text(&self, now: SystemTime) -> String {
+        let mut text = format!(
+            "\n  callbox {} is ready. Open\n\n",
+            env!("CARGO_PKG_VERSION")
+        );
+        let addresses = self.addresses();
+        for (url, whence) in &addresses {
+            let _ = writeln!(text, "    {url:<44} {whence}");
+        }
+        text.push('\n');
+        self.write_turn(&mut text);
+        self.write_certificate(&mut text, now);
+        for note in self.notes() {
+            let _ = writeln!(text, "  Note         {note}");
+        }
+        if self.qr
+            && let Some(qr) = addresses
+                .iter()
+                .rev()
+                .find(|(_, whence)| *whence != THIS_MACHINE)
+            && let Ok(code) = QRBuilder::new(qr.0.as_str()).build()
+        {
+            let _ = write!(text, "\n{}\n  {}\n", code.to_str(), qr.0);
+        }
+        text
+    }
+
+    /// URLs and who can open them; the widest reach comes last.
+    fn addresses(&self) -> Vec<(String, &'static str)> {
+        let listens_on = |ip: IpAddr| {
+            let all = self.https.ip().is_unspecified() && (self.https.is_ipv6() || ip.is_ipv4());
+            all || self.https.ip() == ip
+        };
+        let mut list = Vec::new();
+        if self.https.ip().is_loopback() {
+            list.push((self.url(&url_host(self.https.ip())), THIS_MACHINE));
+        } else if self.https.ip().is_unspecified() {
+            list.push((self.url("localhost"), THIS_MACHINE));
+        }
+        let own = self
+            .machine
+            .stable()
+            .filter(|ip| listens_on(*ip) && !self.public.contains(ip));
+        list.extend(own.map(|ip| (self.url(&url_host(ip)), "your network")));
+        let far = !self.https.ip().is_loopback();
+        let public = self.public.iter().filter(|_| far);
+        list.extend(public.map(|ip| (self.url(&url_host(*ip)), "the Internet")));
+        let domains = self.domains.iter().filter(|_| far);
+        list.extend(domains.map(|name| (self.url(name), "by name")));
+        list
+    }
+
+    fn url(&self, host: &str) -> String {
+        match self.https.port() {
+            HTTPS_PORT => format!("https://{host}/"),
+            port => format!("https://{host}:{port}/"),
+        }
+    }
+
+    fn write_turn(&self, text: &mut String) {
+        let listed: Vec<_> = self
+            .turn
+            .iter()
+            .map(|address| format!("{}:{}", url_host(address.ip()), address.port()))
+            .collect();
+        let shown = if listed.is_empty() {
+            "off".to_owned()
+        } else {
+            listed.join("  ")
+        };
+        let _ = writeln!(text, "  STUN/TURN    {shown}  (UDP)");
+    }
+
+    fn write_certificate(&self, text: &mut String, now: SystemTime) {
+        let kind = if self.trusted {
+            "trusted by browsers"
+        } else {
+            "not trusted by browsers: they will ask once"
+        };
+        let days = self.certificate.days_left(now);
+        let _ = writeln!(
+            text,
+            "  Certificate  {kind}; {days} days left; SHA-256 fingerprint"
+        );
+        let fingerprint = &self.certificate.fingerprint;
+        // 16 pairs and the colon between the lines.
+        let (first, second) = fingerprint.split_at(fingerprint.len().min(48));
+        let _ = writeln!(text, "               {first}\n               {second}");
+    }
+
+    /// What is not reachable, and why.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.https.ip().is_loopback() {
+            notes.push("only this machine can open it: `listen` is a loopback address".to_owned());
+        } else {
+            if self.machine.stable().next().is_none() {
+                notes.push(
+                    "other devices cannot open it: this machine has no network address".to_owned(),
+                );
+            }
+            if self.public.is_empty() {
+                notes.push(
+                    "not reachable from the Internet as far as callbox can see: no public address was found; \
+                     set `public_ip` where a router or cloud forwards one to this machine"
+                        .to_owned(),
+                );
+            }
+        }
+        if self.turn.is_empty() {
+            notes.push("calls connect by direct paths only: [turn] enabled = false".to_owned());
+        } else if self.turn.iter().all(|address| address.ip().is_loopback())
+            && !self.https.ip().is_loopback()
+        {
+            notes.push(
+                "other devices cannot use the relay: `[turn] listen` is a loopback address"
+                    .to_owned(),
+            );
+        }
+        for ip in self.public.iter().filter(|ip| !net::is_global(**ip)) {
+            notes.push(format!(
+                "`public_ip` {ip} is not an address of the Internet"
+            ));
+        }
+        notes
+    }
+}
+
+const THIS_MACHINE: &str = "this machine";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::LocalAddress;
+
+    fn machine(addresses: &[&str]) -> Machine {
+        let address = |text: &&str| LocalAddress {
+            ip: text.parse().unwrap(),
+            prefix: 24,
+            stable: !text.starts_with("127."),
+        };
+        Machine {
+            addresses: addresses.iter().map(address).collect(),
+            ..Machine::default()
+        }
+    }
+
+    fn text(https: &str, machine: &Machine, public: &[&str], turn: &[&str], qr: bool) -> String {
+        let public: Vec<_> = public.iter().map(|ip| ip.parse().unwrap()).collect();
+        let turn: Vec<_> = turn
+            .iter()
+            .map(|address| address.parse().unwrap())
+            .collect();
+        let certificate = Facts {
+            names: Vec::new(),
+            not_after: SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(864_000),
+            fingerprint: vec!["AB"; 32].join(":"),
+        };
+        let banner = Banner {
+            https: https.parse().unwrap(),
+            machine,
+            domains: &[],
+            public: &public,
+            turn: &turn,
+            certificate: &certificate,
+            trusted: false,
+            qr,
+        };
+        banner.text(SystemTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn on_a_lan() {
+        let lan = machine(&["127.0.0.1", "192.168.1.5"]);
+        let text = text("[::]:8443", &lan, &[], &["192.168.1.5:3478"], true);
+        assert!(text.contains("https://localhost:8443/ "), "{text}");
+        assert!(text.contains("https://192.168.1.5:8443/ "), "{text}");
+        assert!(text.contains("192.168.1.5:3478  (UDP)"), "{text}");
+        assert!(text.contains("10 days left"), "{text}");
+        assert!(text.contains("set `public_ip`"), "{text}");
+        assert!(text.contains('█'), "a QR code: {text}");
+        let pairs = text.matches("AB").count();
+        assert_eq!(pairs, 32);
+    }
+
+    #[test]
+    fn on_a_public_server() {
+        let vps = machine(&["127.0.0.1", "5.6.7.8"]);
+        let text = text("[::]:443", &vps, &["5.6.7.8"], &["5.6.7.8:3478"], false);
+        assert!(text.contains("https://5.6.7.8/ "), "{text}");
+        assert_eq!(text.matches("https://5.6.7.8/").count(), 1);
+        assert!(!text.contains("Note") && !text.contains('█'), "{text}");
+    }
+
+    #[test]
+    fn on_loopback() {
+        let lan = machine(&["127.0.0.1", "192.168.1.5"]);
+        let text = text("127.0.0.1:8443", &lan, &[], &[], true);
+        assert!(text.contains("https://127.0.0.1:8443/ "), "{text}");
+        assert!(
+            !text.contains("192.168.1.5") && !text.contains('█'),
+            "{text}"
+        );
+        assert!(
+            text.contains("only this machine") && text.contains("direct paths only"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,238 @@
+//! The shape of the configuration as people write it: every key, its type and its default.
+//!
+//! Values that need interpretation (addresses, ports, durations, sizes) are strings here and become
+//! domain types in [`super::resolve`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Secret;
+
+/// One value or a list of them: `"auto"`, `"a"` or `["a", "b"]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a string or a list of strings")]
+pub enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// The listed values; `None` stands for `"auto"`.
+    pub fn values(&self) -> Option<Vec<&str>> {
+        match self {
+            Self::One(value) if value.trim() == "auto" => None,
+            Self::One(value) => Some(value.split(',').map(str::trim).collect()),
+            Self::Many(values) => Some(values.iter().map(|v| v.trim()).collect()),
+        }
+    }
+}
+
+impl Default for OneOrMany {
+    fn default() -> Self {
+        Self::One("auto".to_owned())
+    }
+}
+
+/// `"auto"`, or a plain yes or no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "BoolOrText", into = "BoolOrText")]
+pub enum AutoBool {
+    #[default]
+    Auto,
+    Yes,
+    No,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected \"auto\", true or false")]
+enum BoolOrText {
+    Bool(bool),
+    Text(String),
+}
+
+impl TryFrom<BoolOrText> for AutoBool {
+    type Error = String;
+
+    fn try_from(value: BoolOrText) -> Result<Self, Self::Error> {
+        match value {
+            BoolOrText::Bool(true) => Ok(Self::Yes),
+            BoolOrText::Bool(false) => Ok(Self::No),
+            BoolOrText::Text(text) => match text.as_str() {
+                "auto" => Ok(Self::Auto),
+                "true" => Ok(Self::Yes),
+                "false" => Ok(Self::No),
+                other => Err(format!("\"{other}\", expected \"auto\", true or false")),
+            },
+        }
+    }
+}
+
+impl From<AutoBool> for BoolOrText {
+    fn from(value: AutoBool) -> Self {
+        match value {
+            AutoBool::Auto => Self::Text("auto".to_owned()),
+            AutoBool::Yes => Self::Bool(true),
+            AutoBool::No => Self::Bool(false),
+        }
+    }
+}
+
+/// Declares a table of the configuration file together with its defaults.
+macro_rules! table {
+    ($(#[$doc:meta])* $name:ident { $($key:ident: $type:ty = $default:expr,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $name { $(pub $key: $type,)* }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($key: $default,)* }
+            }
+        }
+    };
+}
+
+table! {
+    /// The whole file.
+    File {
+        listen: String = "[::]:8443".into(),
+        public_ip: OneOrMany = OneOrMany::default(),
+        domains: Vec<String> = Vec::new(),
+        state: PathBuf = "./state".into(),
+        http: Http = Http::default(),
+        server: Server = Server::default(),
+        web: Web = Web::default(),
+        tls: Tls = Tls::default(),
+        signaling: Signaling = Signaling::default(),
+        turn: Turn = Turn::default(),
+        log: Log = Log::default(),
+    }
+}
+
+table! {
+    Http {
+        redirect: Option<String> = None,
+    }
+}
+
+table! {
+    Server {
+        max_connections: u32 = 4096,
+        max_connections_per_ip: u32 = 256,
+        handshake_timeout: String = "10s".into(),
+        header_timeout: String = "20s".into(),
+        idle_timeout: String = "75s".into(),
+    }
+}
+
+table! {
+    Web {
+        root: Option<PathBuf> = None,
+        csp: Option<String> = None,
+    }
+}
+
+table! {
+    Tls {
+        cert: Option<PathBuf> = None,
+        key: Option<PathBuf> = None,
+        dir: PathBuf = "certs".into(),
+        trusted: AutoBool = AutoBool::Auto,
+    }
+}
+
+table! {
+    Signaling {
+        origins: Vec<String> = Vec::new(),
+        max_peers: u16 = 8,
+        max_rooms: u32 = 1000,
+        max_rooms_per_ip: u32 = 32,
+        max_connections_per_ip: u32 = 64,
+        message_limit: String = "64 KiB".into(),
+        message_rate: u32 = 100,
+        resume: String = "30s".into(),
+        visitors_per_minute: u32 = 60,
+    }
+}
+
+table! {
+    Turn {
+        enabled: bool = true,
+        listen: String = "[::]:3478".into(),
+        realm: String = "callbox".into(),
+        host: Option<String> = None,
+        relay_ports: String = "49152-65535".into(),
+        secret: Option<Secret> = None,
+        credential_ttl: String = "1h".into(),
+        peers: OneOrMany = OneOrMany::default(),
+        users: BTreeMap<String, Secret> = BTreeMap::new(),
+    }
+}
+
+table! {
+    Log {
+        level: String = "info".into(),
+        format: String = "text".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFERENCE: &str = include_str!("../../config/callbox.toml");
+
+    #[test]
+    fn the_reference_file_equals_the_built_in_defaults() {
+        let parsed: File = toml::from_str(REFERENCE).unwrap();
+        assert_eq!(parsed, File::default());
+    }
+
+    /// Keys without a default stand in the reference as comments; uncommented, the file must still parse
+    /// and set every one of them.
+    #[test]
+    fn the_reference_file_shows_every_optional_key() {
+        let uncommented = REFERENCE
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest) if is_assignment(rest) => rest,
+                _ => line,
+            })
+            .collect::<Vec<_>>()
+            .join("\n");
+        let file: File = toml::from_str(&uncommented).unwrap();
+        assert!(file.http.redirect.is_some());
+        assert!(file.web.root.is_some() && file.web.csp.is_some());
+        assert!(file.tls.cert.is_some() && file.tls.key.is_some());
+        assert!(file.turn.host.is_some() && file.turn.secret.is_some());
+        assert!(!file.turn.users.is_empty());
+    }
+
+    #[test]
+    fn the_reference_file_shows_every_key() {
+        let table = toml::Table::try_from(File::default()).unwrap();
+        for (key, value) in table {
+            let keys = match value {
+                toml::Value::Table(inner) => inner.keys().cloned().collect(),
+                _ => vec![key],
+            };
+            for key in keys.iter().filter(|key| *key != "users") {
+                assert!(
+                    REFERENCE
+                        .lines()
+                        .any(|line| line.starts_with(&format!("{key} = "))),
+                    "config/callbox.toml lacks {key}"
+                );
+            }
+        }
+    }
+
+    fn is_assignment(line: &str) -> bool {
+        line.split_once(" = ").is_some_and(|(key, _)| {
+            !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+        })
+    }
+}

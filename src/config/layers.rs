@@ -1,0 +1,275 @@
+//! Where configuration comes from: file, environment, arguments. Each source is checked alone first, so that an error
+//! can name it; then they are merged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use config::builder::DefaultState;
+use config::{
+    Config as Layered, ConfigBuilder, File as FileSource, FileFormat, Map, Value, ValueKind,
+};
+
+use super::ConfigError;
+use super::file::File;
+
+const ENV_PREFIX: &str = "CALLBOX__";
+const DEFAULT_FILES: [&str; 2] = ["config/callbox.toml", "/etc/callbox/callbox.toml"];
+
+/// Values from the command line.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    pub config: Option<PathBuf>,
+    pub listen: Option<String>,
+    pub public_ip: Option<String>,
+    pub log: Option<String>,
+}
+
+/// Everything that configuration is read from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    pub arguments: Overrides,
+    /// All environment variables; others than callbox's are ignored.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// Which source set which key.
+#[derive(Debug, Clone, Default)]
+pub struct Origins {
+    layers: Vec<(String, BTreeSet<String>)>,
+}
+
+impl Origins {
+    /// The source that decided `key`.
+    pub fn of(&self, key: &str) -> String {
+        self.layers
+            .iter()
+            .rev()
+            .find(|(_, keys)| keys.contains(key))
+            .map_or_else(|| "built-in default".to_owned(), |(label, _)| label.clone())
+    }
+
+    /// All sources in order of precedence, lowest first.
+    pub fn summary(&self) -> String {
+        let mut names = vec!["built-in defaults"];
+        names.extend(self.layers.iter().map(|(label, _)| label.as_str()));
+        names.join(" < ")
+    }
+}
+
+/// One source, checked.
+struct Layer {
+    label: String,
+    values: Layered,
+}
+
+impl Sources {
+    /// The arguments given and the environment of this process.
+    pub fn from_process(arguments: Overrides) -> Self {
+        let environment = std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Self {
+            arguments,
+            environment,
+        }
+    }
+
+    /// Checks each source alone, then merges them: defaults < file < environment < arguments.
+    pub(super) fn merge(&self) -> Result<(File, Origins), ConfigError> {
+        let mut layers = Vec::new();
+        layers.extend(self.systemd_layer()?);
+        layers.extend(self.file_layer()?);
+        layers.extend(self.environment_layers()?);
+        layers.extend(self.argument_layers()?);
+
+        let mut builder = Layered::builder();
+        let mut origins = Origins::default();
+        for layer in layers {
+            let keys = flat_keys(&layer.values);
+            builder = builder.add_source(layer.values);
+            origins.layers.push((layer.label, keys));
+        }
+        let file = builder
+            .build()
+            .and_then(Layered::try_deserialize)
+            .map_err(|error| broken(&origins.summary(), &error))?;
+        Ok((file, origins))
+    }
+
+    fn file_layer(&self) -> Result<Option<Layer>, ConfigError> {
+        let path = match &self.arguments.config {
+            Some(path) => path.clone(),
+            None => match DEFAULT_FILES
+                .map(PathBuf::from)
+                .into_iter()
+                .find(|p| p.exists())
+            {
+                Some(path) => path,
+                None => return Ok(None),
+            },
+        };
+        let label = path.display().to_string();
+        let text = std::fs::read_to_string(&path).map_err(|error| ConfigError {
+            origin: label.clone(),
+            key: "--config".to_owned(),
+            problem: format!("cannot be read: {error}; name a readable TOML file"),
+        })?;
+        checked(label, &text).map(Some)
+    }
+
+    /// Each variable is a source of its own, so that an error names the variable.
+    fn environment_layers(&self) -> Result<Vec<Layer>, ConfigError> {
+        let ours = self.environment.iter().filter_map(|(name, value)| {
+            name.strip_prefix(ENV_PREFIX)
+                .map(|rest| (name, rest.to_ascii_lowercase(), value))
+        });
+        ours.map(|(name, path, value)| {
+            let label = format!("environment variable {name}");
+            let keys: Vec<&str> = path.split("__").collect();
+            if keys.starts_with(&["turn", "users"]) {
+                return Err(ConfigError {
+                    origin: label,
+                    key: "turn.users".to_owned(),
+                    problem: "named users are read from a file only; add them under [turn.users]"
+                        .to_owned(),
+                });
+            }
+            single(label, &keys, value)
+        })
+        .collect()
+    }
+
+    fn argument_layers(&self) -> Result<Vec<Layer>, ConfigError> {
+        let arguments = [
+            ("--listen", ["listen"].as_slice(), &self.arguments.listen),
+            ("--public-ip", &["public_ip"], &self.arguments.public_ip),
+            ("--log", &["log", "level"], &self.arguments.log),
+        ];
+        arguments
+            .into_iter()
+            .filter_map(|(name, keys, value)| {
+                let value = value.as_ref()?;
+                Some(single(format!("argument {name}"), keys, value))
+            })
+            .collect()
+    }
+
+    /// What systemd sets for `StateDirectory=` replaces the default state directory.
+    fn systemd_layer(&self) -> Result<Option<Layer>, ConfigError> {
+        let Some(directory) = self.environment.get("STATE_DIRECTORY") else {
+            return Ok(None);
+        };
+        single(
+            "environment variable STATE_DIRECTORY".to_owned(),
+            &["state"],
+            directory,
+        )
+        .map(Some)
+    }
+}
+
+/// A layer from TOML text.
+fn checked(label: String, text: &str) -> Result<Layer, ConfigError> {
+    let values = Layered::builder()
+        .add_source(FileSource::from_str(text, FileFormat::Toml))
+        .build()
+        .map_err(|error| broken(&label, &error))?;
+    verify(label, values)
+}
+
+/// A layer with a single key.
+fn single(label: String, keys: &[&str], value: &str) -> Result<Layer, ConfigError> {
+    let Some((first, rest)) = keys.split_first() else {
+        return Err(ConfigError {
+            origin: label,
+            key: String::new(),
+            problem: "names no key".to_owned(),
+        });
+    };
+    let leaf = Value::new(None, ValueKind::String(value.to_owned()));
+    let nested = rest.iter().rev().fold(leaf, |inner, key| {
+        Value::new(
+            None,
+            ValueKind::Table(Map::from_iter([((*key).to_owned(), inner)])),
+        )
+    });
+    let values = Layered::builder()
+        .set_override(*first, nested)
+        .and_then(ConfigBuilder::<DefaultState>::build)
+        .map_err(|error| broken(&label, &error))?;
+    verify(label, values)
+}
+
+fn verify(label: String, values: Layered) -> Result<Layer, ConfigError> {
+    values
+        .clone()
+        .try_deserialize::<File>()
+        .map_err(|error| broken(&label, &error))?;
+    Ok(Layer { label, values })
+}
+
+/// Takes apart what the config crate says, so that key and problem stand in their places.
+fn broken(label: &str, error: &config::ConfigError) -> ConfigError {
+    let mut key = None;
+    let mut cause = error;
+    while let config::ConfigError::At { error, key: at, .. } = cause {
+        key = key.or_else(|| at.clone());
+        cause = error;
+    }
+    if let config::ConfigError::Type { key: Some(at), .. } = cause {
+        key = Some(at.clone());
+    }
+    let text = match cause {
+        config::ConfigError::Type {
+            unexpected,
+            expected,
+            ..
+        } => {
+            format!("invalid type: {unexpected}, expected {expected}")
+        }
+        other => other.to_string(),
+    };
+    let unknown = text
+        .strip_prefix("unknown field `")
+        .and_then(|rest| rest.split_once('`'));
+    if let Some((field, rest)) = unknown {
+        let table = key.map(|table| format!("{table}.")).unwrap_or_default();
+        return ConfigError {
+            origin: label.to_owned(),
+            key: format!("{table}{field}"),
+            problem: format!("unknown key{}", rest.replace('`', "").replace(" or ", ", ")),
+        };
+    }
+    ConfigError {
+        origin: label.to_owned(),
+        key: key.unwrap_or_else(|| "configuration".to_owned()),
+        problem: format!(
+            "{}; config/callbox.toml shows every key",
+            text.replace('\n', " ")
+        ),
+    }
+}
+
+fn flat_keys(values: &Layered) -> BTreeSet<String> {
+    fn walk(prefix: &str, value: &Value, keys: &mut BTreeSet<String>) {
+        if let ValueKind::Table(table) = &value.kind {
+            for (key, inner) in table {
+                let path = if prefix.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{prefix}.{key}")
+                };
+                walk(&path, inner, keys);
+            }
+        } else {
+            keys.insert(prefix.to_owned());
+        }
+    }
+    let mut keys = BTreeSet::new();
+    walk("", &values.cache, &mut keys);
+    keys
+}
+
+#[cfg(test)]
+#[path = "layers_tests.rs"]
+mod tests;

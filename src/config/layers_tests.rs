@@ -1,0 +1,281 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::config::Config;
+
+/// A story: a file, some variables, some arguments.
+struct Given {
+    dir: tempfile::TempDir,
+    sources: Sources,
+}
+
+fn given(file: &str, environment: &[(&str, &str)]) -> Given {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("callbox.toml");
+    std::fs::write(&path, file).unwrap();
+    let environment: BTreeMap<_, _> = environment
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
+    let arguments = Overrides {
+        config: Some(path),
+        ..Overrides::default()
+    };
+    Given {
+        dir,
+        sources: Sources {
+            arguments,
+            environment,
+        },
+    }
+}
+
+impl Given {
+    fn error(&self) -> String {
+        let text = Config::load(&self.sources).unwrap_err().to_string();
+        assert!(!text.contains('\n'), "one sentence: {text}");
+        text.replace(&format!("{}/", self.dir.path().display()), "")
+    }
+
+    fn config(&self) -> Config {
+        Config::load(&self.sources).unwrap()
+    }
+}
+
+#[test]
+fn later_sources_win() {
+    let mut given = given(
+        "listen = \"127.0.0.1:1111\"\n[turn]\nrealm = \"file\"\n[log]\nlevel = \"warn\"",
+        &[
+            ("CALLBOX__LISTEN", "127.0.0.1:2222"),
+            ("CALLBOX__TURN__REALM", "env"),
+            ("HOME", "/root"),
+        ],
+    );
+    given.sources.arguments.listen = Some("127.0.0.1:3333".into());
+    let config = given.config();
+    assert_eq!(config.listen.port(), 3333);
+    assert_eq!(config.turn.unwrap().realm, "env");
+    assert_eq!(config.log.level, "warn");
+    assert_eq!(config.origins.of("listen"), "argument --listen");
+    assert_eq!(
+        config.origins.of("turn.realm"),
+        "environment variable CALLBOX__TURN__REALM"
+    );
+    assert!(config.origins.of("log.level").ends_with("callbox.toml"));
+    assert_eq!(config.origins.of("turn.relay_ports"), "built-in default");
+}
+
+#[test]
+fn the_state_directory_of_systemd_is_only_a_default() {
+    let state = |file, variables: &[_]| given(file, variables).config().state;
+    assert_eq!(state("", &[]), PathBuf::from("./state"));
+    assert_eq!(
+        state("", &[("STATE_DIRECTORY", "/var/lib/x")]),
+        PathBuf::from("/var/lib/x")
+    );
+    assert_eq!(
+        state("state = \"/y\"", &[("STATE_DIRECTORY", "/x")]),
+        PathBuf::from("/y")
+    );
+}
+
+#[test]
+fn an_error_names_file_key_and_remedy() {
+    let cases = [
+        (
+            "lisen = \"x\"",
+            "callbox.toml: lisen: unknown key, expected one of listen",
+        ),
+        (
+            "[turn]\nrelm = \"x\"",
+            "callbox.toml: turn.relm: unknown key, expected one of enabled",
+        ),
+        (
+            "[signaling]\nmax_peers = \"many\"",
+            "callbox.toml: signaling.max_peers: invalid type: string \"many\", expected an integer",
+        ),
+        (
+            "[signaling]\nmax_peers = 1",
+            "callbox.toml: signaling.max_peers: 1 is not from 2 to 64",
+        ),
+        (
+            "domains = \"a.example\"",
+            "callbox.toml: domains: invalid type",
+        ),
+        (
+            "domains = [\"a_b c\"]",
+            "callbox.toml: domains: \"a_b c\" is not a host name",
+        ),
+        (
+            "listen = \"8443\"",
+            "callbox.toml: listen: \"8443\" is not an address with a port; write",
+        ),
+        (
+            "listen = ",
+            "callbox.toml: configuration: TOML parse error at line 1",
+        ),
+        (
+            "public_ip = \"here\"",
+            "callbox.toml: public_ip: \"here\" is not an IP address",
+        ),
+        (
+            "public_ip = [\"1.2.3.4\", \"5.6.7.8\"]",
+            "callbox.toml: public_ip: names two addresses of one family",
+        ),
+        (
+            "[turn]\nrelay_ports = \"60000-50000\"",
+            "callbox.toml: turn.relay_ports: \"60000-50000\" is reversed; write the lower port first: \"50000-60000\"",
+        ),
+        (
+            "[turn]\nlisten = \"[::]:999\"",
+            "callbox.toml: turn.listen: Chromium refuses TURN on port 999; choose 53, 80, 443",
+        ),
+        (
+            "[turn]\nsecret = \"short\"",
+            "callbox.toml: turn.secret: is shorter than 16 characters",
+        ),
+        (
+            "[turn]\npeers = [\"lan\"]",
+            "callbox.toml: turn.peers: \"lan\" is not a network",
+        ),
+        (
+            "[turn.users]\n\"a:b\" = \"x\"",
+            "callbox.toml: turn.users.a:b: is not a user name",
+        ),
+        (
+            "[tls]\ncert = \"a.pem\"",
+            "callbox.toml: tls.cert: comes without its key",
+        ),
+        (
+            "[tls]\nkey = \"a.pem\"",
+            "callbox.toml: tls.key: comes without its certificate",
+        ),
+        ("[tls]\ntrusted = \"maybe\"", "callbox.toml: tls.trusted: "),
+        (
+            "[tls]\ntrusted = true",
+            "callbox.toml: tls.trusted: a self-signed certificate is trusted by no browser",
+        ),
+        (
+            "[server]\nidle_timeout = \"5s\"",
+            "callbox.toml: server.idle_timeout: \"5s\" would cut healthy WebSockets",
+        ),
+        (
+            "[server]\nmax_connections = 0",
+            "callbox.toml: server.max_connections: must be at least 1",
+        ),
+        (
+            "[server]\nmax_connections = -4",
+            "callbox.toml: server.max_connections: ",
+        ),
+        (
+            "[signaling]\nmessage_limit = \"1 GB\"",
+            "callbox.toml: signaling.message_limit: \"1 GB\" is not a size",
+        ),
+        (
+            "[signaling]\nresume = \"soon\"",
+            "callbox.toml: signaling.resume: \"soon\" is not a duration",
+        ),
+        (
+            "[signaling]\norigins = [\"app.example.com\"]",
+            "callbox.toml: signaling.origins: \"app.example.com\" is not an origin",
+        ),
+        (
+            "[web]\nroot = \"/no/such/folder\"",
+            "callbox.toml: web.root: /no/such/folder is not a folder",
+        ),
+        (
+            "[web]\ncsp = \"x\"",
+            "callbox.toml: web.csp: applies to a folder of your own only",
+        ),
+        (
+            "[log]\nlevel = \"loud\"",
+            "callbox.toml: log.level: \"loud\" is not a level",
+        ),
+        (
+            "[log]\nformat = \"xml\"",
+            "callbox.toml: log.format: \"xml\" is not a format; write text or json",
+        ),
+    ];
+    for (file, expected) in cases {
+        let error = given(file, &[]).error();
+        assert!(
+            error.starts_with(expected),
+            "{file}\n  got      {error}\n  expected {expected}"
+        );
+    }
+}
+
+#[test]
+fn an_error_names_the_variable_or_argument() {
+    let error = given("", &[("CALLBOX__TURN__RELAY_PORTS", "9-8")]).error();
+    assert!(
+        error.starts_with("environment variable CALLBOX__TURN__RELAY_PORTS: turn.relay_ports: "),
+        "{error}"
+    );
+    let error = given("", &[("CALLBOX__TRUN__REALM", "x")]).error();
+    assert!(
+        error.starts_with("environment variable CALLBOX__TRUN__REALM: trun: unknown key"),
+        "{error}"
+    );
+    let error = given("", &[("CALLBOX__SIGNALING__MAX_PEERS", "many")]).error();
+    assert!(
+        error.starts_with(
+            "environment variable CALLBOX__SIGNALING__MAX_PEERS: signaling.max_peers: invalid type"
+        ),
+        "{error}"
+    );
+    let error = given("", &[("CALLBOX__TURN__USERS__ALICE", "x")]).error();
+    assert!(error.contains("read from a file only"), "{error}");
+
+    let mut bad = given("", &[]);
+    bad.sources.arguments.listen = Some("nowhere".into());
+    assert!(
+        bad.error()
+            .starts_with("argument --listen: listen: \"nowhere\" is not an address")
+    );
+    bad.sources.arguments.listen = None;
+    bad.sources.arguments.config = Some("/no/such.toml".into());
+    assert!(
+        bad.error()
+            .starts_with("/no/such.toml: --config: cannot be read")
+    );
+}
+
+#[test]
+fn scalars_of_every_type_come_from_the_environment() {
+    let config = given(
+        "",
+        &[
+            ("CALLBOX__SIGNALING__MAX_PEERS", "4"),
+            ("CALLBOX__TURN__ENABLED", "false"),
+            ("CALLBOX__TLS__TRUSTED", "false"),
+            ("CALLBOX__PUBLIC_IP", "203.0.113.7, 2001:db8::7"),
+        ],
+    )
+    .config();
+    assert_eq!(config.signaling.max_peers, 4);
+    assert!(config.turn.is_none());
+    assert_eq!(config.public_ip.unwrap().len(), 2);
+}
+
+#[test]
+fn secrets_from_the_environment_are_taken_to_the_letter() {
+    let secret = "00001234567890123456";
+    let config = given("", &[("CALLBOX__TURN__SECRET", secret)]).config();
+    assert_eq!(config.turn.unwrap().secret.unwrap().expose(), secret);
+}
+
+#[test]
+fn show_prints_what_is_in_effect_without_secrets() {
+    let given = given(
+        "[turn]\nsecret = \"do-not-show-this-1\"\n[turn.users]\nalice = \"do-not-show-this-2\"",
+        &[("CALLBOX__TURN__REALM", "shown")],
+    );
+    let shown = Config::show(&given.sources).unwrap();
+    assert!(shown.contains("realm = \"shown\""));
+    assert!(shown.contains("relay_ports = \"49152-65535\""));
+    assert!(shown.contains("alice = \"(redacted)\""));
+    assert!(!shown.contains("do-not-show"));
+    assert!(!format!("{:?}", given.config()).contains("do-not-show"));
+}

@@ -1,0 +1,184 @@
+//! The configuration: from defaults, file, environment and arguments to types that cannot be wrong.
+//!
+//! [`layers`] reads the sources and merges them, [`file`] is the shape that people write, [`resolve`] turns that into
+//! the types below. Whatever is wrong is a [`ConfigError`], which names the source, the key and the remedy.
+
+mod file;
+mod layers;
+mod resolve;
+mod secret;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use ipnet::IpNet;
+
+pub use file::AutoBool;
+pub use layers::{Origins, Overrides, Sources};
+pub use secret::Secret;
+
+/// Something that the operator has to change. Displayed as one sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{origin}: {key}: {problem}")]
+pub struct ConfigError {
+    /// The file, variable or argument at fault.
+    pub origin: String,
+    /// The key, such as `turn.relay_ports`.
+    pub key: String,
+    /// What is wrong and what to do about it.
+    pub problem: String,
+}
+
+/// The effective configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub listen: SocketAddr,
+    /// `None` means to find out.
+    pub public_ip: Option<Vec<IpAddr>>,
+    pub domains: Vec<String>,
+    pub state: PathBuf,
+    pub redirect: Option<SocketAddr>,
+    pub server: Server,
+    pub web: Web,
+    pub tls: Tls,
+    pub signaling: Signaling,
+    /// `None` where the relay is switched off.
+    pub turn: Option<Turn>,
+    pub log: Log,
+    /// Where each key was set, for errors that show only when the value is used.
+    pub origins: Origins,
+}
+
+#[derive(Debug, Clone)]
+pub struct Server {
+    pub max_connections: usize,
+    pub max_connections_per_ip: usize,
+    pub handshake_timeout: Duration,
+    pub header_timeout: Duration,
+    pub idle_timeout: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct Web {
+    /// A folder to serve instead of the embedded web app.
+    pub root: Option<PathBuf>,
+    pub csp: Option<HeaderValue>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Tls {
+    pub source: CertificateSource,
+    pub trusted: AutoBool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateSource {
+    Provided { cert: PathBuf, key: PathBuf },
+    SelfSigned { dir: PathBuf },
+}
+
+#[derive(Debug, Clone)]
+pub struct Signaling {
+    /// Foreign origins that may open `/ws`, in lower case, without a trailing slash.
+    pub origins: Vec<String>,
+    pub max_peers: usize,
+    pub max_rooms: usize,
+    pub max_rooms_per_ip: usize,
+    pub max_connections_per_ip: usize,
+    /// Bytes.
+    pub message_limit: usize,
+    /// Messages per second.
+    pub message_rate: u32,
+    pub resume: Duration,
+    pub visitors_per_minute: u32,
+}
+
+#[derive(Debug, Clone)]
+pub struct Turn {
+    pub listen: SocketAddr,
+    pub realm: String,
+    pub host: Option<String>,
+    pub relay_ports: PortRange,
+    /// `None` means the one kept in the state directory.
+    pub secret: Option<Secret>,
+    pub credential_ttl: Duration,
+    /// Private networks that may be relayed to; `None` means to decide by the machine's addresses.
+    pub peers: Option<Vec<IpNet>>,
+    pub users: BTreeMap<String, Secret>,
+}
+
+/// Ports from `low` to `high`, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortRange {
+    pub low: u16,
+    pub high: u16,
+}
+
+impl PortRange {
+    /// How many ports there are.
+    pub fn size(self) -> u32 {
+        u32::from(self.high - self.low) + 1
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// A `tracing` filter directive.
+    pub level: String,
+    pub json: bool,
+}
+
+impl Config {
+    /// Reads all sources and resolves them.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for the first thing that is wrong.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let (file, origins) = sources.merge()?;
+        resolve::resolve(&file, origins)
+    }
+
+    /// The effective configuration as TOML, secrets redacted.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for the first thing that is wrong.
+    pub fn show(sources: &Sources) -> Result<String, ConfigError> {
+        let (file, origins) = sources.merge()?;
+        resolve::resolve(&file, origins.clone())?;
+        let body = toml::to_string(&file).map_err(|error| {
+            ConfigError::new(
+                &origins,
+                "configuration",
+                format!("cannot be printed: {error}"),
+            )
+        })?;
+        Ok(format!("# In effect, from {}.\n{body}", origins.summary()))
+    }
+
+    /// An error about the value of `key` that shows only when it is used.
+    pub fn error(&self, key: &str, problem: impl Into<String>) -> ConfigError {
+        ConfigError::new(&self.origins, key, problem)
+    }
+
+    /// Does everything listen on loopback only?
+    pub fn is_loopback_only(&self) -> bool {
+        self.listen.ip().is_loopback()
+            && self
+                .turn
+                .as_ref()
+                .is_none_or(|turn| turn.listen.ip().is_loopback())
+    }
+}
+
+impl ConfigError {
+    fn new(origins: &Origins, key: &str, problem: impl Into<String>) -> Self {
+        Self {
+            origin: origins.of(key),
+            key: key.to_owned(),
+            problem: problem.into(),
+        }
+    }
+}

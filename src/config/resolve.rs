@@ -1,0 +1,448 @@
+//! From what people write to types that cannot be wrong.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use axum::http::{HeaderValue, Uri};
+use ipnet::IpNet;
+
+use super::file::File;
+use super::{
+    AutoBool, CertificateSource, Config, ConfigError, Log, Origins, PortRange, Server, Signaling,
+    Tls, Turn, Web,
+};
+use crate::net::is_host_name;
+
+const MIN_SECRET: usize = 16;
+const MAX_PEERS: u16 = 64;
+const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+
+pub fn resolve(file: &File, origins: Origins) -> Result<Config, ConfigError> {
+    let at = Context { origins: &origins };
+    Ok(Config {
+        listen: at.address("listen", &file.listen)?,
+        public_ip: at.public_ip(file)?,
+        domains: at.domains(file)?,
+        state: file.state.clone(),
+        redirect: file
+            .http
+            .redirect
+            .as_ref()
+            .map(|text| at.address("http.redirect", text))
+            .transpose()?,
+        server: at.server(file)?,
+        web: at.web(file)?,
+        tls: at.tls(file)?,
+        signaling: at.signaling(file)?,
+        turn: if file.turn.enabled {
+            Some(at.turn(file)?)
+        } else {
+            None
+        },
+        log: at.log(file)?,
+        origins,
+    })
+}
+
+/// Turns values into domain types and knows whom to blame.
+struct Context<'a> {
+    origins: &'a Origins,
+}
+
+impl Context<'_> {
+    fn error(&self, key: &str, problem: impl Into<String>) -> ConfigError {
+        ConfigError::new(self.origins, key, problem)
+    }
+
+    fn address(&self, key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
+        text.trim().parse().map_err(|_| {
+            self.error(
+                key,
+                format!(
+                    "\"{text}\" is not an address with a port; write \"[::]:8443\" for all \
+                     addresses, \"127.0.0.1:8443\" or \"[fd00::1]:8443\" for one"
+                ),
+            )
+        })
+    }
+
+    fn duration(&self, key: &str, text: &str) -> Result<Duration, ConfigError> {
+        match humantime::parse_duration(text.trim()) {
+            Ok(duration) if duration > Duration::ZERO => Ok(duration),
+            _ => Err(self.error(
+                key,
+                format!(
+                    "\"{text}\" is not a duration above zero; write \"30s\", \"10m\" or \"1h\""
+                ),
+            )),
+        }
+    }
+
+    fn count(&self, key: &str, value: u32) -> Result<usize, ConfigError> {
+        match usize::try_from(value) {
+            Ok(count) if count > 0 => Ok(count),
+            _ => Err(self.error(key, "must be at least 1")),
+        }
+    }
+
+    fn host(&self, key: &str, text: &str) -> Result<String, ConfigError> {
+        let name = text.trim().trim_end_matches('.').to_ascii_lowercase();
+        if is_host_name(&name) {
+            return Ok(name);
+        }
+        Err(self.error(
+            key,
+            format!("\"{text}\" is not a host name; write one such as \"call.example.com\""),
+        ))
+    }
+
+    fn public_ip(&self, file: &File) -> Result<Option<Vec<IpAddr>>, ConfigError> {
+        let key = "public_ip";
+        let Some(values) = file.public_ip.values() else {
+            return Ok(None);
+        };
+        let mut addresses = Vec::new();
+        for text in values {
+            let address: IpAddr = text.parse().map_err(|_| {
+                self.error(
+                    key,
+                    format!("\"{text}\" is not an IP address; write one such as \"203.0.113.7\", or \"auto\""),
+                )
+            })?;
+            if address.is_unspecified() || address.is_multicast() {
+                return Err(self.error(key, format!("{address} cannot be reached by anybody; write the address that others use, or \"auto\"")));
+            }
+            if addresses
+                .iter()
+                .any(|other: &IpAddr| other.is_ipv4() == address.is_ipv4())
+            {
+                return Err(self.error(key, "names two addresses of one family; keep one IPv4 and one IPv6 address at the most"));
+            }
+            addresses.push(address);
+        }
+        Ok(Some(addresses))
+    }
+
+    fn domains(&self, file: &File) -> Result<Vec<String>, ConfigError> {
+        file.domains
+            .iter()
+            .map(|name| self.host("domains", name))
+            .collect()
+    }
+
+    fn server(&self, file: &File) -> Result<Server, ConfigError> {
+        let server = &file.server;
+        Ok(Server {
+            max_connections: self.count("server.max_connections", server.max_connections)?,
+            max_connections_per_ip: self.count(
+                "server.max_connections_per_ip",
+                server.max_connections_per_ip,
+            )?,
+            handshake_timeout: self
+                .duration("server.handshake_timeout", &server.handshake_timeout)?,
+            header_timeout: self.duration("server.header_timeout", &server.header_timeout)?,
+            idle_timeout: self.idle_timeout(&server.idle_timeout)?,
+        })
+    }
+
+    /// Below the interval of the server's own pings, healthy WebSockets would be cut off.
+    fn idle_timeout(&self, text: &str) -> Result<Duration, ConfigError> {
+        let key = "server.idle_timeout";
+        let idle = self.duration(key, text)?;
+        let least = crate::signaling::PING_INTERVAL * 2;
+        if idle < least {
+            return Err(self.error(
+                key,
+                format!(
+                    "\"{text}\" would cut healthy WebSockets; write at least \"{}s\"",
+                    least.as_secs()
+                ),
+            ));
+        }
+        Ok(idle)
+    }
+
+    fn web(&self, file: &File) -> Result<Web, ConfigError> {
+        if let Some(root) = &file.web.root {
+            if !root.is_dir() {
+                return Err(self.error(
+                    "web.root",
+                    format!(
+                        "{} is not a folder; name the one that holds index.html",
+                        root.display()
+                    ),
+                ));
+            }
+        } else if file.web.csp.is_some() {
+            return Err(self.error(
+                "web.csp",
+                "applies to a folder of your own only; set web.root too, or remove it",
+            ));
+        }
+        let csp = file.web.csp.as_ref().map(|text| {
+            HeaderValue::from_str(text).map_err(|_| {
+                self.error(
+                    "web.csp",
+                    "holds characters that a header cannot; write one line of ASCII",
+                )
+            })
+        });
+        Ok(Web {
+            root: file.web.root.clone(),
+            csp: csp.transpose()?,
+        })
+    }
+
+    fn tls(&self, file: &File) -> Result<Tls, ConfigError> {
+        let source = match (&file.tls.cert, &file.tls.key) {
+            (Some(cert), Some(key)) => CertificateSource::Provided {
+                cert: cert.clone(),
+                key: key.clone(),
+            },
+            (None, None) => CertificateSource::SelfSigned {
+                dir: file.tls.dir.clone(),
+            },
+            (Some(_), None) => {
+                return Err(self.error("tls.cert", "comes without its key; set tls.key too"));
+            }
+            (None, Some(_)) => {
+                return Err(
+                    self.error("tls.key", "comes without its certificate; set tls.cert too")
+                );
+            }
+        };
+        if file.tls.trusted == AutoBool::Yes
+            && matches!(source, CertificateSource::SelfSigned { .. })
+        {
+            return Err(self.error(
+                "tls.trusted",
+                "a self-signed certificate is trusted by no browser; remove it, or set tls.cert and tls.key",
+            ));
+        }
+        Ok(Tls {
+            source,
+            trusted: file.tls.trusted,
+        })
+    }
+
+    fn signaling(&self, file: &File) -> Result<Signaling, ConfigError> {
+        let signaling = &file.signaling;
+        if !(2..=MAX_PEERS).contains(&signaling.max_peers) {
+            return Err(self.error(
+                "signaling.max_peers",
+                format!("{} is not from 2 to {MAX_PEERS}", signaling.max_peers),
+            ));
+        }
+        Ok(Signaling {
+            origins: signaling
+                .origins
+                .iter()
+                .map(|origin| self.origin(origin))
+                .collect::<Result<_, _>>()?,
+            max_peers: usize::from(signaling.max_peers),
+            max_rooms: self.count("signaling.max_rooms", signaling.max_rooms)?,
+            max_rooms_per_ip: self
+                .count("signaling.max_rooms_per_ip", signaling.max_rooms_per_ip)?,
+            max_connections_per_ip: self.count(
+                "signaling.max_connections_per_ip",
+                signaling.max_connections_per_ip,
+            )?,
+            message_limit: self.message_limit(&signaling.message_limit)?,
+            message_rate: self.positive("signaling.message_rate", signaling.message_rate)?,
+            resume: self.duration("signaling.resume", &signaling.resume)?,
+            visitors_per_minute: self.positive(
+                "signaling.visitors_per_minute",
+                signaling.visitors_per_minute,
+            )?,
+        })
+    }
+
+    fn positive(&self, key: &str, value: u32) -> Result<u32, ConfigError> {
+        self.count(key, value).map(|_| value)
+    }
+
+    fn origin(&self, text: &str) -> Result<String, ConfigError> {
+        let wrong = || {
+            self.error(
+                "signaling.origins",
+                format!("\"{text}\" is not an origin; write one such as \"https://app.example.com\" or \"http://localhost:3000\""),
+            )
+        };
+        let origin = text.trim().trim_end_matches('/').to_ascii_lowercase();
+        let uri: Uri = origin.parse().map_err(|_| wrong())?;
+        let plain = uri.authority().is_some_and(|a| !a.as_str().contains('@'))
+            && matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.path() == "/"
+            && uri.query().is_none();
+        if plain { Ok(origin) } else { Err(wrong()) }
+    }
+
+    fn message_limit(&self, text: &str) -> Result<usize, ConfigError> {
+        let key = "signaling.message_limit";
+        let bytes = text
+            .trim()
+            .parse::<bytesize::ByteSize>()
+            .map(|size| size.as_u64());
+        match bytes {
+            Ok(bytes @ 4_096..=1_048_576) => Ok(usize::try_from(bytes).unwrap_or(usize::MAX)),
+            _ => Err(self.error(
+                key,
+                format!("\"{text}\" is not a size from \"4 KiB\" to \"1 MiB\"; write one such as \"64 KiB\""),
+            )),
+        }
+    }
+
+    fn turn(&self, file: &File) -> Result<Turn, ConfigError> {
+        let turn = &file.turn;
+        if turn.realm.is_empty() || turn.realm.len() > 127 || turn.realm.contains(['"', ':']) {
+            return Err(self.error(
+                "turn.realm",
+                "must be 1 to 127 characters without quotes and colons; write a name such as \"callbox\"",
+            ));
+        }
+        Ok(Turn {
+            listen: self.turn_listen(&turn.listen)?,
+            realm: turn.realm.clone(),
+            host: turn
+                .host
+                .as_ref()
+                .map(|host| self.turn_host(host))
+                .transpose()?,
+            relay_ports: self.relay_ports(&turn.relay_ports)?,
+            secret: self.turn_secret(file)?,
+            credential_ttl: self.credential_ttl(&turn.credential_ttl)?,
+            peers: self.peers(file)?,
+            users: self.users(file)?,
+        })
+    }
+
+    /// Chromium's list of ports that TURN may use is stricter than its list for pages (`webrtc`'s `TurnPort`).
+    fn turn_listen(&self, text: &str) -> Result<SocketAddr, ConfigError> {
+        let key = "turn.listen";
+        let listen = self.address(key, text)?;
+        match listen.port() {
+            0 | 53 | 80 | 443 | 1024.. => Ok(listen),
+            port => Err(self.error(
+                key,
+                format!("Chromium refuses TURN on port {port}; choose 53, 80, 443 or one from 1024, such as 3478"),
+            )),
+        }
+    }
+
+    fn turn_host(&self, text: &str) -> Result<String, ConfigError> {
+        match text.trim().trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(IpAddr::V6(address)) => Ok(format!("[{address}]")),
+            Ok(IpAddr::V4(address)) => Ok(address.to_string()),
+            Err(_) => self.host("turn.host", text),
+        }
+    }
+
+    fn relay_ports(&self, text: &str) -> Result<PortRange, ConfigError> {
+        let key = "turn.relay_ports";
+        let range = text.split_once('-').and_then(|(low, high)| {
+            Some(PortRange {
+                low: low.trim().parse().ok()?,
+                high: high.trim().parse().ok()?,
+            })
+        });
+        match range {
+            Some(range) if range.low > range.high => Err(self.error(
+                key,
+                format!("\"{text}\" is reversed; write the lower port first: \"{}-{}\"", range.high, range.low),
+            )),
+            Some(range) if range.low >= 1024 => Ok(range),
+            _ => Err(self.error(
+                key,
+                format!("\"{text}\" is not a range of ports from 1024 to 65535; write one such as \"49152-65535\""),
+            )),
+        }
+    }
+
+    fn turn_secret(&self, file: &File) -> Result<Option<super::Secret>, ConfigError> {
+        match &file.turn.secret {
+            Some(secret) if secret.expose().len() < MIN_SECRET => Err(self.error(
+                "turn.secret",
+                format!("is shorter than {MIN_SECRET} characters; write a longer one, or remove it to have one made"),
+            )),
+            other => Ok(other.clone()),
+        }
+    }
+
+    fn credential_ttl(&self, text: &str) -> Result<Duration, ConfigError> {
+        let ttl = self.duration("turn.credential_ttl", text)?;
+        if ttl < Duration::from_secs(10) {
+            return Err(self.error(
+                "turn.credential_ttl",
+                format!("\"{text}\" is too short for a call to be set up; write at least \"10s\", such as \"1h\""),
+            ));
+        }
+        Ok(ttl)
+    }
+
+    fn peers(&self, file: &File) -> Result<Option<Vec<IpNet>>, ConfigError> {
+        let Some(values) = file.turn.peers.values() else {
+            return Ok(None);
+        };
+        values
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .map(|text| {
+                text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
+                    self.error(
+                        "turn.peers",
+                        format!("\"{text}\" is not a network; write \"auto\" or networks such as \"192.168.1.0/24\""),
+                    )
+                })
+            })
+            .collect::<Result<_, _>>()
+            .map(Some)
+    }
+
+    fn users(
+        &self,
+        file: &File,
+    ) -> Result<std::collections::BTreeMap<String, super::Secret>, ConfigError> {
+        for (name, password) in &file.turn.users {
+            let key = format!("turn.users.{name}");
+            if name.is_empty() || name.len() > 128 || name.contains(':') {
+                return Err(self.error(
+                    &key,
+                    "is not a user name; use 1 to 128 characters without a colon",
+                ));
+            }
+            if password.expose().is_empty() {
+                return Err(self.error(&key, "has an empty password; write one"));
+            }
+        }
+        Ok(file.turn.users.clone())
+    }
+
+    fn log(&self, file: &File) -> Result<Log, ConfigError> {
+        let level = file.log.level.trim();
+        let known = LEVELS.contains(&level) || level.contains(['=', ',']);
+        if !known
+            || level
+                .parse::<tracing_subscriber::filter::Targets>()
+                .is_err()
+        {
+            return Err(self.error(
+                "log.level",
+                format!("\"{level}\" is not a level; write error, warn, info, debug, trace, or a filter such as \"info,callbox::signaling=debug\""),
+            ));
+        }
+        let json = match file.log.format.as_str() {
+            "text" => false,
+            "json" => true,
+            other => {
+                return Err(self.error(
+                    "log.format",
+                    format!("\"{other}\" is not a format; write text or json"),
+                ));
+            }
+        };
+        Ok(Log {
+            level: level.to_owned(),
+            json,
+        })
+    }
+}

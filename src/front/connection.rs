@@ -1,0 +1,147 @@
+//! An accepted connection: plain or TLS, with a deadline for silence and a counted place.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+use tokio_rustls::server::TlsStream;
+
+/// A stream whose first bytes were read already and are given out again.
+pub struct Replayed {
+    prefix: Vec<u8>,
+    stream: TcpStream,
+}
+
+impl Replayed {
+    pub fn new(prefix: Vec<u8>, stream: TcpStream) -> Self {
+        Self { prefix, stream }
+    }
+}
+
+impl AsyncRead for Replayed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.prefix.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let length = self.prefix.len().min(buf.remaining());
+        buf.put_slice(&self.prefix[..length]);
+        self.prefix.drain(..length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Replayed {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// What passes over the wire.
+pub enum Transport {
+    Plain(Replayed),
+    Tls(Box<TlsStream<Replayed>>),
+}
+
+/// A connection that ends when nothing has passed either way for a while. `P` is what it holds as long as it lives.
+pub struct Connection<P> {
+    transport: Transport,
+    idle_after: Duration,
+    moved: Instant,
+    check: Pin<Box<Sleep>>,
+    _places: P,
+}
+
+impl<P> Connection<P> {
+    pub fn new(transport: Transport, idle_after: Duration, places: P) -> Self {
+        let check = Box::pin(tokio::time::sleep(idle_after));
+        Self {
+            transport,
+            idle_after,
+            moved: Instant::now(),
+            check,
+            _places: places,
+        }
+    }
+
+    fn inner(&mut self) -> Pin<&mut dyn Duplex> {
+        match &mut self.transport {
+            Transport::Plain(stream) => Pin::new(stream),
+            Transport::Tls(stream) => Pin::new(&mut **stream),
+        }
+    }
+
+    /// An error once the connection has been silent for too long. The timer is only moved when it fires, not with every
+    /// read.
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        while self.check.as_mut().poll(cx).is_ready() {
+            let end = self.moved + self.idle_after;
+            if end <= Instant::now() {
+                return Poll::Ready(io::ErrorKind::TimedOut.into());
+            }
+            self.check.as_mut().reset(end);
+        }
+        Poll::Pending
+    }
+}
+
+trait Duplex: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
+
+impl<P: Unpin> AsyncRead for Connection<P> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.inner().poll_read(cx, buf) {
+            Poll::Pending => self.poll_idle(cx).map(Err),
+            ready @ Poll::Ready(_) => {
+                self.moved = Instant::now();
+                ready
+            }
+        }
+    }
+}
+
+impl<P: Unpin> AsyncWrite for Connection<P> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = self.inner().poll_write(cx, buf);
+        if written.is_ready() {
+            self.moved = Instant::now();
+        }
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner().poll_shutdown(cx)
+    }
+}

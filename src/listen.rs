@@ -1,0 +1,184 @@
+//! Binds every port before anything is served. What fails names key and remedy.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::config::{Config, ConfigError};
+use crate::net::{Machine, is_link_local};
+
+const BACKLOG: i32 = 1024;
+
+/// The bound ports.
+pub struct Listeners {
+    pub https: TcpListener,
+    pub redirect: Option<TcpListener>,
+    /// One per local address where `[turn] listen` names all; empty without a relay.
+    pub turn: Vec<UdpSocket>,
+}
+
+/// # Errors
+/// [`ConfigError`] for the first port that cannot be had.
+pub fn bind(config: &Config, machine: &Machine) -> Result<Listeners, ConfigError> {
+    let blame = Blame { config, machine };
+    let tcp =
+        |key, address| bind_tcp(address).map_err(|error| blame.sentence(key, address, &error));
+    let https = tcp("listen", config.listen)?;
+    let redirect = config
+        .redirect
+        .map(|address| tcp("http.redirect", address))
+        .transpose()?;
+    let turn = match &config.turn {
+        Some(turn) => bind_turn(turn.listen, machine)
+            .map_err(|(address, error)| blame.sentence("turn.listen", address, &error))?,
+        None => Vec::new(),
+    };
+    Ok(Listeners {
+        https,
+        redirect,
+        turn,
+    })
+}
+
+/// `[::]` takes IPv4 too, and is 0.0.0.0 where IPv6 is switched off.
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let bound = listen_tcp(address);
+    match bound {
+        Err(error) if is_any_v6(address.ip()) && lacks_ipv6(&error) => {
+            listen_tcp(SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())))
+        }
+        bound => bound,
+    }
+}
+
+fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if is_any_v6(address.ip()) {
+        socket.set_only_v6(false)?;
+    }
+    // Connections of the run before linger; they must not keep a restart from listening.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn bind_turn(
+    listen: SocketAddr,
+    machine: &Machine,
+) -> Result<Vec<UdpSocket>, (SocketAddr, io::Error)> {
+    if !listen.ip().is_unspecified() {
+        return Ok(vec![
+            UdpSocket::bind(listen).map_err(|error| (listen, error))?,
+        ]);
+    }
+    let mut sockets: Vec<UdpSocket> = Vec::new();
+    let mut port = listen.port();
+    let mut last_error = None;
+    for ip in turn_addresses(listen.ip(), machine) {
+        let address = SocketAddr::new(ip, port);
+        match UdpSocket::bind(address) {
+            Ok(socket) => {
+                // With port 0 the first address decides for all.
+                port = socket.local_addr().map_or(port, |bound| bound.port());
+                sockets.push(socket);
+            }
+            // An address may have gone since it was listed, or not be usable yet.
+            Err(error) if error.kind() == ErrorKind::AddrNotAvailable => {
+                last_error = Some((address, error));
+            }
+            Err(error) => return Err((address, error)),
+        }
+    }
+    match last_error {
+        Some(error) if sockets.is_empty() => Err(error),
+        _ => Ok(sockets),
+    }
+}
+
+fn turn_addresses(all: IpAddr, machine: &Machine) -> impl Iterator<Item = IpAddr> {
+    let own = machine.addresses.iter().map(|address| address.ip);
+    own.filter(move |ip| (all.is_ipv6() || ip.is_ipv4()) && !is_link_local(*ip))
+}
+
+fn is_any_v6(ip: IpAddr) -> bool {
+    ip.is_ipv6() && ip.is_unspecified()
+}
+
+fn lacks_ipv6(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::AddrNotAvailable
+        || Errno::from_io_error(error) == Some(Errno::AFNOSUPPORT)
+}
+
+/// Turns an operating system's error into a sentence with a remedy.
+struct Blame<'a> {
+    config: &'a Config,
+    machine: &'a Machine,
+}
+
+impl Blame<'_> {
+    fn sentence(&self, key: &str, address: SocketAddr, error: &io::Error) -> ConfigError {
+        let problem = match error.kind() {
+            ErrorKind::AddrInUse => format!(
+                "port {} is used by another program; end that one (`ss -lntup` names it) or choose another port",
+                address.port()
+            ),
+            ErrorKind::PermissionDenied => format!(
+                "port {} needs a privilege; run as the systemd unit in deploy/, or as root, or choose a port from 1024",
+                address.port()
+            ),
+            ErrorKind::AddrNotAvailable => format!(
+                "{} is not an address of this machine; write \"[::]:{}\" for all of them, or one of {}",
+                address.ip(),
+                address.port(),
+                self.own_addresses()
+            ),
+            _ => format!("cannot listen on {address}: {error}; choose another address"),
+        };
+        self.config.error(key, problem)
+    }
+
+    fn own_addresses(&self) -> String {
+        let usable = self.machine.addresses.iter().map(|address| address.ip);
+        let names: Vec<_> = usable
+            .filter(|ip| !is_link_local(*ip))
+            .map(|ip| ip.to_string())
+            .collect();
+        names.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::LocalAddress;
+
+    #[test]
+    fn all_addresses_means_each_of_them_but_link_local() {
+        let address = |text: &str| LocalAddress {
+            ip: text.parse().unwrap(),
+            prefix: 24,
+            stable: true,
+        };
+        let machine = Machine {
+            addresses: ["127.0.0.1", "192.168.1.5", "::1", "fe80::1", "fd00::5"]
+                .map(address)
+                .to_vec(),
+            ..Machine::default()
+        };
+        let listed = |all: &str| {
+            let list: Vec<_> = turn_addresses(all.parse().unwrap(), &machine)
+                .map(|ip| ip.to_string())
+                .collect();
+            list.join(" ")
+        };
+        assert_eq!(listed("::"), "127.0.0.1 192.168.1.5 ::1 fd00::5");
+        assert_eq!(listed("0.0.0.0"), "127.0.0.1 192.168.1.5");
+    }
+}

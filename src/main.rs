@@ -1,0 +1,44 @@
+//! Parses arguments and runs a command.
+
+use std::process::ExitCode;
+
+use callbox::cli::{Cli, Command};
+use callbox::config::{Config, ConfigError, Sources};
+use callbox::{app, shutdown, telemetry};
+use clap::Parser;
+
+/// The configuration has to be changed.
+const EXIT_CONFIG: u8 = 2;
+/// Something else failed.
+const EXIT_FAILURE: u8 = 1;
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("callbox: {error:#}");
+            let ours = error.downcast_ref::<ConfigError>().is_some();
+            ExitCode::from(if ours { EXIT_CONFIG } else { EXIT_FAILURE })
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let sources = Sources::from_process(cli.options.into());
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Config => print!("{}", Config::show(&sources)?),
+        Command::Serve => serve(Config::load(&sources)?)?,
+    }
+    Ok(())
+}
+
+fn serve(config: Config) -> anyhow::Result<()> {
+    telemetry::start(&config.log)?;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(async {
+            let shutdown = shutdown::on_signals()?;
+            app::run(config, shutdown).await
+        })
+}

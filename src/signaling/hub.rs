@@ -1,0 +1,318 @@
+//! All rooms and the WebSockets in them: carries out what [`super::rooms`] decides.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use axum::extract::ws::Utf8Bytes;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::RoomName;
+use super::message::{CloseReason, ErrorCode, JoinMessage, PeerId, ServerMessage, SignalData};
+use super::name::person;
+use super::rooms::{Claim, ConnId, Effect, Join, Joined, Limits, Rooms};
+use super::ticket::{Resume, TicketError, TicketKey};
+use crate::config::Signaling;
+use crate::limits::{AddressKey, PerAddress};
+use crate::state::random_hex;
+use crate::web::{IceServers, Reached};
+
+const QUEUE_MESSAGES: usize = 256;
+/// Bytes that may wait for one reader, over all messages.
+const QUEUE_BYTES: usize = 1024 * 1024;
+
+/// The rooms of this server.
+pub struct Hub {
+    state: Mutex<State>,
+    tickets: TicketKey,
+    ice: Arc<IceServers>,
+    /// Names this run of the server in resume tickets.
+    boot: String,
+    next_conn: AtomicU64,
+    deadline_changed: Notify,
+    pub(super) settings: Signaling,
+    pub(super) stopping: CancellationToken,
+    /// The sessions that run.
+    pub tasks: TaskTracker,
+    /// WebSockets by address.
+    pub connections: PerAddress,
+}
+
+struct State {
+    rooms: Rooms,
+    outboxes: HashMap<ConnId, Outbox>,
+}
+
+/// The way to one WebSocket.
+struct Outbox {
+    queue: mpsc::Sender<Utf8Bytes>,
+    queued_bytes: Arc<AtomicUsize>,
+    close: oneshot::Sender<CloseReason>,
+}
+
+/// A session's end of its outbox.
+pub struct Inbox {
+    pub conn: ConnId,
+    queue: mpsc::Receiver<Utf8Bytes>,
+    queued_bytes: Arc<AtomicUsize>,
+    close: oneshot::Receiver<CloseReason>,
+}
+
+impl Inbox {
+    /// The next message to write, or why there will be no more: a reason to tell the page, or none once the hub has
+    /// forgotten this connection.
+    pub async fn next(&mut self) -> Result<Utf8Bytes, Option<CloseReason>> {
+        tokio::select! {
+            biased;
+            reason = &mut self.close => Err(reason.ok()),
+            text = self.queue.recv() => {
+                let text = text.ok_or(None)?;
+                self.queued_bytes.fetch_sub(text.len(), Ordering::Relaxed);
+                Ok(text)
+            }
+        }
+    }
+}
+
+impl Hub {
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn new(
+        settings: Signaling,
+        tickets: TicketKey,
+        ice: Arc<IceServers>,
+    ) -> anyhow::Result<Arc<Self>> {
+        let rooms = Rooms::new(Limits {
+            max_peers: settings.max_peers,
+            max_rooms: settings.max_rooms,
+            max_rooms_per_address: settings.max_rooms_per_ip,
+            resume: settings.resume,
+        });
+        let hub = Arc::new(Self {
+            state: Mutex::new(State {
+                rooms,
+                outboxes: HashMap::new(),
+            }),
+            tickets,
+            ice,
+            boot: random_hex::<8>()?,
+            next_conn: AtomicU64::new(0),
+            deadline_changed: Notify::new(),
+            connections: PerAddress::new(settings.max_connections_per_ip),
+            settings,
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        tokio::spawn(Arc::clone(&hub).free_seats());
+        Ok(hub)
+    }
+
+    /// A new WebSocket, which is in no room yet.
+    pub(super) fn open(&self) -> Inbox {
+        let conn = ConnId(self.next_conn.fetch_add(1, Ordering::Relaxed));
+        let (sender, queue) = mpsc::channel(QUEUE_MESSAGES);
+        let (close, closed) = oneshot::channel();
+        let queued_bytes = Arc::new(AtomicUsize::new(0));
+        let outbox = Outbox {
+            queue: sender,
+            queued_bytes: Arc::clone(&queued_bytes),
+            close,
+        };
+        self.with(|state| state.outboxes.insert(conn, outbox));
+        Inbox {
+            conn,
+            queue,
+            queued_bytes,
+            close: closed,
+        }
+    }
+
+    /// Lets a page into a room and welcomes it.
+    pub(super) fn join(
+        &self,
+        conn: ConnId,
+        address: IpAddr,
+        reached: &Reached,
+        message: &JoinMessage,
+        now: SystemTime,
+    ) -> Result<String, ErrorCode> {
+        let visitor = self
+            .tickets
+            .read_visitor(&message.ticket, now)
+            .map_err(|e| match e {
+                TicketError::Invalid => ErrorCode::BadTicket,
+                TicketError::Expired => ErrorCode::TicketExpired,
+            })?;
+        let room = RoomName::parse(&message.room).ok_or(ErrorCode::BadRoom)?;
+        let resume = message.resume.as_ref().and_then(|ticket| {
+            let seat = self.tickets.read_resume(ticket, now).ok()?;
+            let matches = seat.room == room && seat.visitor == visitor;
+            matches.then(|| Claim {
+                id: seat.id,
+                before_start: seat.boot != self.boot,
+            })
+        });
+        let fresh = random_hex::<8>().map_err(|_| ErrorCode::TooManyRooms)?;
+        let join = Join {
+            conn,
+            address: AddressKey::from(address),
+            visitor: visitor.clone(),
+            room: room.clone(),
+            name: person(&message.name),
+            fresh_id: PeerId(format!("p{fresh}")),
+            resume,
+        };
+        self.with(|state| {
+            let Joined {
+                id,
+                resumed,
+                peers,
+                effects,
+            } = state.rooms.join(join, Instant::now())?;
+            let seat = Resume {
+                id: id.clone(),
+                room,
+                visitor: visitor.clone(),
+                boot: self.boot.clone(),
+            };
+            let welcome = ServerMessage::Welcome {
+                id,
+                resume: self.tickets.resume(&seat, now),
+                resumed,
+                peers,
+                pc_config: self.ice.for_visitor(reached, &visitor, now),
+            };
+            state.send(conn, &welcome);
+            state.carry_out(effects);
+            Ok(visitor)
+        })
+    }
+
+    pub(super) fn signal(
+        &self,
+        from: ConnId,
+        to: &PeerId,
+        data: SignalData,
+        bytes: usize,
+    ) -> Result<(), ErrorCode> {
+        self.with(|state| {
+            let effect = state.rooms.signal(from, to, data, bytes)?;
+            state.carry_out(effect.into_iter().collect());
+            Ok(())
+        })
+    }
+
+    /// Fresh ICE servers for a visitor whose credentials are about to end.
+    pub(super) fn renew(&self, conn: ConnId, reached: &Reached, visitor: &str, now: SystemTime) {
+        let pc_config = self.ice.for_visitor(reached, visitor, now);
+        self.send(conn, &ServerMessage::PcConfig { pc_config });
+    }
+
+    pub(super) fn renewal_interval(&self) -> Option<std::time::Duration> {
+        self.ice.renewal_interval()
+    }
+
+    pub(super) fn send(&self, to: ConnId, message: &ServerMessage) {
+        self.with(|state| state.send(to, message));
+    }
+
+    /// The page left for good.
+    pub(super) fn leave(&self, conn: ConnId) {
+        self.with(|state| {
+            state.outboxes.remove(&conn);
+            let effects = state.rooms.leave(conn);
+            state.carry_out(effects);
+        });
+    }
+
+    /// The connection broke without a word.
+    pub(super) fn lost(&self, conn: ConnId) {
+        self.with(|state| {
+            state.outboxes.remove(&conn);
+            state.rooms.lost(conn, Instant::now());
+        });
+        self.deadline_changed.notify_one();
+    }
+
+    /// Closes all WebSockets with 1001 and refuses new ones.
+    pub fn stop(&self) {
+        self.stopping.cancel();
+        self.tasks.close();
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Frees the seats of those who do not come back, until the server stops.
+    async fn free_seats(self: Arc<Self>) {
+        loop {
+            let next = self.with(|state| {
+                let effects = state.rooms.expire(Instant::now());
+                state.carry_out(effects);
+                state.rooms.next_deadline()
+            });
+            let deadline = async {
+                match next {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = deadline => {}
+                () = self.deadline_changed.notified() => {}
+                () = self.stopping.cancelled() => return,
+            }
+        }
+    }
+}
+
+impl State {
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Send { to, message } => self.send(to, &message),
+                Effect::Close { conn, reason } => self.close(conn, reason),
+                Effect::Opened(name) => {
+                    tracing::info!(rooms = self.rooms.len(), "room opened");
+                    tracing::debug!(room = %name, "room opened");
+                }
+                Effect::Closed(name) => {
+                    tracing::info!(rooms = self.rooms.len(), "room closed");
+                    tracing::debug!(room = %name, "room closed");
+                }
+            }
+        }
+    }
+
+    /// Queues a message; a reader that lags too far behind is cut off, alone.
+    fn send(&mut self, to: ConnId, message: &ServerMessage) {
+        let Some(outbox) = self.outboxes.get(&to) else {
+            return;
+        };
+        let Ok(text) = serde_json::to_string(message) else {
+            return;
+        };
+        let queued = outbox.queued_bytes.fetch_add(text.len(), Ordering::Relaxed);
+        let fits = queued + text.len() <= QUEUE_BYTES;
+        if !fits || outbox.queue.try_send(text.into()).is_err() {
+            self.close(to, CloseReason::SlowReader);
+            self.rooms.lost(to, Instant::now());
+        }
+    }
+
+    fn close(&mut self, conn: ConnId, reason: CloseReason) {
+        if let Some(outbox) = self.outboxes.remove(&conn) {
+            // A session that is gone already needs no reason.
+            let _ = outbox.close.send(reason);
+        }
+    }
+}

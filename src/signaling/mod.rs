@@ -1,0 +1,17 @@
+//! Signaling: browser -> room -> browser, over WebSockets. The protocol is described in docs/signaling.md.
+
+mod hub;
+pub mod message;
+mod name;
+mod rooms;
+mod session;
+pub mod ticket;
+
+use std::time::Duration;
+
+pub use hub::Hub;
+pub use name::RoomName;
+pub use session::{Visit, run};
+
+/// How often the server pings a WebSocket.
+pub const PING_INTERVAL: Duration = Duration::from_secs(20);

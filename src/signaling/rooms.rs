@@ -1,0 +1,449 @@
+//! Rooms and who sits in them. Pure: events and time in, deliveries out; no sockets, no clock.
+//!
+//! A *seat* belongs to a peer id. A seat whose connection broke is kept for a while and signals to it wait, so that
+//! whoever comes back with a resume ticket finds everything as it was.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::RoomName;
+use super::message::{CloseReason, ErrorCode, PeerId, PeerInfo, ServerMessage, SignalData};
+use crate::limits::AddressKey;
+
+const MAX_WAITING: usize = 64;
+const MAX_WAITING_BYTES: usize = 256 * 1024;
+
+/// Names one WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnId(pub u64);
+
+#[derive(Debug, Clone)]
+pub struct Limits {
+    pub max_peers: usize,
+    pub max_rooms: usize,
+    pub max_rooms_per_address: usize,
+    /// How long a seat outlives its connection.
+    pub resume: Duration,
+}
+
+/// Somebody wants in; ticket and names are checked already.
+#[derive(Debug, Clone)]
+pub struct Join {
+    pub conn: ConnId,
+    pub address: AddressKey,
+    pub visitor: String,
+    pub room: RoomName,
+    pub name: String,
+    /// For a seat of their own.
+    pub fresh_id: PeerId,
+    /// The seat that they had.
+    pub resume: Option<Claim>,
+}
+
+/// A resume ticket's claim to a seat in the same room by the same visitor.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    pub id: PeerId,
+    /// The ticket is from before this server was started: its rooms are gone, but nobody was told that anyone left.
+    pub before_start: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Joined {
+    pub id: PeerId,
+    pub resumed: bool,
+    /// The others in the room.
+    pub peers: Vec<PeerInfo>,
+    /// To be done after the newcomer was welcomed.
+    pub effects: Vec<Effect>,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    Send { to: ConnId, message: ServerMessage },
+    Close { conn: ConnId, reason: CloseReason },
+    Opened(RoomName),
+    Closed(RoomName),
+}
+
+#[derive(Debug)]
+pub struct Rooms {
+    limits: Limits,
+    by_name: HashMap<RoomName, Room>,
+    seat_by_conn: HashMap<ConnId, (RoomName, PeerId)>,
+    count_by_opener: HashMap<AddressKey, usize>,
+    /// When absent peers lose their seats.
+    deadlines: BTreeSet<(Instant, RoomName, PeerId)>,
+}
+
+#[derive(Debug)]
+struct Room {
+    opener: AddressKey,
+    opened: Instant,
+    /// In the order of joining.
+    seats: Vec<Seat>,
+}
+
+#[derive(Debug)]
+struct Seat {
+    info: PeerInfo,
+    visitor: String,
+    occupancy: Occupancy,
+}
+
+#[derive(Debug)]
+enum Occupancy {
+    Present(ConnId),
+    Absent { until: Instant, waiting: Waiting },
+}
+
+/// Signals to somebody absent, and who left meanwhile; `None` once they were too many.
+#[derive(Debug)]
+struct Waiting {
+    queue: Option<VecDeque<ServerMessage>>,
+    bytes: usize,
+}
+
+impl Rooms {
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            by_name: HashMap::new(),
+            seat_by_conn: HashMap::new(),
+            count_by_opener: HashMap::new(),
+            deadlines: BTreeSet::new(),
+        }
+    }
+
+    /// # Errors
+    /// The reason to tell whoever may not come in.
+    pub fn join(&mut self, join: Join, now: Instant) -> Result<Joined, ErrorCode> {
+        if self.seat_by_conn.contains_key(&join.conn) {
+            return Err(ErrorCode::AlreadyJoined);
+        }
+        match &join.resume {
+            Some(claim) if self.has_seat(&join.room, &claim.id, &join.visitor) => {
+                let id = claim.id.clone();
+                Ok(self.take_over(join.conn, join.room, id))
+            }
+            Some(claim) if !self.is_taken(&join.room, &claim.id) => {
+                let id = claim.id.clone();
+                let kept = claim.before_start && self.is_restoring(&join.room, now);
+                self.enter(join, id, kept, now)
+            }
+            _ => {
+                let id = join.fresh_id.clone();
+                self.enter(join, id, false, now)
+            }
+        }
+    }
+
+    /// Passes a signal on to a member of the sender's own room, or nowhere.
+    ///
+    /// # Errors
+    /// When the sender is in no room.
+    pub fn signal(
+        &mut self,
+        from: ConnId,
+        to: &PeerId,
+        data: SignalData,
+        bytes: usize,
+    ) -> Result<Option<Effect>, ErrorCode> {
+        let (room, sender) = self.seat_by_conn.get(&from).ok_or(ErrorCode::NotJoined)?;
+        let Some(room) = self.by_name.get_mut(room) else {
+            return Ok(None);
+        };
+        let Some(seat) = room.seats.iter_mut().find(|seat| seat.info.id == *to) else {
+            return Ok(None);
+        };
+        if seat.info.id == *sender {
+            return Ok(None);
+        }
+        let message = ServerMessage::Signal {
+            from: sender.clone(),
+            data,
+        };
+        match &mut seat.occupancy {
+            Occupancy::Present(conn) => Ok(Some(Effect::Send { to: *conn, message })),
+            Occupancy::Absent { waiting, .. } => {
+                waiting.push(message, bytes);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The peer is gone for good.
+    pub fn leave(&mut self, conn: ConnId) -> Vec<Effect> {
+        match self.seat_by_conn.remove(&conn) {
+            Some((room, id)) => self.vacate(&room, &id),
+            None => Vec::new(),
+        }
+    }
+
+    /// The connection broke; its seat is kept for a while.
+    pub fn lost(&mut self, conn: ConnId, now: Instant) {
+        let Some((room, id)) = self.seat_by_conn.remove(&conn) else {
+            return;
+        };
+        let until = now + self.limits.resume;
+        if let Some(seat) = self.seat_mut(&room, &id) {
+            seat.occupancy = Occupancy::Absent {
+                until,
+                waiting: Waiting::new(),
+            };
+            self.deadlines.insert((until, room, id));
+        }
+    }
+
+    /// Frees the seats of those who did not come back in time.
+    pub fn expire(&mut self, now: Instant) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        while let Some((until, _, _)) = self.deadlines.first() {
+            if *until > now {
+                break;
+            }
+            if let Some((_, room, id)) = self.deadlines.pop_first() {
+                effects.extend(self.vacate(&room, &id));
+            }
+        }
+        effects
+    }
+
+    /// When [`Rooms::expire`] has something to do.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(until, _, _)| *until)
+    }
+
+    /// Open rooms.
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    fn seat_mut(&mut self, room: &RoomName, id: &PeerId) -> Option<&mut Seat> {
+        self.by_name
+            .get_mut(room)?
+            .seats
+            .iter_mut()
+            .find(|seat| seat.info.id == *id)
+    }
+
+    fn has_seat(&self, room: &RoomName, id: &PeerId, visitor: &str) -> bool {
+        self.by_name.get(room).is_some_and(|room| {
+            room.seats
+                .iter()
+                .any(|seat| seat.info.id == *id && seat.visitor == visitor)
+        })
+    }
+
+    fn is_taken(&self, room: &RoomName, id: &PeerId) -> bool {
+        self.by_name
+            .get(room)
+            .is_some_and(|room| room.seats.iter().any(|seat| seat.info.id == *id))
+    }
+
+    /// Pages keep a connected peer for `resume` after they were welcomed themselves; the first one came when the room
+    /// was opened.
+    fn is_restoring(&self, room: &RoomName, now: Instant) -> bool {
+        self.by_name
+            .get(room)
+            .is_none_or(|room| now < room.opened + self.limits.resume)
+    }
+
+    fn enter(
+        &mut self,
+        join: Join,
+        id: PeerId,
+        resumed: bool,
+        now: Instant,
+    ) -> Result<Joined, ErrorCode> {
+        let mut effects = Vec::new();
+        match self.by_name.get(&join.room) {
+            Some(room) if room.seats.len() >= self.limits.max_peers => {
+                return Err(ErrorCode::RoomFull);
+            }
+            Some(_) => {}
+            None => {
+                self.open(&join.room, join.address, now)?;
+                effects.push(Effect::Opened(join.room.clone()));
+            }
+        }
+        let Some(room) = self.by_name.get_mut(&join.room) else {
+            return Err(ErrorCode::BadRoom);
+        };
+        let info = PeerInfo {
+            id: id.clone(),
+            name: join.name,
+        };
+        let peers = room.seats.iter().map(|seat| seat.info.clone()).collect();
+        effects.extend(room.tell(&id, &ServerMessage::PeerJoined { peer: info.clone() }));
+        let occupancy = Occupancy::Present(join.conn);
+        room.seats.push(Seat {
+            info,
+            visitor: join.visitor,
+            occupancy,
+        });
+        self.seat_by_conn.insert(join.conn, (join.room, id.clone()));
+        Ok(Joined {
+            id,
+            resumed,
+            peers,
+            effects,
+        })
+    }
+
+    fn open(&mut self, name: &RoomName, opener: AddressKey, now: Instant) -> Result<(), ErrorCode> {
+        let opened = self
+            .count_by_opener
+            .get(&opener)
+            .copied()
+            .unwrap_or_default();
+        if self.by_name.len() >= self.limits.max_rooms
+            || opened >= self.limits.max_rooms_per_address
+        {
+            return Err(ErrorCode::TooManyRooms);
+        }
+        self.count_by_opener.insert(opener, opened + 1);
+        self.by_name.insert(
+            name.clone(),
+            Room {
+                opener,
+                opened: now,
+                seats: Vec::new(),
+            },
+        );
+        Ok(())
+    }
+
+    /// The same visitor comes back to its seat, whether or not its old connection is known to be broken. Since messages
+    /// may have been lost with it, everybody who joined after this peer is announced again, as newcomers to offer to.
+    fn take_over(&mut self, conn: ConnId, room_name: RoomName, id: PeerId) -> Joined {
+        let mut joined = Joined {
+            id,
+            resumed: true,
+            peers: Vec::new(),
+            effects: Vec::new(),
+        };
+        let id = &joined.id;
+        self.seat_by_conn
+            .insert(conn, (room_name.clone(), id.clone()));
+        let Some(room) = self.by_name.get_mut(&room_name) else {
+            return joined;
+        };
+        let Some(index) = room.seats.iter().position(|seat| seat.info.id == *id) else {
+            return joined;
+        };
+        joined.peers = room.others(id).map(|seat| seat.info.clone()).collect();
+        let present = Occupancy::Present(conn);
+        let waiting = match std::mem::replace(&mut room.seats[index].occupancy, present) {
+            Occupancy::Present(old) => {
+                self.seat_by_conn.remove(&old);
+                joined.effects.push(Effect::Close {
+                    conn: old,
+                    reason: CloseReason::Replaced,
+                });
+                Some(VecDeque::new())
+            }
+            Occupancy::Absent { until, waiting } => {
+                self.deadlines.remove(&(until, room_name, id.clone()));
+                waiting.queue
+            }
+        };
+        if let Some(waiting) = waiting {
+            let juniors = room.seats[index + 1..].iter();
+            let announced = juniors.map(|seat| ServerMessage::PeerJoined {
+                peer: seat.info.clone(),
+            });
+            let to_all = announced.chain(waiting);
+            joined
+                .effects
+                .extend(to_all.map(|message| Effect::Send { to: conn, message }));
+        } else {
+            joined.resumed = false;
+            let seat = room.seats.remove(index);
+            let again = ServerMessage::PeerJoined {
+                peer: seat.info.clone(),
+            };
+            joined
+                .effects
+                .extend(room.tell(id, &ServerMessage::PeerLeft { id: id.clone() }));
+            joined.effects.extend(room.tell(id, &again));
+            room.seats.push(seat);
+        }
+        joined
+    }
+
+    fn vacate(&mut self, name: &RoomName, id: &PeerId) -> Vec<Effect> {
+        let Some(room) = self.by_name.get_mut(name) else {
+            return Vec::new();
+        };
+        room.seats.retain(|seat| seat.info.id != *id);
+        let mut effects = room.tell(id, &ServerMessage::PeerLeft { id: id.clone() });
+        if room.seats.is_empty() {
+            let opener = room.opener;
+            self.by_name.remove(name);
+            self.close_for(opener);
+            effects.push(Effect::Closed(name.clone()));
+        }
+        effects
+    }
+
+    fn close_for(&mut self, opener: AddressKey) {
+        if let Some(count) = self.count_by_opener.get_mut(&opener) {
+            *count -= 1;
+            if *count == 0 {
+                self.count_by_opener.remove(&opener);
+            }
+        }
+    }
+}
+
+impl Room {
+    fn others(&self, id: &PeerId) -> impl Iterator<Item = &Seat> {
+        self.seats.iter().filter(move |seat| seat.info.id != *id)
+    }
+
+    /// `message` to all but `id`. The absent learn who is there from `welcome`, so only who left waits for them.
+    fn tell(&mut self, id: &PeerId, message: &ServerMessage) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for seat in self.seats.iter_mut().filter(|seat| seat.info.id != *id) {
+            match &mut seat.occupancy {
+                Occupancy::Present(to) => {
+                    effects.push(Effect::Send {
+                        to: *to,
+                        message: message.clone(),
+                    });
+                }
+                Occupancy::Absent { waiting, .. } => {
+                    if matches!(message, ServerMessage::PeerLeft { .. }) {
+                        waiting.push(message.clone(), 0);
+                    }
+                }
+            }
+        }
+        effects
+    }
+}
+
+impl Waiting {
+    fn new() -> Self {
+        Self {
+            queue: Some(VecDeque::new()),
+            bytes: 0,
+        }
+    }
+
+    fn push(&mut self, message: ServerMessage, bytes: usize) {
+        let Some(queue) = &mut self.queue else { return };
+        if queue.len() >= MAX_WAITING || self.bytes + bytes > MAX_WAITING_BYTES {
+            self.queue = None;
+            return;
+        }
+        self.bytes += bytes;
+        queue.push_back(message);
+    }
+}
+
+#[cfg(test)]
+#[path = "rooms_tests.rs"]
+mod tests;

@@ -1,0 +1,248 @@
+//! One WebSocket: reads, writes, pings, and knows when to give up.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::Error;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::time::{Instant, interval, timeout};
+use tokio_tungstenite::tungstenite::Error as WsError;
+
+use super::PING_INTERVAL;
+use super::hub::{Hub, Inbox};
+use super::message::{ClientMessage, CloseReason, ErrorCode, ServerMessage};
+use crate::limits::Place;
+use crate::web::Reached;
+
+/// Nothing heard for so long, not even the answer to a ping: the other end is gone.
+const SILENCE: Duration = Duration::from_secs(45);
+const JOIN_WITHIN: Duration = Duration::from_secs(20);
+const WRITE_WITHIN: Duration = Duration::from_secs(10);
+/// Lets a close frame arrive before the connection is torn down.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+const MAX_BAD_MESSAGES: u32 = 10;
+/// Messages at once, as a multiple of the rate per second.
+const BURST: u32 = 3;
+
+/// Who is at the other end.
+pub struct Visit {
+    pub address: IpAddr,
+    /// The host and port under which the page was opened.
+    pub reached: Reached,
+    /// Counted against the address as long as the session runs.
+    #[expect(dead_code, reason = "held for its drop")]
+    pub place: Place,
+}
+
+/// Serves one WebSocket to its end.
+pub async fn run(hub: Arc<Hub>, socket: WebSocket, visit: Visit) {
+    let inbox = hub.open();
+    let conn = inbox.conn;
+    let mut session = Session::new(&hub, socket, inbox, &visit);
+    let ending = session.serve().await;
+    match ending {
+        Ending::Left => hub.leave(conn),
+        Ending::Lost | Ending::Closed(_) => hub.lost(conn),
+    }
+    if let Ending::Closed(reason) = ending {
+        session.say_why(reason).await;
+    } else if ending == Ending::Left {
+        session.say_why(CloseReason::Left).await;
+    }
+}
+
+/// How a session ends, which decides about its seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// The page left; its seat is free.
+    Left,
+    /// Gone without a word; its seat is kept.
+    Lost,
+    /// Closed by the server; the seat, if any, is kept.
+    Closed(CloseReason),
+}
+
+struct Session<'a> {
+    hub: &'a Hub,
+    socket: WebSocket,
+    inbox: Inbox,
+    visit: &'a Visit,
+    /// Once in a room: who it is.
+    visitor: Option<String>,
+    rate: DefaultDirectRateLimiter,
+    bad_messages: u32,
+}
+
+impl<'a> Session<'a> {
+    fn new(hub: &'a Hub, socket: WebSocket, inbox: Inbox, visit: &'a Visit) -> Self {
+        let per_second = NonZeroU32::new(hub.settings.message_rate).unwrap_or(NonZeroU32::MIN);
+        let burst = per_second.saturating_mul(NonZeroU32::MIN.saturating_add(BURST - 1));
+        let quota = Quota::per_second(per_second).allow_burst(burst);
+        let rate = RateLimiter::direct(quota);
+        Self {
+            hub,
+            socket,
+            inbox,
+            visit,
+            visitor: None,
+            rate,
+            bad_messages: 0,
+        }
+    }
+
+    async fn serve(&mut self) -> Ending {
+        let mut ping = interval(PING_INTERVAL);
+        ping.reset();
+        let opened = Instant::now();
+        let mut heard = Instant::now();
+        let mut renewal: Option<Instant> = None;
+        loop {
+            let quiet = heard + SILENCE;
+            let wait = if self.visitor.is_none() {
+                quiet.min(opened + JOIN_WITHIN)
+            } else {
+                quiet
+            };
+            let renew_at = renewal.unwrap_or_else(|| Instant::now() + SILENCE);
+            let ending = tokio::select! {
+                biased;
+                () = self.hub.stopping.cancelled() => Err(Ending::Closed(CloseReason::Stopping)),
+                text = self.inbox.next() => match text {
+                    Ok(text) => self.write(Message::Text(text)).await,
+                    Err(reason) => Err(reason.map_or(Ending::Lost, Ending::Closed)),
+                },
+                received = self.socket.recv() => {
+                    heard = Instant::now();
+                    self.receive(received)
+                }
+                _ = ping.tick() => self.write(Message::Ping(axum::body::Bytes::new())).await,
+                () = tokio::time::sleep_until(renew_at), if renewal.is_some() => {
+                    self.renew();
+                    renewal = None;
+                    Ok(())
+                }
+                () = tokio::time::sleep_until(wait) => Err(Ending::Closed(
+                    if self.visitor.is_none() { CloseReason::NoJoin } else { CloseReason::Silent },
+                )),
+            };
+            if let Err(ending) = ending {
+                return ending;
+            }
+            if renewal.is_none() && self.visitor.is_some() {
+                renewal = self
+                    .hub
+                    .renewal_interval()
+                    .map(|interval| Instant::now() + interval);
+            }
+        }
+    }
+
+    fn renew(&self) {
+        if let Some(visitor) = &self.visitor {
+            self.hub.renew(
+                self.inbox.conn,
+                &self.visit.reached,
+                visitor,
+                SystemTime::now(),
+            );
+        }
+    }
+
+    fn receive(&mut self, received: Option<Result<Message, Error>>) -> Result<(), Ending> {
+        match received {
+            None => Err(Ending::Lost),
+            Some(Err(error)) => Err(broken(error)),
+            Some(Ok(Message::Close(frame))) => Err(match frame.map(|frame| frame.code) {
+                Some(1000 | 1001) => Ending::Left,
+                _ => Ending::Lost,
+            }),
+            Some(Ok(message)) => {
+                if self.rate.check().is_err() {
+                    return Err(Ending::Closed(CloseReason::Flood));
+                }
+                match message {
+                    Message::Text(text) => self.handle(&text),
+                    Message::Binary(_) => Err(Ending::Closed(CloseReason::Binary)),
+                    // tungstenite answers pings by itself.
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn handle(&mut self, text: &Utf8Bytes) -> Result<(), Ending> {
+        let conn = self.inbox.conn;
+        let Ok(message) = serde_json::from_str::<ClientMessage>(text) else {
+            self.bad_messages += 1;
+            if self.bad_messages >= MAX_BAD_MESSAGES {
+                return Err(Ending::Closed(CloseReason::BadMessages));
+            }
+            self.hub.send(conn, &ErrorCode::BadMessage.into());
+            return Ok(());
+        };
+        let result = match message {
+            ClientMessage::Join(join) => {
+                let Visit {
+                    address, reached, ..
+                } = self.visit;
+                self.hub
+                    .join(conn, *address, reached, &join, SystemTime::now())
+                    .map(|visitor| {
+                        self.visitor = Some(visitor);
+                    })
+            }
+            ClientMessage::Signal { to, data } => self.hub.signal(conn, &to, data, text.len()),
+            ClientMessage::Ping => {
+                self.hub.send(conn, &ServerMessage::Pong);
+                Ok(())
+            }
+            ClientMessage::Leave => return Err(Ending::Left),
+        };
+        if let Err(code) = result {
+            self.hub.send(conn, &code.into());
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, message: Message) -> Result<(), Ending> {
+        match timeout(WRITE_WITHIN, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(broken(error)),
+            Err(_) => Err(Ending::Closed(CloseReason::SlowReader)),
+        }
+    }
+
+    /// Sends the close frame, then reads on for a moment: a connection that is closed with unread data is reset, and
+    /// the frame would be lost with it.
+    async fn say_why(&mut self, reason: CloseReason) {
+        let frame = CloseFrame {
+            code: reason.code(),
+            reason: reason.text().into(),
+        };
+        let farewell = async {
+            if self.socket.send(Message::Close(Some(frame))).await.is_ok() {
+                while let Some(Ok(_)) = self.socket.recv().await {}
+            }
+        };
+        let _ = timeout(CLOSE_WITHIN, farewell).await;
+    }
+}
+
+/// What a failed read or write means.
+fn broken(error: Error) -> Ending {
+    match error.into_inner().downcast_ref::<WsError>() {
+        Some(WsError::Capacity(_)) => Ending::Closed(CloseReason::TooBig),
+        Some(WsError::Utf8(_)) => Ending::Closed(CloseReason::NotText),
+        Some(WsError::Protocol(problem)) if is_disconnect(problem) => Ending::Lost,
+        Some(WsError::Protocol(_)) => Ending::Closed(CloseReason::Protocol),
+        _ => Ending::Lost,
+    }
+}
+
+fn is_disconnect(problem: &tokio_tungstenite::tungstenite::error::ProtocolError) -> bool {
+    use tokio_tungstenite::tungstenite::error::ProtocolError;
+    matches!(problem, ProtocolError::ResetWithoutClosingHandshake)
+}

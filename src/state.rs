@@ -1,0 +1,189 @@
+//! What must outlive a restart: secrets, keys, certificates. Files are written beside their place, synced and renamed,
+//! so that a crash leaves the old or the new one, whole.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use ring::rand::{SecureRandom, SystemRandom};
+
+const SECRET_BYTES: usize = 32;
+
+/// Readable by its owner only.
+pub const PRIVATE: u32 = 0o600;
+/// Readable by everybody.
+pub const PUBLIC: u32 = 0o644;
+
+/// The state directory.
+#[derive(Debug, Clone)]
+pub struct State {
+    dir: PathBuf,
+}
+
+impl State {
+    /// Opens the directory, made with mode 0700 if it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn open(dir: &Path) -> io::Result<Self> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)?;
+        Ok(Self {
+            dir: dir.to_owned(),
+        })
+    }
+
+    /// The secret of this name as text (64 hexadecimal digits), made at the first call.
+    ///
+    /// # Errors
+    /// When it cannot be read or written, or does not look like a secret.
+    pub fn secret(&self, name: &str) -> anyhow::Result<String> {
+        let path = self.dir.join(name);
+        if !path.exists() {
+            let fresh = random_hex::<SECRET_BYTES>()?;
+            create(&path, fresh.as_bytes())
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        // Read back even when just made: another process may have been first.
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let secret = text.trim();
+        if secret.len() < SECRET_BYTES {
+            bail!(
+                "{} holds no secret; delete it to have a new one made",
+                path.display()
+            );
+        }
+        Ok(secret.to_owned())
+    }
+}
+
+/// `N` random bytes as hexadecimal text.
+///
+/// # Errors
+/// When the operating system has no randomness.
+pub fn random_hex<const N: usize>() -> anyhow::Result<String> {
+    let mut bytes = [0; N];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| anyhow::anyhow!("the operating system gives no random numbers"))?;
+    Ok(hex(&bytes))
+}
+
+/// Lower-case hexadecimal text.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Replaces a file as a whole.
+///
+/// # Errors
+/// When the folder cannot be written to; the old file is untouched then.
+pub fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+    let beside = write_beside(path, contents, mode)?;
+    fs::rename(&beside, path).inspect_err(|_| drop(fs::remove_file(&beside)))?;
+    sync_folder(path)
+}
+
+/// Writes a file unless it is there already, in which case that one stays.
+fn create(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let beside = write_beside(path, contents, PRIVATE)?;
+    let linked = fs::hard_link(&beside, path);
+    fs::remove_file(&beside)?;
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync_folder(path),
+    }
+}
+
+fn write_beside(path: &Path, contents: &[u8], mode: u32) -> io::Result<PathBuf> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let beside = path.with_file_name(name);
+    let _ = fs::remove_file(&beside);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(&beside)?;
+    file.write_all(contents)
+        .and_then(|()| file.sync_all())
+        .inspect_err(|_| drop(fs::remove_file(&beside)))?;
+    Ok(beside)
+}
+
+/// A rename is on the disk only once its folder is.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_made_once_and_for_its_owner_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(&dir.path().join("state")).unwrap();
+        let first = state.secret("turn-secret").unwrap();
+        assert_eq!(first.len(), 64);
+        assert_eq!(state.secret("turn-secret").unwrap(), first);
+        assert_ne!(state.secret("ticket-key").unwrap(), first);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&state.dir), 0o700);
+        assert_eq!(mode(&state.dir.join("turn-secret")), 0o600);
+        assert_eq!(
+            fs::read_dir(&state.dir).unwrap().count(),
+            2,
+            "nothing is left beside"
+        );
+    }
+
+    #[test]
+    fn an_existing_secret_is_never_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        create(&path, b"first").unwrap();
+        create(&path, b"second").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+    }
+
+    #[test]
+    fn a_cut_secret_is_refused_with_the_remedy() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("turn-secret"), "abc").unwrap();
+        let error = State::open(dir.path())
+            .unwrap()
+            .secret("turn-secret")
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("delete it to have a new one made")
+        );
+    }
+
+    #[test]
+    fn replace_swaps_the_whole_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key.pem");
+        replace(&path, b"old", PUBLIC).unwrap();
+        replace(&path, b"new", PRIVATE).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,180 @@
+//! The certificate that HTTPS shows: provided by the operator, or self-signed.
+
+mod provided;
+mod self_signed;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use rustls::ServerConfig;
+use rustls::crypto::ring::sign::any_supported_type;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::ResolvesServerCert;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::config::{AutoBool, CertificateSource, Config, ConfigError};
+use crate::net::Machine;
+
+pub use self_signed::Wanted;
+
+/// A certificate chain with its key, checked to fit each other.
+#[derive(Debug)]
+pub struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: Arc<CertifiedKey>,
+    pub facts: Facts,
+}
+
+/// What people want to know of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// DNS names and IP addresses that it is valid for.
+    pub names: Vec<String>,
+    pub not_after: SystemTime,
+    /// SHA-256 of the certificate, as browsers show it: `AB:CD:...`.
+    pub fingerprint: String,
+}
+
+impl Facts {
+    /// Days until it ends; 0 when it has.
+    pub fn days_left(&self, now: SystemTime) -> u64 {
+        self.not_after
+            .duration_since(now)
+            .unwrap_or_default()
+            .as_secs()
+            / 86_400
+    }
+}
+
+impl Identity {
+    /// # Errors
+    /// When the key does not belong to the certificate, or either is not understood.
+    fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: &PrivateKeyDer<'static>,
+    ) -> anyhow::Result<Self> {
+        let leaf = chain.first().context("there is no certificate in it")?;
+        let facts = facts(leaf)?;
+        let signing = any_supported_type(key).context("the key is of an unsupported kind")?;
+        let key = CertifiedKey::new(chain.clone(), signing);
+        key.keys_match()
+            .context("the key does not fit the certificate")?;
+        Ok(Self {
+            chain,
+            key: Arc::new(key),
+            facts,
+        })
+    }
+
+    /// Does the chain end in a root that browsers ship?
+    pub fn chains_to_public_root(&self, now: SystemTime) -> bool {
+        let Some((leaf, intermediates)) = self.chain.split_first() else {
+            return false;
+        };
+        let Ok(leaf) = webpki::EndEntityCert::try_from(leaf) else {
+            return false;
+        };
+        let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        leaf.verify_for_usage(
+            rustls::crypto::ring::default_provider()
+                .signature_verification_algorithms
+                .all,
+            webpki_roots::TLS_SERVER_ROOTS,
+            intermediates,
+            UnixTime::since_unix_epoch(since_epoch),
+            webpki::KeyUsage::server_auth(),
+            None,
+            None,
+        )
+        .is_ok()
+    }
+
+    /// # Errors
+    /// When rustls refuses its own defaults.
+    pub fn server_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let resolver: Arc<dyn ResolvesServerCert> =
+            Arc::new(SingleCertAndKey::from(Arc::clone(&self.key)));
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(resolver);
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+}
+
+/// Loads or makes the certificate that the configuration asks for.
+///
+/// # Errors
+/// [`ConfigError`] that names key and remedy.
+pub fn load(config: &Config, machine: &Machine, now: SystemTime) -> Result<Identity, ConfigError> {
+    let identity = match &config.tls.source {
+        CertificateSource::Provided { cert, key } => provided::load(config, cert, key)?,
+        CertificateSource::SelfSigned { dir } => {
+            let wanted = Wanted::new(&config.domains, config.public_ip.as_deref(), machine);
+            self_signed::load_or_make(dir, &wanted, now)
+                .map_err(|error| config.error("tls.dir", format!("{error:#}")))?
+        }
+    };
+    if identity.facts.not_after <= now {
+        tracing::warn!(
+            "the certificate has expired; browsers will refuse the page until it is renewed"
+        );
+    }
+    Ok(identity)
+}
+
+/// Will browsers trust it without anybody clicking?
+pub fn is_trusted(config: &Config, identity: &Identity, now: SystemTime) -> bool {
+    match config.tls.trusted {
+        AutoBool::Yes => true,
+        AutoBool::No => false,
+        AutoBool::Auto => identity.chains_to_public_root(now),
+    }
+}
+
+fn facts(leaf: &CertificateDer<'_>) -> anyhow::Result<Facts> {
+    let (_, parsed) = X509Certificate::from_der(leaf).context("it is not an X.509 certificate")?;
+    let names = match parsed.subject_alternative_name() {
+        Ok(Some(san)) => san
+            .value
+            .general_names
+            .iter()
+            .filter_map(name_text)
+            .collect(),
+        _ => Vec::new(),
+    };
+    let ends = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
+    let digest = ring::digest::digest(&ring::digest::SHA256, leaf);
+    let bytes: Vec<_> = digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
+    Ok(Facts {
+        names,
+        not_after: UNIX_EPOCH + Duration::from_secs(ends),
+        fingerprint: bytes.join(":"),
+    })
+}
+
+fn name_text(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+        GeneralName::IPAddress(bytes) => match bytes.len() {
+            4 => <[u8; 4]>::try_from(*bytes)
+                .ok()
+                .map(|b| IpAddr::from(b).to_string()),
+            16 => <[u8; 16]>::try_from(*bytes)
+                .ok()
+                .map(|b| IpAddr::from(b).to_string()),
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,100 @@
+//! Headers that keep browsers strict, and the way from `http://` to `https://`.
+
+use axum::extract::Request;
+use axum::http::header::{
+    CONTENT_SECURITY_POLICY, HeaderName, LOCATION, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Reached;
+use crate::config::Web;
+use crate::front::Plain;
+
+/// For the built-in app: nothing from elsewhere, nothing inline.
+const APP_CSP: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+     media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
+     form-action 'self'; frame-ancestors 'none'",
+);
+/// For a folder of the operator's own, unless they say otherwise: whatever the pages do, nobody frames them.
+const OWN_FOLDER_CSP: HeaderValue = HeaderValue::from_static("frame-ancestors 'none'");
+const PERMISSIONS: HeaderValue = HeaderValue::from_static(
+    "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self), \
+     picture-in-picture=(self), screen-wake-lock=(self), speaker-selection=(self), \
+     clipboard-write=(self), web-share=(self)",
+);
+const ONE_DAY: HeaderValue = HeaderValue::from_static("max-age=86400");
+
+/// Which headers every response gets.
+#[derive(Clone)]
+pub struct Policy {
+    csp: HeaderValue,
+    hsts: bool,
+}
+
+impl Policy {
+    /// HSTS makes a browser refuse to go past a certificate warning, so it needs a certificate without one.
+    pub fn new(config: &Web, trusted_certificate: bool) -> Self {
+        let csp = match (&config.root, &config.csp) {
+            (None, _) => APP_CSP,
+            (Some(_), Some(csp)) => csp.clone(),
+            (Some(_), None) => OWN_FOLDER_CSP,
+        };
+        Self {
+            csp,
+            hsts: trusted_certificate,
+        }
+    }
+
+    fn apply(self, headers: &mut HeaderMap) {
+        const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
+        headers.insert(CONTENT_SECURITY_POLICY, self.csp);
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(HeaderName::from_static("permissions-policy"), PERMISSIONS);
+        // Another site must not load /config.global.js as a script of its own and read the credentials in it.
+        headers.insert(
+            HeaderName::from_static("cross-origin-resource-policy"),
+            SAME_ORIGIN,
+        );
+        headers.insert(
+            HeaderName::from_static("cross-origin-opener-policy"),
+            SAME_ORIGIN,
+        );
+        if self.hsts {
+            headers.insert(STRICT_TRANSPORT_SECURITY, ONE_DAY);
+        }
+    }
+}
+
+/// Middleware: adds the headers to every response.
+pub async fn secure(policy: Policy, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    policy.apply(response.headers_mut());
+    response
+}
+
+/// Middleware: answers whatever came over plain HTTP with the same address under `https://`.
+pub async fn redirect_plain_http(request: Request, next: Next) -> Response {
+    match request.extensions().get::<Plain>() {
+        Some(plain) => redirect(&request, plain.https_port),
+        None => next.run(request).await,
+    }
+}
+
+fn redirect(request: &Request, https_port: Option<u16>) -> Response {
+    let Some(mut reached) = Reached::from_request(request.uri(), request.headers()) else {
+        return (StatusCode::BAD_REQUEST, "This is an HTTPS port.\n").into_response();
+    };
+    reached.port = https_port.unwrap_or(reached.port);
+    let path = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |path| path.as_str());
+    // Temporary: browsers remember a permanent redirect for longer than this server may use the port.
+    let location = format!("https://{}{path}", reached.authority());
+    (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, location)]).into_response()
+}

@@ -1,0 +1,179 @@
+//! HTTPS -> browser: the routes and what lies around them.
+
+mod assets;
+mod headers;
+mod pc_config;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use tower_http::compression::CompressionLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::limits::AddressRate;
+use crate::net::canonical;
+use crate::signaling::ticket::TicketKey;
+use crate::signaling::{self, Hub, Visit};
+
+pub use headers::redirect_plain_http;
+pub use pc_config::{IceServers, PcConfig, Reached, TurnService};
+
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Signaling messages are a few kilobytes; the library's default buffers would take 128 KiB per connection.
+const WS_BUFFER: usize = 4096;
+
+/// What the handlers share.
+pub struct App {
+    pub hub: Arc<Hub>,
+    pub ice: Arc<IceServers>,
+    pub tickets: TicketKey,
+    /// How often one address may become a new visitor.
+    pub visitors: AddressRate,
+    /// Foreign origins that may use `/ws`.
+    pub origins: Vec<String>,
+    pub max_peers: usize,
+    /// Bytes.
+    pub message_limit: usize,
+}
+
+pub type Shared = Arc<App>;
+
+/// All routes. `config` decides which pages are served and under which policy.
+pub fn router(app: Shared, config: &crate::config::Web, trusted_certificate: bool) -> Router {
+    let policy = headers::Policy::new(config, trusted_certificate);
+    let dynamic = Router::new()
+        .route("/config.js", get(pc_config::module))
+        .route("/config.global.js", get(pc_config::classic))
+        .route("/ws", any(websocket))
+        .route("/healthz", get(health))
+        .with_state(app);
+    assets::serve(dynamic, config)
+        .layer(CompressionLayer::new())
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            RESPONSE_TIMEOUT,
+        ))
+        .layer(middleware::from_fn(move |request, next| {
+            headers::secure(policy.clone(), request, next)
+        }))
+        .layer(middleware::from_fn(redirect_plain_http))
+}
+
+/// `GET /healthz`
+async fn health(State(app): State<Shared>) -> Response {
+    if app.hub.is_stopping() {
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response()
+    } else {
+        "ok\n".into_response()
+    }
+}
+
+/// `GET /ws`
+async fn websocket(
+    State(app): State<Shared>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    uri: Uri,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let refuse = |status: StatusCode, why: &'static str| (status, why).into_response();
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
+    let Some(reached) = Reached::from_request(&uri, &headers) else {
+        return refuse(StatusCode::BAD_REQUEST, "The Host header names no host.\n");
+    };
+    if !is_allowed_origin(&headers, &reached, &app.origins) {
+        return refuse(
+            StatusCode::FORBIDDEN,
+            "This origin may not use /ws; [signaling] origins lists those that may.\n",
+        );
+    }
+    if app.hub.is_stopping() {
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping.\n");
+    }
+    let address = canonical(client).ip();
+    let Some(place) = app.hub.connections.take(address) else {
+        return refuse(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many WebSockets from this address.\n",
+        );
+    };
+    let hub = Arc::clone(&app.hub);
+    upgrade
+        .max_message_size(app.message_limit)
+        .max_frame_size(app.message_limit)
+        .read_buffer_size(WS_BUFFER)
+        .write_buffer_size(0)
+        .on_upgrade(move |socket| {
+            let tasks = hub.tasks.clone();
+            tasks.track_future(signaling::run(
+                hub,
+                socket,
+                Visit {
+                    address,
+                    reached,
+                    place,
+                },
+            ))
+        })
+}
+
+/// Browsers send the origin of the page that opens a WebSocket, and only they do: without one there is no page whose
+/// visitor could be used against their will.
+fn is_allowed_origin(headers: &HeaderMap, reached: &Reached, allowed: &[String]) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return true;
+    };
+    let Ok(origin) = origin.to_str() else {
+        return false;
+    };
+    let origin = origin.to_ascii_lowercase();
+    let own = origin.strip_prefix("https://").and_then(Reached::parse);
+    own.as_ref() == Some(reached) || allowed.contains(&origin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_own_and_the_listed_origins_are_allowed() {
+        let allowed = vec!["http://localhost:3000".to_owned()];
+        let check = |origin: Option<&str>, host: &str| {
+            let mut headers = HeaderMap::new();
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, origin.parse().unwrap());
+            }
+            is_allowed_origin(&headers, &Reached::parse(host).unwrap(), &allowed)
+        };
+        assert!(check(None, "call.example.com"));
+        assert!(check(
+            Some("https://call.example.com"),
+            "call.example.com:443"
+        ));
+        assert!(check(Some("https://[fd00::5]:8443"), "[fd00::5]:8443"));
+        assert!(check(Some("http://localhost:3000"), "call.example.com"));
+        for foreign in [
+            "https://evil.example",
+            "http://call.example.com",
+            "https://call.example.com:8443",
+            "null",
+            "",
+            "https://call.example.com.evil.example",
+            "https://call.example.com@evil.example",
+        ] {
+            assert!(!check(Some(foreign), "call.example.com"), "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! `PC_CONFIG`: the `RTCPeerConnection` configuration, made for each request from the host under which the page was
+//! opened, so that a LAN address, a domain and a bare IP address all work untouched.
+
+use std::time::{Duration, SystemTime};
+
+use axum::extract::{ConnectInfo, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use std::net::SocketAddr;
+
+use super::Shared;
+use crate::config::Secret;
+use crate::net::{canonical, is_host_name, url_host};
+use crate::state::random_hex;
+use crate::turn::credentials;
+
+const HTTPS_PORT: u16 = 443;
+
+/// The host and port under which a browser reached the server; safe to stand in a script or a URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// A name, an IPv4 address, or an IPv6 address in brackets.
+    pub host: String,
+    pub port: u16,
+}
+
+impl Reached {
+    /// From the authority of the request; `None` if there is none or it is not a plain host and port.
+    pub fn from_request(uri: &Uri, headers: &HeaderMap) -> Option<Self> {
+        match uri.authority() {
+            Some(authority) => Self::parse(authority.as_str()),
+            None => Self::parse(headers.get("host")?.to_str().ok()?),
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        let authority: Authority = text.parse().ok().filter(|_| !text.contains('@'))?;
+        let bare = authority.host();
+        let port = match text.strip_prefix(bare)? {
+            "" => HTTPS_PORT,
+            rest => rest.strip_prefix(':')?.parse().ok()?,
+        };
+        let host = match bare
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
+            Some(v6) => url_host(std::net::IpAddr::V6(v6.parse().ok()?)),
+            None => match bare.parse::<std::net::Ipv4Addr>() {
+                Ok(v4) => v4.to_string(),
+                Err(_) => Some(bare.to_ascii_lowercase()).filter(|name| is_host_name(name))?,
+            },
+        };
+        Some(Self { host, port })
+    }
+
+    /// As it stands in an `https` URL and in an `Origin` header.
+    pub fn authority(&self) -> String {
+        match self.port {
+            HTTPS_PORT => self.host.clone(),
+            port => format!("{}:{port}", self.host),
+        }
+    }
+}
+
+/// `RTCConfiguration` as browsers take it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PcConfig {
+    pub ice_servers: Vec<IceServer>,
+    pub ice_transport_policy: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IceServer {
+    pub urls: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// Knows the STUN and TURN servers that pages are told to use.
+#[derive(Debug, Clone)]
+pub struct IceServers {
+    /// `None` where the relay is switched off.
+    pub turn: Option<TurnService>,
+}
+
+#[derive(Debug, Clone)]
+pub struct TurnService {
+    /// Instead of the host under which the page was reached.
+    pub host: Option<String>,
+    pub port: u16,
+    pub secret: Secret,
+    pub ttl: Duration,
+}
+
+impl IceServers {
+    /// The configuration for one visitor, with credentials of its own.
+    pub fn for_visitor(&self, reached: &Reached, visitor: &str, now: SystemTime) -> PcConfig {
+        let ice_servers = match &self.turn {
+            Some(turn) => turn.servers(reached, visitor, now),
+            None => Vec::new(),
+        };
+        PcConfig {
+            ice_servers,
+            ice_transport_policy: "all",
+        }
+    }
+
+    /// How long after they were minted credentials should be replaced; `None` where there are none.
+    pub fn renewal_interval(&self) -> Option<Duration> {
+        self.turn.as_ref().map(|turn| turn.ttl.mul_f32(0.6))
+    }
+}
+
+impl TurnService {
+    fn servers(&self, reached: &Reached, visitor: &str, now: SystemTime) -> Vec<IceServer> {
+        let host = self.host.as_ref().unwrap_or(&reached.host);
+        let port = self.port;
+        let minted = credentials::mint(&self.secret, visitor, now + self.ttl);
+        vec![
+            IceServer {
+                urls: vec![format!("stun:{host}:{port}")],
+                username: None,
+                credential: None,
+            },
+            IceServer {
+                urls: vec![format!("turn:{host}:{port}?transport=udp")],
+                username: Some(minted.username),
+                credential: Some(minted.password),
+            },
+        ]
+    }
+}
+
+/// What a page has to know beside `PC_CONFIG`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Settings {
+    ticket: String,
+    max_peers: usize,
+    version: &'static str,
+}
+
+/// `GET /config.js`
+pub async fn module(
+    state: State<Shared>,
+    client: ConnectInfo<SocketAddr>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    script(&state, client.0, &uri, &headers, |pc_config, settings| {
+        format!("export const PC_CONFIG = {pc_config};\nexport const SETTINGS = {settings};\n")
+    })
+}
+
+/// `GET /config.global.js`
+pub async fn classic(
+    state: State<Shared>,
+    client: ConnectInfo<SocketAddr>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    script(&state, client.0, &uri, &headers, |pc_config, settings| {
+        format!("globalThis.PC_CONFIG = {pc_config};\nglobalThis.SETTINGS = {settings};\n")
+    })
+}
+
+fn script(
+    shared: &Shared,
+    client: SocketAddr,
+    uri: &Uri,
+    headers: &HeaderMap,
+    render: impl FnOnce(&str, &str) -> String,
+) -> Response {
+    let Some(reached) = Reached::from_request(uri, headers) else {
+        return (StatusCode::BAD_REQUEST, "The Host header names no host.\n").into_response();
+    };
+    if !shared.visitors.allows(canonical(client).ip()) {
+        let wait = [(RETRY_AFTER, "60")];
+        return (
+            StatusCode::TOO_MANY_REQUESTS,
+            wait,
+            "Too many page loads; wait a minute.\n",
+        )
+            .into_response();
+    }
+    match values(shared, &reached, SystemTime::now()) {
+        Ok((pc_config, settings)) => {
+            let kind = (CONTENT_TYPE, "text/javascript; charset=utf-8");
+            (
+                [kind, (CACHE_CONTROL, "no-store")],
+                render(&pc_config, &settings),
+            )
+                .into_response()
+        }
+        Err(error) => {
+            tracing::error!("cannot make /config.js: {error:#}");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// `PC_CONFIG` and `SETTINGS` for a new visitor, as JSON, which is JavaScript too.
+fn values(shared: &Shared, reached: &Reached, now: SystemTime) -> anyhow::Result<(String, String)> {
+    let visitor = format!("v-{}", random_hex::<8>()?);
+    let settings = Settings {
+        ticket: shared.tickets.visitor(&visitor, now),
+        max_peers: shared.max_peers,
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let pc_config = shared.ice.for_visitor(reached, &visitor, now);
+    Ok((
+        serde_json::to_string_pretty(&pc_config)?,
+        serde_json::to_string_pretty(&settings)?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reached(text: &str) -> Option<String> {
+        Reached::parse(text).map(|reached| format!("{} {}", reached.host, reached.port))
+    }
+
+    #[test]
+    fn hosts_are_validated_before_they_enter_a_script() {
+        assert_eq!(reached("Call.Example.com").unwrap(), "call.example.com 443");
+        assert_eq!(reached("localhost:8443").unwrap(), "localhost 8443");
+        assert_eq!(reached("192.168.1.5:8443").unwrap(), "192.168.1.5 8443");
+        assert_eq!(reached("[fd00:0::5]:8443").unwrap(), "[fd00::5] 8443");
+        for bad in [
+            "",
+            "a b",
+            "a\"b",
+            "a';alert(1)//",
+            "<script>",
+            "user@host",
+            "host:",
+            "host:99999",
+            "[::1",
+            "[x]",
+            "a/b",
+            "-a.com",
+            "a_b.com",
+            "1.2.3",
+            "256.1.1.1",
+            "é.com",
+        ] {
+            assert_eq!(reached(bad), None, "{bad}");
+        }
+    }
+
+    fn service(host: Option<&str>) -> IceServers {
+        IceServers {
+            turn: Some(TurnService {
+                host: host.map(str::to_owned),
+                port: 3478,
+                secret: Secret::new("0123456789abcdef"),
+                ttl: Duration::from_secs(3600),
+            }),
+        }
+    }
+
+    fn urls(ice: &IceServers, host: &str) -> Vec<String> {
+        let reached = Reached::parse(host).unwrap();
+        let config = ice.for_visitor(&reached, "v-1", SystemTime::UNIX_EPOCH);
+        config
+            .ice_servers
+            .into_iter()
+            .flat_map(|server| server.urls)
+            .collect()
+    }
+
+    #[test]
+    fn urls_name_the_host_that_was_reached_or_the_configured_one() {
+        let expected = [
+            "stun:192.168.1.5:3478",
+            "turn:192.168.1.5:3478?transport=udp",
+        ];
+        assert_eq!(urls(&service(None), "192.168.1.5:8443"), expected);
+        let expected = ["stun:[fd00::5]:3478", "turn:[fd00::5]:3478?transport=udp"];
+        assert_eq!(urls(&service(None), "[fd00::5]:8443"), expected);
+        let expected = [
+            "stun:turn.example.com:3478",
+            "turn:turn.example.com:3478?transport=udp",
+        ];
+        assert_eq!(
+            urls(&service(Some("turn.example.com")), "call.example.com"),
+            expected
+        );
+        assert!(urls(&IceServers { turn: None }, "call.example.com").is_empty());
+    }
+
+    #[test]
+    fn credentials_end_after_their_time() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+        let reached = Reached::parse("localhost").unwrap();
+        let config = service(None).for_visitor(&reached, "v-1", now);
+        assert_eq!(config.ice_servers[1].username.as_deref(), Some("4600:v-1"));
+        let json = serde_json::to_value(&config).unwrap();
+        assert_eq!(json["iceTransportPolicy"], "all");
+        assert!(json["iceServers"][0].get("username").is_none());
+    }
+}

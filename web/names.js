@@ -1,0 +1,65 @@
+// Names of rooms. Pure.
+
+/** The server has the same rule. */
+const VALID = /^[\p{Alphabetic}\p{N}_-]{1,64}$/u;
+
+/** Letters and digits that are not taken for one another when read aloud or copied by hand. */
+const ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789";
+const GROUPS = 4;
+const GROUP_LENGTH = 4;
+
+/**
+ * What a person typed as a room's name, as it stands in its address: spaces become hyphens.
+ * @param {string} text
+ */
+export function tidy(text) {
+  return text.normalize("NFC").trim().toLowerCase().replace(/\s+/gu, "-");
+}
+
+/**
+ * @param {string} name
+ */
+export function isRoomName(name) {
+  return VALID.test(name);
+}
+
+/**
+ * A name that nobody guesses: 16 characters of 31, 79 bits.
+ * @param {(bytes: Uint8Array<ArrayBuffer>) => Uint8Array} fill  fills an array with random bytes
+ */
+export function randomRoomName(fill = (bytes) => crypto.getRandomValues(bytes)) {
+  const limit = 256 - (256 % ALPHABET.length);
+  let name = "";
+  while (name.length < GROUPS * GROUP_LENGTH) {
+    for (const byte of fill(new Uint8Array(32))) {
+      if (byte < limit && name.length < GROUPS * GROUP_LENGTH) name += ALPHABET[byte % ALPHABET.length];
+    }
+  }
+  return (name.match(/.{4}/g) ?? []).join("-");
+}
+
+/**
+ * The room that an address is for; undefined for any other address, null for a room with a bad name.
+ * @param {string} pathname
+ * @returns {string | null | undefined}
+ */
+export function roomOfPath(pathname) {
+  const match = /^\/r\/([^/]*)\/?$/.exec(pathname);
+  if (!match) return undefined;
+  try {
+    const name = tidy(decodeURIComponent(match[1]));
+    return isRoomName(name) ? name : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * One or two letters for whoever shows no picture.
+ * @param {string} name
+ */
+export function initials(name) {
+  const words = name.trim().split(/\s+/u).filter(Boolean);
+  const letters = words.length > 1 ? [words[0], words[words.length - 1]] : words;
+  return letters.map((word) => [...word][0].toUpperCase()).join("") || "?";
+}

@@ -1,0 +1,199 @@
+// The WebSocket to the server: joins, keeps itself alive, and comes back by itself with the same seat.
+// The protocol is described in docs/signaling.md. Knows no DOM.
+
+const PING_MS = 10_000;
+const MISSES = 2;
+const FIRST_RETRY_MS = 300;
+const MAX_RETRY_MS = 3_000;
+const CONNECT_MS = 8_000;
+
+const NORMAL = 1000;
+const REPLACED = 4001;
+
+/** Errors that another try would meet again. */
+const FINAL = new Set(["room-full", "bad-room", "too-many-rooms", "bad-ticket"]);
+
+/**
+ * @typedef {{ type: string, [key: string]: any }} ServerMessage
+ * @typedef {object} Options
+ * @property {string} url  wss://host/ws
+ * @property {string} room
+ * @property {string} name
+ * @property {() => Promise<string>} ticket  the visitor ticket; asked for again after `refreshTicket`
+ * @property {() => void} refreshTicket  the ticket has expired
+ * @property {(message: ServerMessage) => void} onmessage  all but errors, pings and pongs
+ * @property {(online: boolean) => void} onstate
+ * @property {(code: string) => void} onend  it is over and will not be tried again: an error code, or "replaced"
+ * @property {typeof WebSocket} [WebSocket]
+ */
+
+export class Signaling {
+  /** @type {Options} */
+  #options;
+  /** @type {WebSocket | null} */
+  #socket = null;
+  /** @type {string | undefined} */
+  #resume;
+  #ended = false;
+  #joined = false;
+  #attempts = 0;
+  #missed = 0;
+  #refreshed = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retryTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #connectTimer;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #pingTimer;
+
+  /** @param {Options} options */
+  constructor(options) {
+    this.#options = options;
+    this.#connect();
+  }
+
+  /** Are we in the room at this moment? */
+  get online() {
+    return this.#joined;
+  }
+
+  /**
+   * @param {string} to
+   * @param {object} data
+   * @returns {boolean} whether it was sent
+   */
+  signal(to, data) {
+    if (!this.#joined) return false;
+    this.#send({ type: "signal", to, data });
+    return true;
+  }
+
+  /** Leaves for good. */
+  leave() {
+    if (this.#ended) return;
+    this.#send({ type: "leave" });
+    this.#socket?.close(NORMAL);
+    this.#end();
+  }
+
+  /** The network is said to be back: no need to wait for the next try. */
+  wake() {
+    if (this.#ended || this.#socket) return;
+    this.#attempts = 0;
+    this.#connect();
+  }
+
+  #connect() {
+    clearTimeout(this.#retryTimer);
+    const WebSocketClass = this.#options.WebSocket ?? WebSocket;
+    const socket = new WebSocketClass(this.#options.url);
+    this.#socket = socket;
+    this.#connectTimer = setTimeout(() => this.#lost(socket), CONNECT_MS);
+    socket.onopen = () => void this.#join(socket);
+    socket.onmessage = (event) => {
+      if (socket === this.#socket) this.#receive(event.data);
+    };
+    socket.onclose = (event) => {
+      if (socket !== this.#socket) return;
+      if (event.code === REPLACED) this.#finish("replaced");
+      else this.#lost(socket);
+    };
+  }
+
+  /** @param {WebSocket} socket */
+  async #join(socket) {
+    const { room, name } = this.#options;
+    try {
+      const ticket = await this.#options.ticket();
+      if (socket === this.#socket) this.#send({ type: "join", room, name, ticket, resume: this.#resume });
+    } catch {
+      this.#lost(socket);
+    }
+  }
+
+  /** @param {string} text */
+  #receive(text) {
+    /** @type {ServerMessage} */
+    const message = JSON.parse(text);
+    this.#missed = 0;
+    switch (message.type) {
+      case "pong":
+        return;
+      case "error":
+        this.#refused(message.code);
+        return;
+      case "welcome":
+        clearTimeout(this.#connectTimer);
+        this.#resume = message.resume;
+        this.#joined = true;
+        this.#attempts = 0;
+        this.#refreshed = false;
+        this.#pingTimer = setInterval(() => this.#ping(), PING_MS);
+        this.#options.onstate(true);
+    }
+    this.#options.onmessage(message);
+  }
+
+  /** @param {string} code */
+  #refused(code) {
+    const stale = code === "ticket-expired" || code === "bad-ticket";
+    if (stale && !this.#refreshed) {
+      this.#refreshed = true;
+      this.#options.refreshTicket();
+      if (this.#socket) void this.#join(this.#socket);
+    } else if (FINAL.has(code) && !this.#joined) {
+      this.#finish(code);
+    }
+  }
+
+  #ping() {
+    if (this.#missed >= MISSES && this.#socket) {
+      this.#lost(this.#socket);
+      return;
+    }
+    this.#missed += 1;
+    this.#send({ type: "ping" });
+  }
+
+  /** @param {object} message */
+  #send(message) {
+    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message));
+  }
+
+  /**
+   * The connection broke; try again soon.
+   * @param {WebSocket} socket
+   */
+  #lost(socket) {
+    if (this.#ended || socket !== this.#socket) return;
+    this.#drop();
+    this.#options.onstate(false);
+    const delay = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#attempts) * (0.75 + Math.random() / 2);
+    this.#attempts += 1;
+    this.#retryTimer = setTimeout(() => this.#connect(), delay);
+  }
+
+  /** @param {string} code */
+  #finish(code) {
+    this.#socket?.close(NORMAL);
+    this.#end();
+    this.#options.onend(code);
+  }
+
+  #end() {
+    this.#ended = true;
+    clearTimeout(this.#retryTimer);
+    this.#drop();
+  }
+
+  #drop() {
+    clearTimeout(this.#connectTimer);
+    clearInterval(this.#pingTimer);
+    this.#joined = false;
+    this.#missed = 0;
+    const socket = this.#socket;
+    this.#socket = null;
+    // Without a code the server keeps the seat.
+    if (socket && socket.readyState < 2 && !this.#ended) socket.close();
+  }
+}

@@ -1,0 +1,78 @@
+// Small helpers for views.
+
+/**
+ * The element with this id, of this class.
+ * @template {Element} T
+ * @param {string} id
+ * @param {new () => T} type
+ * @returns {T}
+ */
+export function byId(id, type) {
+  const element = document.getElementById(id);
+  if (!(element instanceof type)) throw new Error(`the page has no ${type.name} #${id}`);
+  return element;
+}
+
+/**
+ * A copy of a template's only element.
+ * @param {string} id
+ * @returns {HTMLElement}
+ */
+export function copyOf(id) {
+  const copy = byId(id, HTMLTemplateElement).content.firstElementChild?.cloneNode(true);
+  if (!(copy instanceof HTMLElement)) throw new Error(`template #${id} is empty`);
+  return copy;
+}
+
+/**
+ * @template {Element} T
+ * @param {Element} parent
+ * @param {string} selector
+ * @param {new () => T} type
+ * @returns {T}
+ */
+export function within(parent, selector, type) {
+  const element = parent.querySelector(selector);
+  if (!(element instanceof type)) throw new Error(`there is no ${type.name} ${selector}`);
+  return element;
+}
+
+/**
+ * Shows one screen and hides the others.
+ * @param {"start" | "lobby" | "call" | "end"} name
+ */
+export function showScreen(name) {
+  for (const screen of document.querySelectorAll("[data-screen]")) {
+    if (screen instanceof HTMLElement) screen.hidden = screen.dataset.screen !== name;
+  }
+  document.documentElement.dataset.shown = name;
+}
+
+/**
+ * A toggle button: pressed while the thing is on.
+ * @param {HTMLButtonElement} button
+ * @param {boolean} on
+ * @param {string} name  accessible name
+ */
+export function setToggle(button, on, name) {
+  button.setAttribute("aria-pressed", String(on));
+  button.setAttribute("aria-label", name);
+  button.title = name;
+}
+
+/**
+ * Copies text; the button says so for a moment.
+ * @param {HTMLButtonElement} button
+ * @param {string} text
+ */
+export async function copyWith(button, text) {
+  const label = within(button, ".label", HTMLElement);
+  const before = label.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    label.textContent = "Copied";
+  } catch {
+    label.textContent = "Copy it by hand";
+  }
+  setTimeout(() => (label.textContent = before), 2000);
+}
