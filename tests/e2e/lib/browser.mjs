@@ -1,0 +1,175 @@
+// Real browsers, driven by puppeteer-core: Debian's Chromium and Firefox ESR.
+
+import puppeteer from "puppeteer-core";
+
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const FIREFOX = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
+
+/** Without these Chromium looks up its maker's hosts at every start. */
+const QUIET = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-features=MediaRouter,OptimizationHints",
+];
+
+/**
+ * @param {object} [options]
+ * @param {boolean} [options.devices]  with a fake camera and microphone
+ * @param {boolean} [options.allow]  whoever asks for them gets them
+ * @param {string} [options.executablePath]
+ */
+export function chromium({ devices = true, allow = true, executablePath = CHROMIUM } = {}) {
+  return puppeteer.launch({
+    executablePath,
+    headless: true,
+    acceptInsecureCerts: true,
+    pipe: true,
+    protocolTimeout: 60_000,
+    args: [
+      ...QUIET,
+      "--allow-loopback-in-peer-connection",
+      "--autoplay-policy=no-user-gesture-required",
+      ...(devices ? ["--use-fake-device-for-media-stream"] : []),
+      ...(allow ? ["--use-fake-ui-for-media-stream"] : []),
+    ],
+  });
+}
+
+export function firefox() {
+  return puppeteer.launch({
+    browser: "firefox",
+    executablePath: FIREFOX,
+    headless: true,
+    acceptInsecureCerts: true,
+    protocolTimeout: 60_000,
+    extraPrefsFirefox: {
+      "media.navigator.streams.fake": true,
+      "media.navigator.permission.disabled": true,
+      "media.peerconnection.ice.loopback": true,
+      "media.peerconnection.ice.obfuscate_host_addresses": false,
+      "media.autoplay.default": 0,
+      "network.captive-portal-service.enabled": false,
+      "network.connectivity-service.enabled": false,
+      "app.update.enabled": false,
+      "datareporting.policy.dataSubmissionEnabled": false,
+      "toolkit.telemetry.enabled": false,
+    },
+  });
+}
+
+/** Lets tests see the page's peer connections; the page itself has no globals. */
+function recordConnections() {
+  const connections = [];
+  globalThis.testConnections = connections;
+  globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...args) {
+      super(...args);
+      connections.push(this);
+    }
+  };
+}
+
+/** One person's page. */
+export class Person {
+  /**
+   * @param {import("puppeteer-core").Browser} browser
+   * @param {string} url
+   * @param {object} [options]
+   * @param {() => void} [options.before]  runs in the page before its own scripts
+   * @param {boolean} [options.deny]  the page gets no permission for anything
+   * @param {{ width: number, height: number }} [options.viewport]
+   */
+  static async open(browser, url, { before, deny = false, viewport = { width: 1280, height: 800 } } = {}) {
+    const context = await browser.createBrowserContext();
+    if (deny) await context.overridePermissions(new URL(url).origin, []);
+    const page = await context.newPage();
+    const person = new Person();
+    person.page = page;
+    person.errors = [];
+    page.on("pageerror", (error) => person.errors.push(String(error)));
+    page.on("console", (message) => message.type() === "error" && person.errors.push(message.text()));
+    await page.setViewport(viewport);
+    await page.evaluateOnNewDocument(recordConnections);
+    if (before) await page.evaluateOnNewDocument(before);
+    await page.goto(url, { waitUntil: "domcontentloaded" });
+    return person;
+  }
+
+  /** Opens a room's page and joins. */
+  static async join(browser, url, options) {
+    const person = await Person.open(browser, url, options);
+    await person.enter();
+    return person;
+  }
+
+  async enter() {
+    await this.clickJoin();
+    await this.page.waitForSelector("#leave", { visible: true });
+  }
+
+  async clickJoin() {
+    await this.page.waitForSelector("#join", { visible: true });
+    await this.page.click("#join");
+  }
+
+  async close() {
+    await this.page.browserContext().close();
+  }
+
+  /** The text of what is shown there; empty if it is not shown. */
+  text(selector) {
+    return this.page.evaluate((selector) => {
+      const element = document.querySelector(selector);
+      return element?.checkVisibility() ? element.textContent.trim() : "";
+    }, selector);
+  }
+
+  /** What is shown of the others: id, size and state of each tile. */
+  tiles() {
+    return this.page.evaluate(() =>
+      [...document.querySelectorAll("video.remote")].map((video) => ({
+        id: video.dataset.peer,
+        width: video.videoWidth,
+        state: video.closest("figure").dataset.state,
+        name: video.closest("figure").querySelector(".name").textContent,
+        mark: video.testMark ?? null,
+      })),
+    );
+  }
+
+  /** Marks the tiles that are there, so that one made anew can be told. */
+  markTiles() {
+    return this.page.evaluate(() => {
+      for (const video of document.querySelectorAll("video.remote")) video.testMark = "same";
+    });
+  }
+
+  /** Sums over all connections that are not closed, and the selected local candidate of each. */
+  stats() {
+    return this.page.evaluate(async () => {
+      const result = { frames: 0, energy: 0, local: [], states: [] };
+      for (const pc of globalThis.testConnections) {
+        if (pc.signalingState === "closed") continue;
+        result.states.push(pc.connectionState);
+        const report = await pc.getStats();
+        const all = [...report.values()];
+        for (const stat of all) {
+          if (stat.type !== "inbound-rtp") continue;
+          result.frames += stat.framesDecoded ?? 0;
+          result.energy += stat.totalAudioEnergy ?? 0;
+        }
+        const transport = all.find((stat) => stat.type === "transport" && stat.selectedCandidatePairId);
+        const pair = transport
+          ? report.get(transport.selectedCandidatePairId)
+          : all.find((stat) => stat.type === "candidate-pair" && stat.nominated && stat.state === "succeeded");
+        if (pair) result.local.push(report.get(pair.localCandidateId)?.candidateType);
+      }
+      return result;
+    });
+  }
+}

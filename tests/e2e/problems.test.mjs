@@ -1,0 +1,124 @@
+// Each thing that goes wrong has its sentence.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Person, chromium } from "./lib/browser.mjs";
+import { seeAndHear } from "./lib/expect.mjs";
+import { Server } from "./lib/server.mjs";
+import { until } from "./lib/until.mjs";
+
+/** @type {Server} */
+let server;
+/** @type {import("puppeteer-core").Browser} */
+let browser;
+/** @type {import("puppeteer-core").Browser} */
+let bare;
+
+before(async () => {
+  server = await Server.start({ env: { CALLBOX__SIGNALING__MAX_PEERS: "2" } });
+  browser = await chromium();
+  bare = await chromium({ devices: false });
+});
+after(async () => {
+  await browser?.close();
+  await bare?.close();
+  await server?.stop();
+});
+
+/** @param {Person} person */
+const problem = (person) => until("a sentence", () => person.text("#lobby-problem"));
+
+test("permission denied", async (t) => {
+  const strict = await chromium({ allow: false });
+  t.after(() => strict.close());
+  const person = await Person.open(strict, `${server.url}/r/denied`, { deny: true });
+  assert.match(await problem(person), /not allowed for this page/);
+  await person.enter();
+  await until("still in the call", async () => (await person.text("#alone")).includes("first one here"));
+});
+
+test("no device", async () => {
+  const person = await Person.open(bare, `${server.url}/r/none`);
+  assert.match(await problem(person), /No camera and no microphone were found. You can join without/);
+  await person.close();
+});
+
+test("a pair without any device connects", async () => {
+  const people = [await Person.join(bare, `${server.url}/r/bare`), await Person.join(bare, `${server.url}/r/bare`)];
+  for (const person of people) {
+    await until("connected", async () => (await person.tiles())[0]?.state === "connected");
+    assert.deepEqual(person.errors, []);
+  }
+  await Promise.all(people.map((person) => person.close()));
+});
+
+test("one without devices sees and hears one who has them", async () => {
+  for (const [first, second] of [[bare, browser], [browser, bare]]) {
+    const people = [await Person.join(first, `${server.url}/r/half`), await Person.join(second, `${server.url}/r/half`)];
+    await seeAndHear([people[first === bare ? 0 : 1]], 1);
+    await Promise.all(people.map((person) => person.close()));
+    await until("the room is empty", () => server.log.trimEnd().endsWith("room closed rooms=0"));
+  }
+});
+
+test("a device that another program uses", async () => {
+  const busy = () => {
+    navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("in use", "NotReadableError"));
+  };
+  const person = await Person.open(browser, `${server.url}/r/busy`, { before: busy });
+  assert.match(await problem(person), /camera is in use by another program/);
+  await person.close();
+});
+
+test("an insecure origin", async () => {
+  const insecure = () => Object.defineProperty(navigator, "mediaDevices", { value: undefined });
+  const person = await Person.open(browser, `${server.url}/r/insecure`, { before: insecure });
+  assert.match(await problem(person), /not secure. Open the page with https/);
+  await person.close();
+});
+
+test("a full room", async () => {
+  const people = [];
+  for (let i = 0; i < 2; i += 1) people.push(await Person.join(browser, `${server.url}/r/full`));
+  const third = await Person.open(browser, `${server.url}/r/full`);
+  await third.clickJoin();
+  await until("the sentence", async () => (await third.text("#end-title")) === "The room is full");
+  assert.match(await third.text("#end-text"), /Try again when somebody has left/);
+  await Promise.all([...people, third].map((person) => person.close()));
+});
+
+test("a bad room name, in the address and in the form", async () => {
+  const person = await Person.open(browser, `${server.url}/r/no%20such%2Froom!`);
+  assert.match(await person.text("#start-notice"), /up to 64 letters, digits/);
+  await person.page.type("#room", "what?!");
+  await person.page.click("#room-form button");
+  assert.match(await person.text("#room-error"), /up to 64 letters, digits/);
+  await person.page.$eval("#room", (input) => (input.value = ""));
+  await person.page.type("#room", "Blue  Otter");
+  await Promise.all([person.page.waitForNavigation(), person.page.click("#room-form button")]);
+  assert.equal(new URL(person.page.url()).pathname, "/r/blue-otter");
+  await person.close();
+});
+
+test("the start page opens a room that nobody guesses", async () => {
+  const person = await Person.open(browser, server.url);
+  await Promise.all([person.page.waitForNavigation(), person.page.click("#new-room")]);
+  assert.match(person.page.url(), /\/r\/[a-z2-9]{4}(-[a-z2-9]{4}){3}$/);
+  await person.close();
+});
+
+test("the server is gone", async (t) => {
+  const other = await Server.start();
+  t.after(() => other.stop());
+  const person = await Person.open(browser, `${other.url}/r/gone`);
+  await person.page.waitForSelector("#join", { visible: true });
+  await other.kill("SIGKILL");
+  await person.clickJoin();
+  await until("the sentence", async () => (await person.text("#server-state")).includes("does not answer"));
+  await other.run();
+  await until("in the room", async () => (await person.text("#server-state")) === "");
+  await other.kill("SIGTERM");
+  await until("the sentence", async () => (await person.text("#server-state")).includes("not reachable"));
+  await person.close();
+});
+
