@@ -20,7 +20,7 @@ export function sentence(kind, problem) {
     case "denied":
       return `The ${device} is not allowed for this page. Allow it in the browser's address bar, then switch it on here.`;
     case "missing":
-      return `No ${device} was found. You can join without one.`;
+      return `No ${device} was found.`;
     case "busy":
       return `The ${device} is in use by another program. Close that one, then switch it on here.`;
     case "ended":

@@ -262,13 +262,10 @@ export class Peer {
 
   async #isRelayed() {
     const report = await this.#pc.getStats();
-    for (const stat of report.values()) {
-      if (stat.type !== "transport" || !stat.selectedCandidatePairId) continue;
-      const pair = report.get(stat.selectedCandidatePairId);
-      const types = [report.get(pair?.localCandidateId), report.get(pair?.remoteCandidateId)];
-      if (types.some((candidate) => candidate?.candidateType === "relay")) return true;
-    }
-    return false;
+    const candidates = [...report.values()]
+      .filter((stat) => stat.type === "candidate-pair" && stat.nominated && stat.state === "succeeded")
+      .flatMap((pair) => [report.get(pair.localCandidateId), report.get(pair.remoteCandidateId)]);
+    return candidates.some((candidate) => candidate?.candidateType === "relay");
   }
 
   /** @param {number} delay  milliseconds */

@@ -11,6 +11,7 @@ import { until } from "./lib/until.mjs";
 
 const PAGE = `<!doctype html>
 <title>one file</title>
+<link rel="icon" href="data:,">
 <script src="/config.global.js"></script>
 <script>
   const pc = new RTCPeerConnection(PC_CONFIG);

@@ -49,7 +49,8 @@ async function render(media) {
   byId("preview-off", HTMLElement).hidden = camera;
   setToggle(byId("lobby-mic", HTMLButtonElement), media.isOn("audio"), "Microphone");
   setToggle(byId("lobby-camera", HTMLButtonElement), camera, "Camera");
-  byId("lobby-problem", HTMLElement).textContent = problemText(media);
+  const problem = problemText(media);
+  byId("lobby-problem", HTMLElement).textContent = problem && `${problem} You can join without.`;
   await fillChoice("microphone-choice", "audio", media);
   await fillChoice("camera-choice", "video", media);
 }
@@ -61,10 +62,10 @@ async function render(media) {
 export function problemText(media) {
   const { audio, video } = media.problems;
   if (audio === "denied" && video === "denied") {
-    return "Camera and microphone are not allowed for this page. Allow them in the browser's address bar, or join without.";
+    return "Camera and microphone are not allowed for this page. Allow them in the browser's address bar.";
   }
   if (audio === "missing" && video === "missing") {
-    return "No camera and no microphone were found. You can join without; you will see and hear the others.";
+    return "No camera and no microphone were found. You will see and hear the others.";
   }
   const sentences = [audio && sentence("audio", audio), video && sentence("video", video)];
   return [...new Set(sentences.filter(Boolean))].join(" ");

@@ -26,12 +26,12 @@ export async function seeAndHear(people, others = people.length - 1) {
  */
 export async function moving(person, timeout) {
   const before = await person.stats();
-  await until(
-    "frames and sound go on",
-    async () => {
-      const { frames, energy } = await person.stats();
-      return frames >= before.frames + 5 && energy > before.energy;
-    },
-    timeout,
-  );
+  let now = before;
+  const going = async () => {
+    now = await person.stats();
+    return now.frames >= before.frames + 5 && now.energy > before.energy;
+  };
+  await until("frames and sound go on", going, timeout).catch((error) => {
+    throw new Error(`${error.message}\n${JSON.stringify({ before, now })}`);
+  });
 }

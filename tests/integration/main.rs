@@ -1,0 +1,10 @@
+//! Tests against the real program over real sockets.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod configuration;
+mod hostile;
+mod https;
+mod lifecycle;
+mod relay;
+mod signaling;
+mod support;

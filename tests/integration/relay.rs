@@ -1,0 +1,198 @@
+//! The relay, with webrtc-rs's client.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio::time::timeout;
+use turn::client::{Client as TurnClient, ClientConfig};
+use webrtc_util::Conn;
+
+use crate::support::{PATIENCE, Server, get, json_of};
+
+/// Username and password, as a page gets them.
+async fn credentials(server: &Server) -> (String, String) {
+    let script = get(server.https, "/config.js").await;
+    let entry = json_of(script.text(), "PC_CONFIG")["iceServers"][1].clone();
+    let text = |key: &str| entry[key].as_str().unwrap().to_owned();
+    (text("username"), text("credential"))
+}
+
+async fn client(server: SocketAddr, username: &str, password: &str) -> TurnClient {
+    let socket = UdpSocket::bind((IpAddr::from([127, 0, 0, 1]), 0))
+        .await
+        .unwrap();
+    let client = TurnClient::new(ClientConfig {
+        stun_serv_addr: server.to_string(),
+        turn_serv_addr: server.to_string(),
+        username: username.to_owned(),
+        password: password.to_owned(),
+        realm: String::new(),
+        software: String::new(),
+        rto_in_ms: 0,
+        conn: Arc::new(socket),
+        vnet: None,
+    })
+    .await
+    .unwrap();
+    client.listen().await.unwrap();
+    client
+}
+
+async fn receive(conn: &(impl Conn + ?Sized)) -> (Vec<u8>, SocketAddr) {
+    let mut buffer = [0; 2048];
+    let (length, from) = timeout(PATIENCE, conn.recv_from(&mut buffer))
+        .await
+        .expect("a packet")
+        .unwrap();
+    (buffer[..length].to_vec(), from)
+}
+
+#[tokio::test]
+async fn a_binding_request_tells_the_own_address() {
+    let server = Server::start("");
+    let client = client(server.turn, "", "").await;
+    let mapped = client.send_binding_request().await.unwrap();
+    assert!(mapped.ip().is_loopback());
+}
+
+#[tokio::test]
+async fn two_visitors_reach_each_other_through_two_relayed_addresses() {
+    let server = Server::start("[turn]\nrelay_ports = \"42000-42999\"\n");
+    let (name, password) = credentials(&server).await;
+    let first = client(server.turn, &name, &password).await;
+    let (name, password) = credentials(&server).await;
+    let second = client(server.turn, &name, &password).await;
+    let (ana, bo) = (
+        first.allocate().await.unwrap(),
+        second.allocate().await.unwrap(),
+    );
+    let (ana_address, bo_address) = (ana.local_addr().unwrap(), bo.local_addr().unwrap());
+    for address in [ana_address, bo_address] {
+        assert!((42000..=42999).contains(&address.port()), "{address}");
+    }
+    // The first packets open the permissions; UDP may drop them until both are there.
+    ana.send_to(b"open", bo_address).await.unwrap();
+    bo.send_to(b"hello", ana_address).await.unwrap();
+    let (data, from) = receive(&ana).await;
+    assert_eq!((data.as_slice(), from), (&b"hello"[..], bo_address));
+    ana.send_to(b"and back", bo_address).await.unwrap();
+    loop {
+        let (data, from) = receive(&bo).await;
+        assert_eq!(from, ana_address);
+        if data == b"and back" {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn behind_nat_the_relayed_address_is_the_public_one_and_leads_back() {
+    let server = Server::start("public_ip = \"5.6.7.8\"\n");
+    let (name, password) = credentials(&server).await;
+    let first = client(server.turn, &name, &password).await;
+    let second = client(server.turn, &name, &password).await;
+    let (ana, bo) = (
+        first.allocate().await.unwrap(),
+        second.allocate().await.unwrap(),
+    );
+    let (ana_address, bo_address) = (ana.local_addr().unwrap(), bo.local_addr().unwrap());
+    assert_eq!(ana_address.ip(), IpAddr::from([5, 6, 7, 8]));
+    ana.send_to(b"open", bo_address).await.unwrap();
+    bo.send_to(b"hello", ana_address).await.unwrap();
+    assert_eq!(receive(&ana).await, (b"hello".to_vec(), bo_address));
+}
+
+#[tokio::test]
+async fn named_users_may_and_others_may_not() {
+    let server = Server::start("[turn]\n[turn.users]\nalice = \"wonderland\"\n");
+    assert!(
+        client(server.turn, "alice", "wonderland")
+            .await
+            .allocate()
+            .await
+            .is_ok()
+    );
+    let (name, password) = credentials(&server).await;
+    let (_, visitor) = name.split_once(':').unwrap();
+    for (name, password) in [
+        ("alice", "wrong"),
+        ("bob", "wonderland"),
+        (&name, "wrong"),
+        (&format!("1:{visitor}"), &password),
+        (&format!("9999999999:{visitor}"), &password),
+        ("", ""),
+    ] {
+        let refused = client(server.turn, name, password).await.allocate().await;
+        assert!(refused.is_err(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_expired_credential_is_refused() {
+    let server = Server::start("");
+    let secret = std::fs::read_to_string(server.path("state/turn-secret")).unwrap();
+    let mint = |expiry: u64| {
+        let name = format!("{expiry}:v-1");
+        let key =
+            ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
+        let mac = ring::hmac::sign(&key, name.as_bytes());
+        let password = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, mac);
+        (name, password)
+    };
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    for (expiry, allowed) in [(now + 60, true), (now - 1, false)] {
+        let (name, password) = mint(expiry);
+        let allocated = client(server.turn, &name, &password).await.allocate().await;
+        assert_eq!(allocated.is_ok(), allowed, "{expiry}");
+    }
+}
+
+/// Does a packet from a relayed address arrive at `peer`?
+async fn reaches(server: &Server, peer: &UdpSocket, address: SocketAddr) -> bool {
+    let (name, password) = credentials(server).await;
+    let client = client(server.turn, &name, &password).await;
+    let relayed = client.allocate().await.unwrap();
+    let _ = timeout(Duration::from_secs(2), relayed.send_to(b"knock", address)).await;
+    let mut buffer = [0; 64];
+    timeout(Duration::from_millis(700), peer.recv_from(&mut buffer))
+        .await
+        .is_ok()
+}
+
+#[tokio::test]
+async fn loopback_peers_only_where_everything_listens_on_loopback() {
+    let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = peer.local_addr().unwrap();
+    let closed = Server::start("");
+    assert!(reaches(&closed, &peer, address).await);
+
+    // The page is served to the network; the relay's client still comes over loopback.
+    let dir = tempfile::tempdir().unwrap();
+    let config =
+        "listen = \"0.0.0.0:0\"\npublic_ip = \"5.6.7.8\"\n[turn]\nlisten = \"127.0.0.1:0\"\n";
+    std::fs::write(dir.path().join("callbox.toml"), config).unwrap();
+    let mut open = Server::start_in(dir, &[]);
+    open.https.set_ip(IpAddr::from([127, 0, 0, 1]));
+    assert!(!reaches(&open, &peer, address).await);
+}
+
+#[tokio::test]
+async fn own_ports_and_unlisted_private_networks_are_refused_at_the_relay_socket() {
+    let Some(own) = if_addrs::get_if_addrs()
+        .unwrap()
+        .into_iter()
+        .map(|interface| interface.ip())
+        .find(|ip| ip.is_ipv4() && !ip.is_loopback())
+    else {
+        panic!("this test needs a network address beside loopback");
+    };
+    let peer = UdpSocket::bind((own, 0)).await.unwrap();
+    let address = peer.local_addr().unwrap();
+    let server = Server::start("[turn]\npeers = [\"0.0.0.0/0\"]\n");
+    assert!(
+        !reaches(&server, &peer, address).await,
+        "an own address without a relayed one"
+    );
+}

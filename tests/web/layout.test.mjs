@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { restrict } from "../../web/call.js";
+import { problemOf, sentence } from "../../web/media.js";
+import { columnsFor } from "../../web/view/tiles.js";
+
+globalThis.MediaStream ??= class {};
+
+test("tiles are as large as the window allows", () => {
+  const wide = [1, 2, 3, 4, 5, 6, 7, 8].map((count) => columnsFor(count, 1280, 680));
+  assert.deepEqual(wide, [1, 2, 2, 2, 3, 3, 4, 4]);
+  const tall = [1, 2, 3, 4, 5, 6, 7, 8].map((count) => columnsFor(count, 360, 600));
+  assert.deepEqual(tall, [1, 1, 1, 1, 2, 2, 2, 2]);
+});
+
+test("?relay= leaves the relay's addresses of that transport", () => {
+  const config = {
+    iceServers: [
+      { urls: ["stun:h:3478"] },
+      { urls: ["turn:h:3478?transport=udp", "turn:h:443?transport=tcp", "turns:h:443?transport=tcp"], username: "u" },
+    ],
+  };
+  const urls = (relay) => restrict(config, relay).iceServers.flatMap((server) => server.urls);
+  assert.equal(restrict(config, null), config);
+  assert.deepEqual(urls("udp"), ["turn:h:3478?transport=udp"]);
+  assert.deepEqual(urls("tcp"), ["turn:h:443?transport=tcp"]);
+  assert.deepEqual(urls("tls"), ["turns:h:443?transport=tcp"]);
+  assert.equal(restrict(config, "any").iceTransportPolicy, "relay");
+});
+
+test("each problem of a device has its own sentence", () => {
+  const error = (name) => problemOf(new DOMException("", name));
+  const problems = ["NotAllowedError", "NotFoundError", "NotReadableError", "OtherError"].map(error);
+  assert.deepEqual(problems, ["denied", "missing", "busy", "failed"]);
+  const all = [...problems, "insecure", "ended"].map((problem) => sentence("video", problem));
+  assert.equal(new Set(all).size, all.length);
+});

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { beforeEach, mock, test } from "node:test";
+import { Signaling } from "../../web/signaling.js";
+
+/** A WebSocket whose other end is the test. */
+class FakeSocket {
+  static all = [];
+  readyState = 0;
+  sent = [];
+  closedWith = null;
+  constructor() {
+    FakeSocket.all.push(this);
+  }
+  open() {
+    this.readyState = 1;
+    this.onopen();
+  }
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+  say(message) {
+    this.onmessage({ data: JSON.stringify(message) });
+  }
+  close(code) {
+    this.closedWith = code ?? "none";
+    this.readyState = 3;
+  }
+  break(code = 1006) {
+    this.readyState = 3;
+    this.onclose({ code });
+  }
+}
+
+const last = () => FakeSocket.all.at(-1);
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+const welcome = { type: "welcome", id: "p1", resume: "r1", resumed: false, peers: [], pc_config: {} };
+let seen;
+let refreshes;
+
+beforeEach(() => {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  FakeSocket.all = [];
+  seen = [];
+  refreshes = 0;
+});
+
+async function joined() {
+  const signaling = new Signaling({
+    url: "wss://x/ws",
+    room: "team",
+    name: "Ana",
+    ticket: async () => `t${refreshes}`,
+    refreshTicket: () => (refreshes += 1),
+    onmessage: (message) => seen.push(message.type),
+    onstate: (online) => seen.push(online),
+    onend: (code) => seen.push(`end:${code}`),
+    WebSocket: FakeSocket,
+  });
+  last().open();
+  await settled();
+  last().say(welcome);
+  return signaling;
+}
+
+test("joins, and joins again with the resume ticket when the connection breaks", async () => {
+  const signaling = await joined();
+  assert.deepEqual(last().sent, [{ type: "join", room: "team", name: "Ana", ticket: "t0" }]);
+  last().break();
+  assert.equal(signaling.online, false);
+  assert.equal(signaling.signal("p2", {}), false);
+  mock.timers.tick(1000);
+  assert.equal(FakeSocket.all.length, 2);
+  last().open();
+  await settled();
+  assert.equal(last().sent[0].resume, "r1");
+  last().say({ ...welcome, resumed: true });
+  assert.deepEqual(seen, [true, "welcome", false, true, "welcome"]);
+});
+
+test("two missed answers to pings mean that the connection is dead", async () => {
+  await joined();
+  const socket = last();
+  mock.timers.tick(10_000);
+  socket.say({ type: "pong" });
+  mock.timers.tick(20_000);
+  assert.equal(socket.closedWith, null);
+  mock.timers.tick(10_000);
+  assert.equal(socket.closedWith, "none", "closed without a code, so that the seat is kept");
+  mock.timers.tick(1000);
+  assert.equal(FakeSocket.all.length, 2);
+});
+
+test("a server that does not answer is tried again and again, and sooner when the network is back", async () => {
+  const signaling = await joined();
+  last().break();
+  for (let i = 0; i < 20; i += 1) {
+    mock.timers.tick(4000);
+    last().break();
+  }
+  assert.equal(FakeSocket.all.length, 21);
+  signaling.wake();
+  assert.equal(FakeSocket.all.length, 22);
+  mock.timers.tick(8000);
+  assert.equal(last().closedWith ?? FakeSocket.all.at(-2).closedWith, "none", "a try that hangs is given up");
+});
+
+test("refusals that another try would meet again end it", async () => {
+  new Signaling({
+    url: "wss://x/ws",
+    room: "team",
+    name: "",
+    ticket: async () => "t",
+    refreshTicket: () => {},
+    onmessage: () => {},
+    onstate: () => {},
+    onend: (code) => seen.push(code),
+    WebSocket: FakeSocket,
+  });
+  last().open();
+  await settled();
+  last().say({ type: "error", code: "room-full", message: "" });
+  mock.timers.tick(60_000);
+  assert.deepEqual([seen, FakeSocket.all.length, last().closedWith], [["room-full"], 1, 1000]);
+});
+
+test("an expired ticket is replaced once", async () => {
+  await joined();
+  last().break();
+  mock.timers.tick(1000);
+  last().open();
+  await settled();
+  last().say({ type: "error", code: "ticket-expired", message: "" });
+  await settled();
+  assert.equal(last().sent.at(-1).ticket, "t1");
+  last().say({ type: "error", code: "bad-ticket", message: "" });
+  assert.equal(seen.at(-1), "end:bad-ticket");
+});
+
+test("another connection that resumed ends this one", async () => {
+  await joined();
+  last().break(4001);
+  mock.timers.tick(60_000);
+  assert.deepEqual([seen.at(-1), FakeSocket.all.length], ["end:replaced", 1]);
+});
+
+test("leaving says so and stays away", async () => {
+  const signaling = await joined();
+  signaling.leave();
+  assert.deepEqual([last().sent.at(-1), last().closedWith], [{ type: "leave" }, 1000]);
+  last().break(1000);
+  mock.timers.tick(60_000);
+  assert.equal(FakeSocket.all.length, 1);
+});
