@@ -83,42 +83,25 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
     };
     let tickets = TicketKey::new(&stored(TICKET_KEY)?);
 
-    let mut turn_service = None;
-    let mut relay = None;
-    if let Some(turn) = &config.turn {
-        let secret = match &turn.secret {
-            Some(secret) => secret.clone(),
-            None => Secret::new(stored(TURN_SECRET)?),
-        };
-        let port = turn_sockets
-            .first()
-            .context("there is no address to relay on")?
-            .local_addr()?
-            .port();
-        let host = turn.host.clone();
-        turn_service = Some(TurnService {
-            host,
-            port,
-            secret: secret.clone(),
-            ttl: turn.credential_ttl,
-        });
-        let loopback = config.is_loopback_only();
-        let listeners = [https.local_addr()?.port(), port];
-        let peers = turn.peers.as_deref();
-        let setup = Setup {
-            sockets: turn_sockets,
-            realm: turn.realm.clone(),
-            secret,
-            users: turn.users.clone(),
-            relay_ports: turn.relay_ports,
-            policy: PeerPolicy::new(&machine, &public, peers, loopback, listeners.to_vec()),
-            public: public.clone(),
-            local: relay_addresses(&machine, loopback),
-        };
-        relay = Some(Relay::start(setup).await?);
-    }
+    let (turn, relay) = match &config.turn {
+        Some(turn) => {
+            let secret = match &turn.secret {
+                Some(secret) => secret.clone(),
+                None => Secret::new(stored(TURN_SECRET)?),
+            };
+            let https_port = https.local_addr()?.port();
+            let surroundings = Surroundings {
+                machine: &machine,
+                public: &public,
+                https_port,
+            };
+            let started = start_relay(&config, turn, turn_sockets, secret, &surroundings).await?;
+            (Some(started.0), Some(started.1))
+        }
+        None => (None, None),
+    };
 
-    let ice = Arc::new(IceServers { turn: turn_service });
+    let ice = Arc::new(IceServers { turn });
     let hub = Hub::new(config.signaling.clone(), tickets.clone(), Arc::clone(&ice))?;
     let app = Arc::new(App {
         hub: Arc::clone(&hub),
@@ -145,6 +128,44 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         certificate,
         trusted,
     })
+}
+
+/// What the relay has to know of where it runs.
+struct Surroundings<'a> {
+    machine: &'a Machine,
+    public: &'a [IpAddr],
+    https_port: u16,
+}
+
+async fn start_relay(
+    config: &Config,
+    turn: &crate::config::Turn,
+    sockets: Vec<std::net::UdpSocket>,
+    secret: Secret,
+    around: &Surroundings<'_>,
+) -> anyhow::Result<(TurnService, Relay)> {
+    let first = sockets.first().context("there is no address to relay on")?;
+    let port = first.local_addr()?.port();
+    let loopback = config.is_loopback_only();
+    let listeners = vec![around.https_port, port];
+    let peers = turn.peers.as_deref();
+    let relay = Relay::start(Setup {
+        sockets,
+        realm: turn.realm.clone(),
+        secret: secret.clone(),
+        users: turn.users.clone(),
+        relay_ports: turn.relay_ports,
+        policy: PeerPolicy::new(around.machine, around.public, peers, loopback, listeners),
+        public: around.public.to_vec(),
+        local: relay_addresses(around.machine, loopback),
+    });
+    let service = TurnService {
+        host: turn.host.clone(),
+        port,
+        secret,
+        ttl: turn.credential_ttl,
+    };
+    Ok((service, relay.await?))
 }
 
 impl Server {

@@ -29,7 +29,7 @@ pub struct Options {
     /// Configuration file [default: config/callbox.toml if there, else /etc/callbox/callbox.toml if there]
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-    /// Address and port of the web app, such as [::]:8443
+    /// Address and port of the web app, such as `[::]:8443`
     #[arg(long, value_name = "ADDR", global = true)]
     listen: Option<String>,
     /// Address under which the world reaches this machine, or "auto"

@@ -1,6 +1,6 @@
 //! The configuration: from defaults, file, environment and arguments to types that cannot be wrong.
 //!
-//! [`layers`] reads the sources and merges them, [`file`] is the shape that people write, [`resolve`] turns that into
+//! [`layers`] reads the sources and merges them, [`mod@file`] is the shape that people write, [`resolve`] turns that into
 //! the types below. Whatever is wrong is a [`ConfigError`], which names the source, the key and the remedy.
 
 mod file;

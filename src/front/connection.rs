@@ -145,3 +145,53 @@ impl<P: Unpin> AsyncWrite for Connection<P> {
         self.inner().poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const IDLE: Duration = Duration::from_millis(300);
+
+    async fn pair(prefix: &[u8]) -> (Connection<()>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let far = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (near, _) = listener.accept().await.unwrap();
+        let transport = Transport::Plain(Replayed::new(prefix.to_vec(), near));
+        (Connection::new(transport, IDLE, ()), far)
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_is_given_out_again() {
+        let (mut near, mut far) = pair(b"GET ").await;
+        far.write_all(b"/").await.unwrap();
+        let mut all = [0; 5];
+        near.read_exact(&mut all).await.unwrap();
+        assert_eq!(&all, b"GET /");
+    }
+
+    #[tokio::test]
+    async fn silence_ends_a_connection_and_traffic_either_way_keeps_it() {
+        let (mut near, mut far) = pair(b"").await;
+        let start = Instant::now();
+        for _ in 0..4 {
+            tokio::time::sleep(IDLE / 2).await;
+            far.write_all(b"x").await.unwrap();
+            near.read_u8().await.unwrap();
+        }
+        for _ in 0..4 {
+            let waited = tokio::time::timeout(IDLE / 2, near.read_u8()).await;
+            assert!(waited.is_err(), "still open");
+            near.write_all(b"y").await.unwrap();
+        }
+        assert!(start.elapsed() >= IDLE * 4);
+        let quiet = Instant::now();
+        let error = near.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(quiet.elapsed() >= IDLE / 2 && quiet.elapsed() < IDLE * 3);
+    }
+}

@@ -129,3 +129,20 @@ test("who is there is listed, and the link can be copied", async () => {
   assert.equal(await ana.page.$eval("#people", (button) => button.getAttribute("aria-label")), "2 people in the call");
   await close([ana, bo]);
 });
+
+// Beyond the lifetime of permissions (5 minutes), of allocations (10 minutes) and of many credentials.
+if (process.env.CALLBOX_LONG) {
+  test("a relayed call outlives its credentials", async (t) => {
+    const own = await Server.start({ env: { CALLBOX__TURN__CREDENTIAL_TTL: "20s" } });
+    t.after(() => own.stop());
+    const url = `${own.url}/r/long?relay=1`;
+    const people = [await Person.join(browser, url), await Person.join(browser, url)];
+    await seeAndHear(people);
+    for (let minute = 0; minute < 11; minute += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+      for (const person of people) await moving(person, 3_000);
+      for (const person of people) assert.equal((await person.tiles())[0].state, "connected");
+    }
+    await close(people);
+  });
+}

@@ -290,7 +290,7 @@ async fn a_reader_that_never_reads_is_cut_off_alone() {
     let mut arrived = 0;
     let read = async {
         while let Some(Ok(_)) = deaf.socket.next().await {
-            arrived += 1
+            arrived += 1;
         }
     };
     timeout(PATIENCE, read).await.expect("the connection ends");

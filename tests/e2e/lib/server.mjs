@@ -2,12 +2,13 @@
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import https from "node:https";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { until } from "./until.mjs";
 
-const PROGRAM = process.env.CALLBOX ?? path.resolve(import.meta.dirname, "../../../target/release/callbox");
+export const PROGRAM = process.env.CALLBOX ?? path.resolve(import.meta.dirname, "../../../target/release/callbox");
 
 /** @returns {Promise<number>} */
 function freePort() {
@@ -59,11 +60,25 @@ export class Server {
     });
     this.child = child;
     this.banner = "";
-    child.stdout.on("data", (data) => (this.banner += data));
+    child.stdout.on("data", (data) => {
+      this.readyAt = performance.now();
+      this.banner += data;
+    });
     child.stderr.on("data", (data) => (this.log += data));
     await until("the server is ready", () => {
       if (child.exitCode !== null) throw new Error(`callbox ended: ${this.log}`);
       return this.banner.includes("is ready");
+    });
+  }
+
+  /** @param {string} path */
+  get(path) {
+    return new Promise((resolve, reject) => {
+      const options = { host: this.host, port: this.port, path, rejectUnauthorized: false };
+      https.get(options, (response) => {
+        let text = "";
+        response.on("data", (data) => (text += data)).on("end", () => resolve(text));
+      }).on("error", reject);
     });
   }
 
