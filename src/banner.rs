@@ -43,13 +43,10 @@ impl Banner<'_> {
             let _ = writeln!(text, "  Note         {note}");
         }
         if self.qr
-            && let Some(qr) = addresses
-                .iter()
-                .rev()
-                .find(|(_, whence)| *whence != THIS_MACHINE)
-            && let Ok(code) = QRBuilder::new(qr.0.as_str()).build()
+            && let Some(url) = widest(&addresses)
+            && let Ok(code) = QRBuilder::new(url).build()
         {
-            let _ = write!(text, "\n{}\n  {}\n", code.to_str(), qr.0);
+            write_qr(&mut text, &code.to_str(), url);
         }
         text
     }
@@ -70,12 +67,12 @@ impl Banner<'_> {
             .machine
             .stable()
             .filter(|ip| listens_on(*ip) && !self.public.contains(ip));
-        list.extend(own.map(|ip| (self.url(&url_host(ip)), "your network")));
+        list.extend(own.map(|ip| (self.url(&url_host(ip)), NETWORK)));
         let far = !self.https.ip().is_loopback();
         let public = self.public.iter().filter(|_| far);
-        list.extend(public.map(|ip| (self.url(&url_host(*ip)), "the Internet")));
+        list.extend(public.map(|ip| (self.url(&url_host(*ip)), INTERNET)));
         let domains = self.domains.iter().filter(|_| far);
-        list.extend(domains.map(|name| (self.url(name), "by name")));
+        list.extend(domains.map(|name| (self.url(name), NAME)));
         list
     }
 
@@ -156,6 +153,33 @@ impl Banner<'_> {
 }
 
 const THIS_MACHINE: &str = "this machine";
+const NETWORK: &str = "your network";
+const INTERNET: &str = "the Internet";
+const NAME: &str = "by name";
+
+/// The address that most devices can open.
+fn widest<'a>(addresses: &'a [(String, &str)]) -> Option<&'a str> {
+    [NAME, INTERNET, NETWORK]
+        .iter()
+        .find_map(|reach| addresses.iter().find(|(_, whence)| whence == reach))
+        .map(|(url, _)| url.as_str())
+}
+
+/// White on black with a margin, whatever the terminal's colours are: cameras want it so.
+fn write_qr(text: &mut String, code: &str, url: &str) {
+    let width = code.lines().next().map_or(0, |line| line.chars().count());
+    let margin = "\u{2588}".repeat(width + 4);
+    let line = |text: &mut String, cells: &str| {
+        let _ = writeln!(text, "  \x1b[97;40m{cells}\x1b[0m");
+    };
+    text.push('\n');
+    line(text, &margin);
+    for row in code.lines() {
+        line(text, &format!("\u{2588}\u{2588}{row}\u{2588}\u{2588}"));
+    }
+    line(text, &margin);
+    let _ = writeln!(text, "\n  {url}");
+}
 
 #[cfg(test)]
 mod tests {
