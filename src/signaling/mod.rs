@@ -3,6 +3,7 @@
 mod hub;
 pub mod message;
 mod name;
+mod room;
 mod rooms;
 mod session;
 pub mod ticket;

@@ -8,10 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::RoomName;
 use super::message::{CloseReason, ErrorCode, PeerId, PeerInfo, ServerMessage, SignalData};
+use super::room::{Occupancy, Room, Seat, Waiting};
 use crate::limits::AddressKey;
-
-const MAX_WAITING: usize = 64;
-const MAX_WAITING_BYTES: usize = 256 * 1024;
 
 /// Names one WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,34 +73,6 @@ pub struct Rooms {
     count_by_opener: HashMap<AddressKey, usize>,
     /// When absent peers lose their seats.
     deadlines: BTreeSet<(Instant, RoomName, PeerId)>,
-}
-
-#[derive(Debug)]
-struct Room {
-    opener: AddressKey,
-    opened: Instant,
-    /// In the order of joining.
-    seats: Vec<Seat>,
-}
-
-#[derive(Debug)]
-struct Seat {
-    info: PeerInfo,
-    visitor: String,
-    occupancy: Occupancy,
-}
-
-#[derive(Debug)]
-enum Occupancy {
-    Present(ConnId),
-    Absent { until: Instant, waiting: Waiting },
-}
-
-/// Signals to somebody absent, and who left meanwhile; `None` once they were too many.
-#[derive(Debug)]
-struct Waiting {
-    queue: Option<VecDeque<ServerMessage>>,
-    bytes: usize,
 }
 
 impl Rooms {
@@ -395,52 +365,6 @@ impl Rooms {
                 self.count_by_opener.remove(&opener);
             }
         }
-    }
-}
-
-impl Room {
-    fn others(&self, id: &PeerId) -> impl Iterator<Item = &Seat> {
-        self.seats.iter().filter(move |seat| seat.info.id != *id)
-    }
-
-    /// `message` to all but `id`. The absent learn who is there from `welcome`, so only who left waits for them.
-    fn tell(&mut self, id: &PeerId, message: &ServerMessage) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        for seat in self.seats.iter_mut().filter(|seat| seat.info.id != *id) {
-            match &mut seat.occupancy {
-                Occupancy::Present(to) => {
-                    effects.push(Effect::Send {
-                        to: *to,
-                        message: message.clone(),
-                    });
-                }
-                Occupancy::Absent { waiting, .. } => {
-                    if matches!(message, ServerMessage::PeerLeft { .. }) {
-                        waiting.push(message.clone(), 0);
-                    }
-                }
-            }
-        }
-        effects
-    }
-}
-
-impl Waiting {
-    fn new() -> Self {
-        Self {
-            queue: Some(VecDeque::new()),
-            bytes: 0,
-        }
-    }
-
-    fn push(&mut self, message: ServerMessage, bytes: usize) {
-        let Some(queue) = &mut self.queue else { return };
-        if queue.len() >= MAX_WAITING || self.bytes + bytes > MAX_WAITING_BYTES {
-            self.queue = None;
-            return;
-        }
-        self.bytes += bytes;
-        queue.push_back(message);
     }
 }
 
