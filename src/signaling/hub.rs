@@ -33,7 +33,7 @@ pub struct Hub {
     /// Names this run of the server in resume tickets.
     boot: String,
     next_conn: AtomicU64,
-    deadline_changed: Notify,
+    deadline_changed: Arc<Notify>,
     pub(super) settings: Signaling,
     pub(super) stopping: CancellationToken,
     /// The sessions that run.
@@ -44,6 +44,7 @@ pub struct Hub {
 
 struct State {
     rooms: Rooms,
+    deadline_changed: Arc<Notify>,
     outboxes: HashMap<ConnId, Outbox>,
 }
 
@@ -60,6 +61,12 @@ pub struct Inbox {
     queue: mpsc::Receiver<Utf8Bytes>,
     queued_bytes: Arc<AtomicUsize>,
     close: oneshot::Receiver<CloseReason>,
+}
+
+impl Outbox {
+    fn is_empty(&self) -> bool {
+        self.queued_bytes.load(Ordering::Relaxed) == 0
+    }
 }
 
 impl Inbox {
@@ -92,16 +99,19 @@ impl Hub {
             max_rooms_per_address: settings.max_rooms_per_ip,
             resume: settings.resume,
         });
+        let deadline_changed = Arc::new(Notify::new());
+        let state = State {
+            rooms,
+            deadline_changed: Arc::clone(&deadline_changed),
+            outboxes: HashMap::new(),
+        };
         let hub = Arc::new(Self {
-            state: Mutex::new(State {
-                rooms,
-                outboxes: HashMap::new(),
-            }),
+            state: Mutex::new(state),
             tickets,
             ice,
             boot: random_hex::<8>()?,
             next_conn: AtomicU64::new(0),
-            deadline_changed: Notify::new(),
+            deadline_changed,
             connections: PerAddress::new(settings.max_connections_per_ip),
             settings,
             stopping: CancellationToken::new(),
@@ -197,10 +207,9 @@ impl Hub {
         from: ConnId,
         to: &PeerId,
         data: SignalData,
-        bytes: usize,
     ) -> Result<(), ErrorCode> {
         self.with(|state| {
-            let effect = state.rooms.signal(from, to, data, bytes)?;
+            let effect = state.rooms.signal(from, to, data)?;
             state.carry_out(effect.into_iter().collect());
             Ok(())
         })
@@ -232,10 +241,10 @@ impl Hub {
     /// The connection broke without a word.
     pub(super) fn lost(&self, conn: ConnId) {
         self.with(|state| {
-            state.outboxes.remove(&conn);
-            state.rooms.lost(conn, Instant::now());
+            let outbox = state.outboxes.remove(&conn);
+            let complete = outbox.is_none_or(|outbox| outbox.is_empty());
+            state.lost(conn, complete);
         });
-        self.deadline_changed.notify_one();
     }
 
     /// Closes all WebSockets with 1001 and refuses new ones.
@@ -305,8 +314,13 @@ impl State {
         let fits = queued + text.len() <= QUEUE_BYTES;
         if !fits || outbox.queue.try_send(text.into()).is_err() {
             self.close(to, CloseReason::SlowReader);
-            self.rooms.lost(to, Instant::now());
+            self.lost(to, false);
         }
+    }
+
+    fn lost(&mut self, conn: ConnId, complete: bool) {
+        self.rooms.lost(conn, complete, Instant::now());
+        self.deadline_changed.notify_one();
     }
 
     fn close(&mut self, conn: ConnId, reason: CloseReason) {

@@ -31,7 +31,7 @@ pub enum Occupancy {
     Absent { until: Instant, waiting: Waiting },
 }
 
-/// Signals to somebody absent, and who left meanwhile; `None` once they were too many.
+/// Signals to somebody absent, and who left meanwhile; `None` once some of them are lost.
 #[derive(Debug)]
 pub struct Waiting {
     pub queue: Option<VecDeque<ServerMessage>>,
@@ -65,10 +65,21 @@ impl Room {
     }
 }
 
+impl Seat {
+    /// Would whoever comes back find everything that was sent to them?
+    pub fn is_complete(&self) -> bool {
+        match &self.occupancy {
+            Occupancy::Present(_) => true,
+            Occupancy::Absent { waiting, .. } => waiting.queue.is_some(),
+        }
+    }
+}
+
 impl Waiting {
-    pub fn new() -> Self {
+    /// An incomplete one has lost messages already.
+    pub fn new(complete: bool) -> Self {
         Self {
-            queue: Some(VecDeque::new()),
+            queue: complete.then(VecDeque::new),
             bytes: 0,
         }
     }

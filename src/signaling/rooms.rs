@@ -92,21 +92,28 @@ impl Rooms {
         if self.seat_by_conn.contains_key(&join.conn) {
             return Err(ErrorCode::AlreadyJoined);
         }
-        match &join.resume {
-            Some(claim) if self.has_seat(&join.room, &claim.id, &join.visitor) => {
-                let id = claim.id.clone();
-                Ok(self.take_over(join.conn, join.room, id))
-            }
-            Some(claim) if !self.is_taken(&join.room, &claim.id) => {
-                let id = claim.id.clone();
-                let kept = claim.before_start && self.is_restoring(&join.room, now);
-                self.enter(join, id, kept, now)
-            }
-            _ => {
-                let id = join.fresh_id.clone();
-                self.enter(join, id, false, now)
+        let mut effects = Vec::new();
+        let mut kept = None;
+        if let Some(claim) = &join.resume {
+            match self.seat_of(&join.room, &claim.id) {
+                Some(seat) if seat.visitor != join.visitor => {}
+                Some(seat) if seat.is_complete() => {
+                    let id = claim.id.clone();
+                    return Ok(self.take_over(join.conn, join.room, id));
+                }
+                Some(_) => effects = self.forfeit(&join.room, &claim.id),
+                None if claim.before_start && self.is_restoring(&join.room, now) => {
+                    kept = Some(claim.id.clone());
+                }
+                None => {}
             }
         }
+        // An id that the others may have dropped is never used again: whoever still has it would take the two for one.
+        let resumed = kept.is_some();
+        let id = kept.unwrap_or_else(|| join.fresh_id.clone());
+        let joined = self.enter(join, id, resumed, now)?;
+        effects.extend(joined.effects);
+        Ok(Joined { effects, ..joined })
     }
 
     /// Passes a signal on to a member of the sender's own room, or nowhere.
@@ -118,7 +125,6 @@ impl Rooms {
         from: ConnId,
         to: &PeerId,
         data: SignalData,
-        bytes: usize,
     ) -> Result<Option<Effect>, ErrorCode> {
         let (room, sender) = self.seat_by_conn.get(&from).ok_or(ErrorCode::NotJoined)?;
         let Some(room) = self.by_name.get_mut(room) else {
@@ -130,6 +136,7 @@ impl Rooms {
         if seat.info.id == *sender {
             return Ok(None);
         }
+        let bytes = data.len();
         let message = ServerMessage::Signal {
             from: sender.clone(),
             data,
@@ -151,8 +158,9 @@ impl Rooms {
         }
     }
 
-    /// The connection broke; its seat is kept for a while.
-    pub fn lost(&mut self, conn: ConnId, now: Instant) {
+    /// The connection broke; its seat is kept for a while. `complete` says whether everything that was sent to it had
+    /// been written.
+    pub fn lost(&mut self, conn: ConnId, complete: bool, now: Instant) {
         let Some((room, id)) = self.seat_by_conn.remove(&conn) else {
             return;
         };
@@ -160,7 +168,7 @@ impl Rooms {
         if let Some(seat) = self.seat_mut(&room, &id) {
             seat.occupancy = Occupancy::Absent {
                 until,
-                waiting: Waiting::new(),
+                waiting: Waiting::new(complete),
             };
             self.deadlines.insert((until, room, id));
         }
@@ -198,18 +206,12 @@ impl Rooms {
             .find(|seat| seat.info.id == *id)
     }
 
-    fn has_seat(&self, room: &RoomName, id: &PeerId, visitor: &str) -> bool {
-        self.by_name.get(room).is_some_and(|room| {
-            room.seats
-                .iter()
-                .any(|seat| seat.info.id == *id && seat.visitor == visitor)
-        })
-    }
-
-    fn is_taken(&self, room: &RoomName, id: &PeerId) -> bool {
+    fn seat_of(&self, room: &RoomName, id: &PeerId) -> Option<&Seat> {
         self.by_name
-            .get(room)
-            .is_some_and(|room| room.seats.iter().any(|seat| seat.info.id == *id))
+            .get(room)?
+            .seats
+            .iter()
+            .find(|seat| seat.info.id == *id)
     }
 
     /// Pages keep a connected peer for `resume` after they were welcomed themselves; the first one came when the room
@@ -312,35 +314,39 @@ impl Rooms {
                     conn: old,
                     reason: CloseReason::Replaced,
                 });
-                Some(VecDeque::new())
+                VecDeque::new()
             }
             Occupancy::Absent { until, waiting } => {
                 self.deadlines.remove(&(until, room_name, id.clone()));
-                waiting.queue
+                waiting.queue.unwrap_or_default()
             }
         };
-        if let Some(waiting) = waiting {
-            let juniors = room.seats[index + 1..].iter();
-            let announced = juniors.map(|seat| ServerMessage::PeerJoined {
-                peer: seat.info.clone(),
-            });
-            let to_all = announced.chain(waiting);
-            joined
-                .effects
-                .extend(to_all.map(|message| Effect::Send { to: conn, message }));
-        } else {
-            joined.resumed = false;
-            let seat = room.seats.remove(index);
-            let again = ServerMessage::PeerJoined {
-                peer: seat.info.clone(),
-            };
-            joined
-                .effects
-                .extend(room.tell(id, &ServerMessage::PeerLeft { id: id.clone() }));
-            joined.effects.extend(room.tell(id, &again));
-            room.seats.push(seat);
-        }
+        let juniors = room.seats[index + 1..].iter();
+        let announced = juniors.map(|seat| ServerMessage::PeerJoined {
+            peer: seat.info.clone(),
+        });
+        // Whoever left and came back under the same id, after a restart, is there.
+        let waiting = waiting.into_iter().filter(|message| match message {
+            ServerMessage::PeerLeft { id } => room.seats.iter().all(|seat| seat.info.id != *id),
+            _ => true,
+        });
+        let messages = announced.chain(waiting);
         joined
+            .effects
+            .extend(messages.map(|message| Effect::Send { to: conn, message }));
+        joined
+    }
+
+    /// An absent peer's seat is given up since what waited for it is not complete.
+    fn forfeit(&mut self, room: &RoomName, id: &PeerId) -> Vec<Effect> {
+        if let Some(Seat {
+            occupancy: Occupancy::Absent { until, .. },
+            ..
+        }) = self.seat_of(room, id)
+        {
+            self.deadlines.remove(&(*until, room.clone(), id.clone()));
+        }
+        self.vacate(room, id)
     }
 
     fn vacate(&mut self, name: &RoomName, id: &PeerId) -> Vec<Effect> {

@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -72,9 +72,8 @@ impl World {
     }
 
     fn signal(&mut self, from: u64, to: &PeerId, data: Value) -> Option<Effect> {
-        let bytes = data.to_string().len();
         self.rooms
-            .signal(ConnId(from), to, SignalData::Candidate(data), bytes)
+            .signal(ConnId(from), to, candidate(&data))
             .unwrap()
     }
 }
@@ -90,10 +89,14 @@ fn sent(to: u64, message: ServerMessage) -> Effect {
     }
 }
 
+fn candidate(data: &Value) -> SignalData {
+    serde_json::from_value(json!({ "candidate": data })).unwrap()
+}
+
 fn signal(from: &PeerId, data: Value) -> ServerMessage {
     ServerMessage::Signal {
         from: from.clone(),
-        data: SignalData::Candidate(data),
+        data: candidate(&data),
     }
 }
 
@@ -148,9 +151,9 @@ fn signals_go_nowhere_else() {
     let bo = world.join(2, "b");
     assert_eq!(world.signal(1, &bo.id, json!(1)), None, "another room");
     assert_eq!(world.signal(1, &PeerId("nobody".into()), json!(1)), None);
-    let data = SignalData::Candidate(json!(1));
+    let data = candidate(&json!(1));
     assert_eq!(
-        world.rooms.signal(ConnId(9), &bo.id, data, 1),
+        world.rooms.signal(ConnId(9), &bo.id, data),
         Err(ErrorCode::NotJoined)
     );
 }
@@ -205,7 +208,7 @@ fn a_seat_is_kept_for_whoever_comes_back_in_time() {
     let mut world = World::new();
     let ana = world.join(1, "a");
     let bo = world.join(2, "a");
-    world.rooms.lost(ConnId(2), world.now());
+    world.rooms.lost(ConnId(2), true, world.now());
     assert_eq!(world.pass(29), []);
     assert_eq!(world.signal(1, &bo.id, json!("waits")), None);
 
@@ -226,13 +229,13 @@ fn a_seat_is_free_after_its_time() {
     let mut world = World::new();
     let ana = world.join(1, "a");
     let bo = world.join(2, "a");
-    world.rooms.lost(ConnId(2), world.now());
+    world.rooms.lost(ConnId(2), true, world.now());
     assert_eq!(world.rooms.next_deadline(), Some(world.now() + RESUME));
     assert_eq!(world.pass(30), [sent(1, left(&bo.id))]);
     let back = world.resume(3, "a", &bo.id, false);
     assert!(!back.resumed, "the others have dropped it");
-    assert_eq!(back.id, bo.id);
-    assert_eq!(back.effects, [sent(1, joined(&bo.id, 3))]);
+    assert_ne!(back.id, bo.id, "so nobody takes it for the old one");
+    assert_eq!(back.effects, [sent(1, joined(&back.id, 3))]);
     assert_eq!(back.peers[0].id, ana.id);
 }
 
@@ -252,7 +255,7 @@ fn a_resume_displaces_the_old_connection() {
         [],
         "the old one has no say any more"
     );
-    world.rooms.lost(ConnId(2), world.now());
+    world.rooms.lost(ConnId(2), true, world.now());
     assert_eq!(world.pass(60), []);
     assert_eq!(world.rooms.leave(ConnId(3)), [sent(1, left(&bo.id))]);
 }
@@ -262,7 +265,7 @@ fn who_came_and_went_meanwhile_is_told_after_a_resume() {
     let mut world = World::new();
     let ana = world.join(1, "a");
     let bo = world.join(2, "a");
-    world.rooms.lost(ConnId(1), world.now());
+    world.rooms.lost(ConnId(1), true, world.now());
     world.rooms.leave(ConnId(2));
     let cy = world.join(3, "a");
     let back = world.resume(4, "a", &ana.id, false);
@@ -287,21 +290,65 @@ fn too_much_waiting_means_to_begin_anew() {
         let mut world = World::new();
         let ana = world.join(1, "a");
         let bo = world.join(2, "a");
-        world.rooms.lost(ConnId(2), world.now());
+        world.rooms.lost(ConnId(2), true, world.now());
         for _ in 0..count {
             world.signal(1, &bo.id, json!("x".repeat(length)));
         }
         let back = world.resume(3, "a", &bo.id, false);
         assert_eq!(back.resumed, resumed, "{count} of {length}");
-        assert_eq!(back.id, bo.id);
+        assert_eq!(back.id == bo.id, resumed);
+        assert_eq!(back.peers[0].id, ana.id);
         if !resumed {
             assert_eq!(
                 back.effects,
-                [sent(1, left(&bo.id)), sent(1, joined(&bo.id, 2))]
+                [sent(1, left(&bo.id)), sent(1, joined(&back.id, 3))]
             );
-            assert_eq!(back.peers[0].id, ana.id);
+            assert_eq!(world.pass(1000), [], "the old deadline is gone");
         }
     }
+}
+
+#[test]
+fn what_waits_is_bounded_by_what_it_takes() {
+    let mut world = World::new();
+    world.join(1, "a");
+    let bo = world.join(2, "a");
+    world.rooms.lost(ConnId(2), true, world.now());
+    // Parsed, each of these few bytes would take a hundred times as many.
+    let costly = format!("[{}{{\"\":0}}]", "{\"\":0},".repeat(9_000));
+    for _ in 0..10 {
+        world.signal(1, &bo.id, serde_json::from_str(&costly).unwrap());
+    }
+    assert!(!world.resume(3, "a", &bo.id, false).resumed);
+}
+
+#[test]
+fn a_connection_that_lost_messages_is_not_resumed() {
+    let mut world = World::new();
+    let ana = world.join(1, "a");
+    world.join(2, "a");
+    world.rooms.lost(ConnId(1), false, world.now());
+    let back = world.resume(3, "a", &ana.id, false);
+    assert!(!back.resumed && back.id != ana.id);
+}
+
+#[test]
+fn whoever_comes_back_late_is_never_taken_for_gone() {
+    let mut world = World::new();
+    let ana = world.join(1, "a");
+    let bo = world.join(2, "a");
+    world.rooms.lost(ConnId(2), true, world.now());
+    world.pass(5);
+    world.rooms.lost(ConnId(1), true, world.now());
+    world.pass(25);
+    let again = world.resume(3, "a", &bo.id, false);
+    let back = world.resume(4, "a", &ana.id, false);
+    assert!(back.resumed);
+    assert_eq!(back.peers[0].id, again.id);
+    assert_eq!(
+        back.effects,
+        [sent(4, joined(&again.id, 3)), sent(4, left(&bo.id))]
+    );
 }
 
 #[test]
@@ -353,7 +400,7 @@ enum Step {
     Resume { conn: u64, old: usize },
     Signal { from: u64, to: usize },
     Leave(u64),
-    Lost(u64),
+    Lost { conn: u64, complete: bool },
     Pass(u64),
 }
 
@@ -363,39 +410,78 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         (8..16u64, 0..20usize).prop_map(|(conn, old)| Step::Resume { conn, old }),
         (0..16u64, 0..20usize).prop_map(|(from, to)| Step::Signal { from, to }),
         (0..16u64).prop_map(Step::Leave),
-        (0..16u64).prop_map(Step::Lost),
+        (0..16u64, any::<bool>()).prop_map(|(conn, complete)| Step::Lost { conn, complete }),
         (0..40u64).prop_map(Step::Pass),
     ];
     prop::collection::vec(step, 0..120)
 }
 
-/// A second book of who is where, kept from the effects alone.
+/// A second book of who is where and of what each page knows, kept from the effects alone.
 #[derive(Default)]
 struct Book {
     room_by_conn: HashMap<ConnId, usize>,
     seats: Vec<(PeerId, usize)>,
+    /// Whom each page has in its room.
+    views: HashMap<ConnId, BTreeSet<PeerId>>,
 }
 
 const ROOMS: [&str; 3] = ["a", "b", "c"];
 
 impl Book {
     /// Nobody gets a message who is not in the room where it comes from.
-    fn check(&self, room: usize, effects: &[Effect]) {
+    fn apply(&mut self, room: usize, effects: &[Effect]) {
         for effect in effects {
-            if let Effect::Send { to, .. } = effect {
-                assert_eq!(self.room_by_conn.get(to), Some(&room), "{effect:?}");
+            match effect {
+                Effect::Send { to, message } => {
+                    assert_eq!(self.room_by_conn.get(to), Some(&room), "{effect:?}");
+                    let view = self.views.get_mut(to).unwrap();
+                    match message {
+                        ServerMessage::PeerJoined { peer } => drop(view.insert(peer.id.clone())),
+                        ServerMessage::PeerLeft { id } => drop(view.remove(id)),
+                        _ => {}
+                    }
+                }
+                Effect::Close { conn, .. } => {
+                    self.room_by_conn.remove(conn);
+                    self.views.remove(conn);
+                }
+                Effect::Opened(_) | Effect::Closed(_) => {}
             }
         }
+    }
+
+    fn enter(&mut self, conn: ConnId, room: usize, joined: &Joined) {
+        self.room_by_conn.insert(conn, room);
+        let known = joined.peers.iter().map(|peer| peer.id.clone()).collect();
+        self.views.insert(conn, known);
+        self.seats.push((joined.id.clone(), room));
+        self.apply(room, &joined.effects);
+    }
+
+    fn gone(&mut self, conn: ConnId) -> Option<usize> {
+        self.views.remove(&conn);
+        self.room_by_conn.remove(&conn)
     }
 
     fn seat(&self, index: usize) -> Option<(PeerId, usize)> {
         self.seats.get(index % self.seats.len().max(1)).cloned()
     }
+
+    /// Every page knows exactly who has a seat in its room.
+    fn check_views(&self, rooms: &Rooms) {
+        for (conn, (name, id)) in &rooms.seat_by_conn {
+            let others: BTreeSet<_> = rooms.by_name[name]
+                .others(id)
+                .map(|seat| seat.info.id.clone())
+                .collect();
+            assert_eq!(self.views[conn], others);
+        }
+    }
 }
 
 proptest! {
     #[test]
-    fn nobody_outside_a_room_gets_its_messages(steps in steps()) {
+    fn everybody_gets_the_messages_of_their_room_and_nobody_others(steps in steps()) {
         let mut world = World::new();
         let mut book = Book::default();
         for step in steps {
@@ -403,9 +489,7 @@ proptest! {
                 Step::Join { conn, room } => {
                     let join = world.request(conn, ROOMS[room], None);
                     if let Ok(joined) = world.rooms.join(join, world.now()) {
-                        book.room_by_conn.insert(ConnId(conn), room);
-                        book.seats.push((joined.id, room));
-                        book.check(room, &joined.effects);
+                        book.enter(ConnId(conn), room, &joined);
                     }
                 }
                 Step::Resume { conn, old } => {
@@ -413,50 +497,44 @@ proptest! {
                     let claim = Claim { id: id.clone(), before_start: old % 2 == 0 };
                     let join = world.request(conn, ROOMS[room], Some(claim));
                     if let Ok(joined) = world.rooms.join(join, world.now()) {
-                        for effect in &joined.effects {
-                            if let Effect::Close { conn, .. } = effect {
-                                book.room_by_conn.remove(conn);
-                            }
-                        }
-                        book.room_by_conn.insert(ConnId(conn), room);
-                        book.check(room, &joined.effects);
-                        prop_assert_eq!(joined.id, id);
+                        prop_assert_eq!(joined.id == id, joined.resumed);
+                        book.enter(ConnId(conn), room, &joined);
                     }
                 }
                 Step::Signal { from, to } => {
                     let Some((id, to_room)) = book.seat(to) else { continue };
-                    let data = SignalData::Candidate(json!(0));
-                    let result = world.rooms.signal(ConnId(from), &id, data, 1);
+                    let result = world.rooms.signal(ConnId(from), &id, candidate(&json!(0)));
                     let room = book.room_by_conn.get(&ConnId(from)).copied();
                     prop_assert_eq!(result.is_ok(), room.is_some());
                     if let Ok(Some(effect)) = result {
                         prop_assert_eq!(room, Some(to_room));
-                        book.check(to_room, &[effect]);
+                        book.apply(to_room, &[effect]);
                     }
                 }
                 Step::Leave(conn) => {
-                    let room = book.room_by_conn.remove(&ConnId(conn));
+                    let room = book.gone(ConnId(conn));
                     let effects = world.rooms.leave(ConnId(conn));
                     prop_assert!(room.is_some() || effects.is_empty());
-                    book.check(room.unwrap_or(usize::MAX), &effects);
+                    book.apply(room.unwrap_or(usize::MAX), &effects);
                 }
-                Step::Lost(conn) => {
-                    world.rooms.lost(ConnId(conn), world.now());
-                    book.room_by_conn.remove(&ConnId(conn));
+                Step::Lost { conn, complete } => {
+                    world.rooms.lost(ConnId(conn), complete, world.now());
+                    book.gone(ConnId(conn));
                 }
                 Step::Pass(seconds) => {
                     for effect in world.pass(seconds) {
-                        if let Effect::Send { to, message: ServerMessage::PeerLeft { id } } = &effect {
-                            let room = book.seats.iter().find(|(seat, _)| seat == id).unwrap().1;
-                            prop_assert_eq!(book.room_by_conn.get(to), Some(&room));
-                        }
+                        let Effect::Send { message: ServerMessage::PeerLeft { id }, .. } = &effect
+                        else { continue };
+                        let room = book.seats.iter().find(|(seat, _)| seat == id).unwrap().1;
+                        book.apply(room, &[effect]);
                     }
                 }
             }
             check_invariants(&world.rooms);
+            book.check_views(&world.rooms);
         }
         for conn in 0..16 {
-            world.rooms.lost(ConnId(conn), world.now());
+            world.rooms.lost(ConnId(conn), true, world.now());
         }
         world.pass(30);
         prop_assert!(world.rooms.by_name.is_empty());

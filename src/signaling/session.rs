@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::Error as WsError;
 use super::PING_INTERVAL;
 use super::hub::{Hub, Inbox};
 use super::message::{ClientMessage, CloseReason, ErrorCode, ServerMessage};
+use super::rooms::ConnId;
 use crate::limits::Place;
 use crate::web::Reached;
 
@@ -40,17 +41,28 @@ pub struct Visit {
 /// Serves one WebSocket to its end.
 pub async fn run(hub: Arc<Hub>, socket: WebSocket, visit: Visit) {
     let inbox = hub.open();
-    let conn = inbox.conn;
+    let registered = Registered {
+        hub: &hub,
+        conn: inbox.conn,
+    };
     let mut session = Session::new(&hub, socket, inbox, &visit);
     let ending = session.serve().await;
-    match ending {
-        Ending::Left => hub.leave(conn),
-        Ending::Lost | Ending::Closed(_) => hub.lost(conn),
+    if ending == Ending::Left {
+        hub.leave(registered.conn);
     }
-    if let Ending::Closed(reason) = ending {
-        session.say_why(reason).await;
-    } else if ending == Ending::Left {
-        session.say_why(CloseReason::Left).await;
+    drop(registered);
+    session.part(ending).await;
+}
+
+/// Gives up the connection's place in the hub, however the session ends.
+struct Registered<'a> {
+    hub: &'a Hub,
+    conn: ConnId,
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.hub.lost(self.conn);
     }
 }
 
@@ -175,7 +187,7 @@ impl<'a> Session<'a> {
 
     fn handle(&mut self, text: &Utf8Bytes) -> Result<(), Ending> {
         let conn = self.inbox.conn;
-        let Ok(message) = serde_json::from_str::<ClientMessage>(text) else {
+        let Some(message) = ClientMessage::parse(text) else {
             self.bad_messages += 1;
             if self.bad_messages >= MAX_BAD_MESSAGES {
                 return Err(Ending::Closed(CloseReason::BadMessages));
@@ -194,7 +206,7 @@ impl<'a> Session<'a> {
                         self.visitor = Some(visitor);
                     })
             }
-            ClientMessage::Signal { to, data } => self.hub.signal(conn, &to, data, text.len()),
+            ClientMessage::Signal { to, data } => self.hub.signal(conn, &to, data),
             ClientMessage::Ping => {
                 self.hub.send(conn, &ServerMessage::Pong);
                 Ok(())
@@ -215,17 +227,24 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Sends the close frame, then reads on for a moment: a connection that is closed with unread data is reset, and
-    /// the frame would be lost with it.
-    async fn say_why(&mut self, reason: CloseReason) {
-        let frame = CloseFrame {
-            code: reason.code(),
-            reason: reason.text().into(),
+    /// Says why, or answers the page's own close frame, then reads on for a moment: a connection that is closed with
+    /// unread data is reset, and the frame would be lost with it.
+    async fn part(&mut self, ending: Ending) {
+        let reason = match ending {
+            Ending::Left => Some(CloseReason::Left),
+            Ending::Closed(reason) => Some(reason),
+            Ending::Lost => None,
         };
         let farewell = async {
-            if self.socket.send(Message::Close(Some(frame))).await.is_ok() {
-                while let Some(Ok(_)) = self.socket.recv().await {}
+            if let Some(reason) = reason {
+                let frame = CloseFrame {
+                    code: reason.code(),
+                    reason: reason.text().into(),
+                };
+                // It fails after a close frame of the page; the answer to that one leaves with the next read.
+                let _ = self.socket.send(Message::Close(Some(frame))).await;
             }
+            while let Some(Ok(_)) = self.socket.recv().await {}
         };
         let _ = timeout(CLOSE_WITHIN, farewell).await;
     }
