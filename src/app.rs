@@ -110,6 +110,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         visitors: AddressRate::per_minute(config.signaling.visitors_per_minute),
         origins: config.signaling.origins.clone(),
         max_peers: config.signaling.max_peers,
+        resume: config.signaling.resume,
         message_limit: config.signaling.message_limit,
     });
     let router = web::router(app, &config.web, trusted);
@@ -147,7 +148,8 @@ async fn start_relay(
     let first = sockets.first().context("there is no address to relay on")?;
     let port = first.local_addr()?.port();
     let loopback = config.is_loopback_only();
-    let listeners = vec![around.https_port, port];
+    let mut listeners = vec![around.https_port, port];
+    listeners.extend(config.redirect.map(|address| address.port()));
     let peers = turn.peers.as_deref();
     let relay = Relay::start(Setup {
         sockets,
@@ -286,8 +288,11 @@ async fn public_addresses(config: &Config, machine: &Machine) -> Vec<IpAddr> {
         return Vec::new();
     }
     let mut found = machine.global();
-    if found.is_empty() {
-        found = net::resolve_domains(&config.domains).await;
+    // Behind 1:1 NAT an interface may have a public IPv6 address and a private IPv4 one.
+    for ip in net::resolve_domains(&config.domains).await {
+        if found.iter().all(|other| other.is_ipv4() != ip.is_ipv4()) {
+            found.push(ip);
+        }
     }
     if found.is_empty() {
         tracing::warn!(

@@ -125,6 +125,15 @@ impl Banner<'_> {
                     "other devices cannot open it: this machine has no network address".to_owned(),
                 );
             }
+            let v4_only_private = self.machine.stable().any(|ip| ip.is_ipv4())
+                && !self.public.iter().any(IpAddr::is_ipv4);
+            if !self.public.is_empty() && v4_only_private {
+                notes.push(
+                    "no public IPv4 address was found, so the relay serves the Internet over IPv6 only; \
+                     set `public_ip` to both"
+                        .to_owned(),
+                );
+            }
             if self.public.is_empty() {
                 notes.push(
                     "not reachable from the Internet as far as callbox can see: no public address was found; \

@@ -79,13 +79,20 @@ impl Machine {
 
 /// The addresses of `domains`, one of each family; what does not resolve in time is left out.
 pub async fn resolve_domains(domains: &[String]) -> Vec<IpAddr> {
-    let mut found = Vec::new();
-    for domain in domains {
-        let lookup = tokio::net::lookup_host((domain.as_str(), 0));
-        if let Ok(Ok(addresses)) = tokio::time::timeout(RESOLVE_TIMEOUT, lookup).await {
-            found.extend(addresses.map(|address| address.ip()));
-        }
+    let mut lookups = tokio::task::JoinSet::new();
+    for domain in domains.iter().cloned() {
+        lookups.spawn(async move {
+            let lookup = tokio::net::lookup_host((domain, 0));
+            tokio::time::timeout(RESOLVE_TIMEOUT, lookup).await
+        });
     }
+    let answers = lookups.join_all().await;
+    let found: Vec<_> = answers
+        .into_iter()
+        .filter_map(|answer| answer.ok()?.ok())
+        .flatten()
+        .map(|address| address.ip())
+        .collect();
     one_of_each_family(found.into_iter().filter(|ip| is_global(*ip)))
 }
 

@@ -14,8 +14,10 @@ import { Signaling } from "./signaling.js";
  * @param {RelayOnly} relay
  * @returns {RTCConfiguration}
  */
-export function restrict(config, relay) {
-  if (!relay) return config;
+export function configure(config, relay) {
+  // One path for all media: a third of the candidates and of the relay's allocations.
+  const base = { ...config, bundlePolicy: /** @type {const} */ ("max-bundle") };
+  if (!relay) return base;
   const wanted = (/** @type {string} */ url) => {
     if (relay === "any") return true;
     if (relay === "tls") return url.startsWith("turns:");
@@ -24,7 +26,7 @@ export function restrict(config, relay) {
   const iceServers = (config.iceServers ?? [])
     .map((server) => ({ ...server, urls: [server.urls].flat().filter(wanted) }))
     .filter((server) => server.urls.length > 0);
-  return { ...config, iceServers, iceTransportPolicy: "relay" };
+  return { ...base, iceServers, iceTransportPolicy: "relay" };
 }
 
 /**
@@ -35,6 +37,7 @@ export function restrict(config, relay) {
  * @property {RelayOnly} relay
  * @property {() => Promise<string>} ticket
  * @property {() => void} refreshTicket
+ * @property {() => number} keepMs  how long a peer is kept that the server does not list after its own restart
  * @property {MediaStream} stream  the local stream
  * @property {(id: string, name: string, peer: Peer) => void} onpeer  somebody came
  * @property {(id: string) => void} onchange  state or tracks of somebody changed
@@ -50,7 +53,7 @@ export class Call {
 
   #options;
   #signaling;
-  #room = new Room();
+  #room;
   /** @type {RTCConfiguration} */
   #config = {};
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -59,14 +62,15 @@ export class Call {
   /** @param {Options} options */
   constructor(options) {
     this.#options = options;
-    const { url, room, name, ticket, refreshTicket, onstate } = options;
+    const { url, room, name, ticket, refreshTicket } = options;
+    this.#room = new Room(options.keepMs);
     this.#signaling = new Signaling({
       url,
       room,
       name,
       ticket,
       refreshTicket,
-      onstate,
+      onstate: (online) => this.#setOnline(online),
       onmessage: (message) => this.#receive(message),
       onend: (code) => this.#end(code),
     });
@@ -88,6 +92,13 @@ export class Call {
   leave() {
     this.#signaling.leave();
     this.#close();
+  }
+
+  /** @param {boolean} online */
+  #setOnline(online) {
+    // Who is there is not known while the server is not.
+    if (!online) clearTimeout(this.#expiry);
+    this.#options.onstate(online);
   }
 
   /** @param {string} code */
@@ -126,7 +137,7 @@ export class Call {
 
   /** @param {RTCConfiguration} config */
   #configure(config) {
-    this.#config = restrict(config, this.#options.relay);
+    this.#config = configure(config, this.#options.relay);
     for (const peer of this.peers.values()) peer.setConfig(this.#config);
   }
 

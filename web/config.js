@@ -4,5 +4,5 @@
 /** @type {RTCConfiguration} */
 export const PC_CONFIG = { iceServers: [], iceTransportPolicy: "all" };
 
-/** @type {{ ticket: string, maxPeers: number, version: string }} */
-export const SETTINGS = { ticket: "", maxPeers: 8, version: "0" };
+/** @type {{ ticket: string, maxPeers: number, resumeSeconds: number, version: string }} */
+export const SETTINGS = { ticket: "", maxPeers: 8, resumeSeconds: 30, version: "0" };

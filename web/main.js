@@ -33,13 +33,17 @@ function relayOnly(value) {
 /** Where fresh settings come from: the module at first, then the same address again, which gives another visitor. */
 class Settings {
   #version = 0;
-  /** @type {Promise<{ SETTINGS: { ticket: string } }> | undefined} */
+  /** @type {Promise<{ SETTINGS: { ticket: string, resumeSeconds: number } }> | undefined} */
   #loaded;
+  /** How long the server keeps the seat of somebody who is lost. */
+  resumeMs = 30_000;
 
   async ticket() {
     this.#loaded ??= import(`./config.js${this.#version ? `?${this.#version}` : ""}`);
     try {
-      return (await this.#loaded).SETTINGS.ticket;
+      const { SETTINGS } = await this.#loaded;
+      this.resumeMs = SETTINGS.resumeSeconds * 1000;
+      return SETTINGS.ticket;
     } catch (error) {
       // A failed module stays failed under its address.
       this.refresh();
@@ -90,6 +94,7 @@ async function enter(room) {
     relay: relayOnly(query.get("relay")),
     ticket: () => settings.ticket(),
     refreshTicket: () => settings.refresh(),
+    keepMs: () => settings.resumeMs,
     stream: media.stream,
     onpeer: (id, peerName, peer) => shown.add(id, peerName, peer),
     onchange: (id) => {
@@ -106,6 +111,7 @@ async function enter(room) {
   });
   call = running;
   addEventListener("online", () => running.wake());
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && running.wake());
   addEventListener("pagehide", () => running.leave());
   // From the back-forward cache a page comes back without its connections.
   addEventListener("pageshow", (event) => event.persisted && location.reload());

@@ -65,6 +65,9 @@ export class LocalMedia {
   /** @type {Record<Kind, string | undefined>} */
   #deviceIds = { audio: undefined, video: undefined };
   #muted = false;
+  #closed = false;
+  /** Counts what was asked for, so that an answer that comes late is not taken for the last wish. */
+  #wish = { audio: 0, video: 0 };
   #onchange;
 
   /** @param {(kind: Kind, track: MediaStreamTrack | null) => void} onchange  another track, or none */
@@ -94,9 +97,10 @@ export class LocalMedia {
       this.problems = { audio: "insecure", video: "insecure" };
       return;
     }
+    const turn = { audio: ++this.#wish.audio, video: ++this.#wish.video };
     try {
       const { audio, video } = WISHES;
-      this.#take(await navigator.mediaDevices.getUserMedia({ audio, video }));
+      this.#take(await navigator.mediaDevices.getUserMedia({ audio, video }), turn);
     } catch {
       await this.#start("audio");
       await this.#start("video");
@@ -109,8 +113,20 @@ export class LocalMedia {
    * @param {string} deviceId
    */
   async choose(kind, deviceId) {
+    const before = this.deviceId(kind);
     this.#deviceIds[kind] = deviceId;
-    if (this.track(kind)) await this.#start(kind);
+    const old = this.track(kind);
+    if (!old) return;
+    // Many phones open one camera at a time.
+    if (kind === "video") {
+      old.onended = null;
+      old.stop();
+    }
+    if (await this.#start(kind)) return;
+    const problem = this.problems[kind];
+    this.#deviceIds[kind] = before;
+    if (kind === "video" && !(await this.#start(kind))) this.#replace(kind, null);
+    this.problems[kind] = problem;
   }
 
   /**
@@ -120,6 +136,7 @@ export class LocalMedia {
    */
   async set(kind, on) {
     if (kind === "audio") this.#muted = !on;
+    if (!on) this.#wish[kind] += 1;
     const track = this.track(kind);
     if (on && !track) await this.#start(kind);
     else if (!on && kind === "video") this.#replace(kind, null);
@@ -134,6 +151,7 @@ export class LocalMedia {
   }
 
   close() {
+    this.#closed = true;
     for (const track of this.stream.getTracks()) {
       track.onended = null;
       track.stop();
@@ -141,25 +159,44 @@ export class LocalMedia {
     }
   }
 
-  /** @param {Kind} kind */
+  /**
+   * @param {Kind} kind
+   * @returns {Promise<boolean>} whether it runs
+   */
   async #start(kind) {
     if (!navigator.mediaDevices) {
       this.problems[kind] = "insecure";
-      return;
+      return false;
     }
+    const turn = { [kind]: ++this.#wish[kind] };
     const deviceId = this.#deviceIds[kind];
     const wish = { ...WISHES[kind], ...(deviceId ? { deviceId: { exact: deviceId } } : {}) };
     try {
-      this.#take(await navigator.mediaDevices.getUserMedia({ [kind]: wish }));
+      this.#take(await navigator.mediaDevices.getUserMedia({ [kind]: wish }), turn);
+      return true;
     } catch (error) {
-      this.problems[kind] = problemOf(error);
+      const problem = problemOf(error);
+      if (problem === "missing" && deviceId) {
+        // The chosen one is gone; any other will do.
+        this.#deviceIds[kind] = undefined;
+        return this.#start(kind);
+      }
+      this.problems[kind] = problem;
+      return false;
     }
   }
 
-  /** @param {MediaStream} stream */
-  #take(stream) {
+  /**
+   * @param {MediaStream} stream
+   * @param {Partial<Record<Kind, number>>} turn  the wish that it fulfils
+   */
+  #take(stream, turn) {
     for (const track of stream.getTracks()) {
       const kind = /** @type {Kind} */ (track.kind);
+      if (this.#closed || turn[kind] !== this.#wish[kind]) {
+        track.stop();
+        continue;
+      }
       this.problems[kind] = null;
       this.#replace(kind, track);
     }

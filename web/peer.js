@@ -5,18 +5,25 @@ const OFFER_AGAIN_MS = 5_000;
 const FIRST_OFFER_MS = 10_000;
 const DISCONNECTED_MS = 2_500;
 const RETRY_MS = 8_000;
+const MAX_RETRY_MS = 30_000;
+/** A restart that was begun so recently answers for all that ask for one. */
+const SETTLE_MS = 3_000;
 /** The polite one leaves the impolite one time to begin, so that both seldom offer at once. */
 const POLITE_DELAY_MS = 2_000;
+const ASK_AGAIN_MS = 4_000;
+const ASK_TIMES = 3;
 
 /**
  * @typedef {"audio" | "video"} Kind
  * @typedef {"connecting" | "connected" | "reconnecting"} PeerState
+ * `offer` numbers an offer; its answer carries the same number, so that a late answer is not taken for another offer's.
+ * @typedef {RTCSessionDescriptionInit & { offer?: number }} Description
  * @typedef {object} Options
  * @property {boolean} offer  this side offers and is the impolite one
  * @property {RTCConfiguration} config
  * @property {MediaStream} stream  names the local tracks' stream to the other side
  * @property {MediaStreamTrack[]} tracks  the local tracks
- * @property {(data: { description: RTCSessionDescription | null } | { candidate: RTCIceCandidate | null }) => boolean} send
+ * @property {(data: { description: Description | null } | { candidate: RTCIceCandidate | null }) => boolean} send
  *   passes a signal to the other side; false if that is not possible now
  * @property {() => void} onchange  state, tracks, or their being muted
  */
@@ -33,8 +40,6 @@ export class Peer {
   #pc;
   /** @type {Map<Kind, MediaStreamTrack>} */
   #tracks = new Map();
-  /** @type {Map<Kind, RTCRtpSender>} */
-  #senders = new Map();
   /** Once tracks are added and offers may be made. */
   #started = false;
   #present = true;
@@ -42,6 +47,12 @@ export class Peer {
   #ignoreOffer = false;
   #answerPending = false;
   #restartWanted = false;
+  #offerWanted = false;
+  #restartedAt = -Infinity;
+  #retryMs = RETRY_MS;
+  #offerNumber = 0;
+  /** @type {number | undefined} */
+  #answeredOffer;
   #closed = false;
   /** Signals are handled one after the other. */
   #queue = Promise.resolve();
@@ -51,6 +62,8 @@ export class Peer {
   #restartTimer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #firstOfferTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #askTimer;
 
   /** @param {Options} options */
   constructor(options) {
@@ -74,7 +87,7 @@ export class Peer {
 
   /**
    * A signal from the other side.
-   * @param {{ description?: RTCSessionDescriptionInit, candidate?: RTCIceCandidateInit | null }} data
+   * @param {{ description?: Description | null, candidate?: RTCIceCandidateInit | null }} data
    */
   receive(data) {
     this.#queue = this.#queue.then(() => this.#handle(data)).catch((error) => {
@@ -116,10 +129,17 @@ export class Peer {
     if (track) this.#tracks.set(kind, track);
     else this.#tracks.delete(kind);
     if (!this.#started) return;
-    const sender = this.#senders.get(kind);
-    if (track && sender?.track) void sender.replaceTrack(track);
-    else if (track) this.#senders.set(kind, this.#pc.addTrack(track, this.#options.stream));
-    else if (sender?.track) this.#pc.removeTrack(sender);
+    const transceiver = this.#pc.getTransceivers().find((t) => t.receiver.track.kind === kind);
+    if (!transceiver) {
+      if (track) this.#pc.addTrack(track, this.#options.stream);
+      return;
+    }
+    // One transceiver per kind for the whole call: removeTrack and addTrack would add another each time.
+    transceiver.sender.replaceTrack(track).catch(() => {});
+    const direction = track ? "sendrecv" : "recvonly";
+    if (transceiver.direction === direction) return;
+    if (track) transceiver.sender.setStreams?.(this.#options.stream);
+    transceiver.direction = direction;
   }
 
   close() {
@@ -127,6 +147,7 @@ export class Peer {
     clearTimeout(this.#offerTimer);
     clearTimeout(this.#restartTimer);
     clearTimeout(this.#firstOfferTimer);
+    clearTimeout(this.#askTimer);
     this.#pc.close();
   }
 
@@ -135,12 +156,19 @@ export class Peer {
     // Makes a connection even between two who send nothing.
     pc.createDataChannel("callbox", { negotiated: true, id: 0 });
     pc.onicecandidate = ({ candidate }) => this.#options.send({ candidate });
-    pc.onnegotiationneeded = () => void this.#offer();
+    pc.onnegotiationneeded = () => this.#negotiate();
     pc.onsignalingstatechange = () => {
-      if (pc.signalingState === "stable") clearTimeout(this.#offerTimer);
+      if (pc.signalingState !== "stable") return;
+      clearTimeout(this.#offerTimer);
+      if (!this.#offerWanted) return;
+      this.#offerWanted = false;
+      void this.#offer();
     };
     pc.onconnectionstatechange = () => this.#connectionChanged();
     pc.ontrack = ({ track }) => {
+      for (const old of this.stream.getTracks()) {
+        if (old.kind === track.kind && old !== track) this.stream.removeTrack(old);
+      }
       this.stream.addTrack(track);
       track.onmute = track.onunmute = this.#options.onchange;
       this.#options.onchange();
@@ -161,16 +189,45 @@ export class Peer {
   #addTracks() {
     this.#started = true;
     clearTimeout(this.#firstOfferTimer);
-    for (const [kind, track] of this.#tracks) {
-      this.#senders.set(kind, this.#pc.addTrack(track, this.#options.stream));
-    }
+    for (const track of this.#tracks.values()) this.#pc.addTrack(track, this.#options.stream);
+  }
+
+  /** The impolite side offers. */
+  #negotiate() {
+    if (this.#polite) this.#ask();
+    else void this.#offer();
+  }
+
+  /**
+   * The polite side asks for an offer, and says in its answer what it has to say. It offers by itself only if it is asking
+   * in vain: offers that cross cost it a rollback, after which Chromium leaves received tracks muted, and one that was
+   * made while the network was gone crosses with the next that comes.
+   */
+  #ask(times = ASK_TIMES) {
+    if (!this.#started || this.#closed) return;
+    const sent = this.#options.send({ description: null });
+    clearTimeout(this.#askTimer);
+    this.#askTimer = setTimeout(() => {
+      if (!sent) this.#ask(times);
+      else if (times > 1) this.#ask(times - 1);
+      else void this.#offer();
+    }, ASK_AGAIN_MS);
+  }
+
+  /** The other side wants an offer. */
+  #asked() {
+    if (!this.#started) this.#start();
+    else if (this.#pc.connectionState !== "connected") this.#restartIn(0);
+    else if (this.#pc.signalingState === "stable") void this.#offer();
+    else this.#offerWanted = true;
   }
 
   async #offer() {
-    if (!this.#started || this.#makingOffer || this.#pc.signalingState !== "stable") return;
+    if (!this.#started || this.#closed || this.#makingOffer || this.#pc.signalingState !== "stable") return;
     try {
       this.#makingOffer = true;
       await this.#pc.setLocalDescription();
+      this.#offerNumber += 1;
       this.#sendDescription();
     } catch (error) {
       if (!this.#closed) console.warn("no offer:", error);
@@ -180,9 +237,13 @@ export class Peer {
   }
 
   #sendDescription() {
-    this.#options.send({ description: this.#pc.localDescription });
+    const { localDescription, signalingState } = this.#pc;
+    if (!localDescription) return;
+    const { type, sdp } = localDescription;
+    const offer = type === "offer" ? this.#offerNumber : this.#answeredOffer;
+    this.#options.send({ description: { type, sdp, offer } });
     clearTimeout(this.#offerTimer);
-    if (this.#pc.signalingState === "have-local-offer") {
+    if (signalingState === "have-local-offer") {
       this.#offerTimer = setTimeout(() => this.#offerAgain(), OFFER_AGAIN_MS);
     }
   }
@@ -193,29 +254,38 @@ export class Peer {
     if (this.#present) this.#sendDescription();
   }
 
-  /** @param {{ description?: RTCSessionDescriptionInit, candidate?: RTCIceCandidateInit | null }} data */
+  /** @param {{ description?: Description | null, candidate?: RTCIceCandidateInit | null }} data */
   async #handle({ description, candidate }) {
-    if (description) await this.#applyDescription(description);
+    if (description === null) this.#asked();
+    else if (description) await this.#applyDescription(description);
     else if (candidate !== undefined) await this.#applyCandidate(candidate);
   }
 
-  /** @param {RTCSessionDescriptionInit} description */
+  /** @param {Description} description */
   async #applyDescription(description) {
     const pc = this.#pc;
+    const { type, sdp = "", offer } = description;
     const ready = !this.#makingOffer && (pc.signalingState === "stable" || this.#answerPending);
-    const collision = description.type === "offer" && !ready;
+    const collision = type === "offer" && !ready;
     this.#ignoreOffer = !this.#polite && collision;
     if (this.#ignoreOffer) return;
-    // The answer to an offer that was sent twice.
-    if (description.type === "answer" && pc.signalingState !== "have-local-offer") return;
-    this.#answerPending = description.type === "answer";
+    if (type === "answer") {
+      // The answer to an offer that was sent twice, or that is no longer the last.
+      const late = offer !== undefined && offer !== this.#offerNumber;
+      if (late || pc.signalingState !== "have-local-offer") return;
+    }
+    const before = iceGeneration(pc.remoteDescription?.sdp);
+    this.#answerPending = type === "answer";
     try {
-      await pc.setRemoteDescription(description);
+      await pc.setRemoteDescription({ type, sdp });
     } finally {
       this.#answerPending = false;
     }
-    if (description.type !== "offer") return;
-    clearTimeout(this.#restartTimer);
+    if (type !== "offer") return;
+    clearTimeout(this.#askTimer);
+    this.#answeredOffer = offer;
+    // The other side restarts ICE: no need to do it from here.
+    if (before !== iceGeneration(sdp)) this.#restartBegan();
     if (!this.#started) this.#addTracks();
     await pc.setLocalDescription();
     this.#sendDescription();
@@ -236,6 +306,7 @@ export class Peer {
     switch (this.#pc.connectionState) {
       case "connected":
         clearTimeout(this.#restartTimer);
+        this.#retryMs = RETRY_MS;
         this.#setState("connected");
         break;
       case "disconnected":
@@ -256,8 +327,10 @@ export class Peer {
 
   /** After signaling came back: paths through the server may be gone although ICE has not noticed yet. */
   async #restartIfNeeded() {
-    const needed = this.#restartWanted || this.state === "reconnecting" || (await this.#isRelayed());
-    if (needed && !this.#closed) this.#restartIn(0);
+    const unconnected = this.#started && this.state !== "connected";
+    const needed = this.#restartWanted || unconnected || (await this.#isRelayed());
+    const settled = performance.now() - this.#restartedAt > SETTLE_MS;
+    if (needed && settled && !this.#closed) this.#restartIn(0);
   }
 
   async #isRelayed() {
@@ -270,17 +343,36 @@ export class Peer {
 
   /** @param {number} delay  milliseconds */
   #restartIn(delay) {
+    const settles = this.#restartedAt + SETTLE_MS - performance.now();
+    const wait = Math.max(delay + (this.#polite ? POLITE_DELAY_MS : 0), settles);
     clearTimeout(this.#restartTimer);
-    this.#restartTimer = setTimeout(() => this.#restart(), delay + (this.#polite ? POLITE_DELAY_MS : 0));
+    this.#restartTimer = setTimeout(() => this.#restart(), wait);
   }
 
   #restart() {
     this.#restartWanted = !this.#present;
     if (!this.#present) return;
     this.#pc.setConfiguration(this.#config);
-    this.#pc.restartIce();
+    if (this.#polite) this.#ask();
+    else this.#pc.restartIce();
+    this.#restartBegan();
+  }
+
+  /** Gives the restart time, then tries again, less and less often. */
+  #restartBegan() {
+    this.#restartedAt = performance.now();
+    clearTimeout(this.#restartTimer);
     this.#restartTimer = setTimeout(() => {
       if (this.#pc.connectionState !== "connected") this.#restart();
-    }, RETRY_MS);
+    }, this.#retryMs);
+    this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 1.5);
   }
+}
+
+/**
+ * A description of another ICE generation has another user fragment (RFC 8445, 2.3).
+ * @param {string | undefined} sdp
+ */
+function iceGeneration(sdp) {
+  return /^a=ice-ufrag:(.*)$/m.exec(sdp ?? "")?.[1];
 }

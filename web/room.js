@@ -1,8 +1,5 @@
 // Who is in the room, as the server tells it. Pure: messages and time in, what is to be done out.
 
-/** A peer that the server does not list after its own restart may still be on its way back. */
-export const KEEP_MS = 30_000;
-
 /**
  * @typedef {{ id: string, name: string }} PeerInfo
  * @typedef {{ id: string, name: string, absentUntil: number | null }} Member
@@ -22,6 +19,15 @@ export const KEEP_MS = 30_000;
 export class Room {
   /** @type {Map<string, Member>} */
   members = new Map();
+  #keepMs;
+
+  /**
+   * @param {() => number} keepMs  a peer that the server does not list after its own restart may still be on its way
+   *   back for so long, in milliseconds
+   */
+  constructor(keepMs) {
+    this.#keepMs = keepMs;
+  }
 
   /**
    * The server let us in, for the first time or again.
@@ -35,7 +41,7 @@ export class Room {
     const listed = new Set(peers.map((peer) => peer.id));
     for (const member of this.members.values()) {
       if (listed.has(member.id)) continue;
-      member.absentUntil = now + KEEP_MS;
+      member.absentUntil = now + this.#keepMs();
       actions.push({ type: "absent", id: member.id });
     }
     for (const peer of peers) actions.push(this.#see(peer, false));
@@ -82,8 +88,10 @@ export class Room {
   #see({ id, name }, offer) {
     const member = this.members.get(id);
     if (member) {
+      // Whoever comes back is no newcomer, to whom one would offer anew.
+      const newcomer = offer && member.absentUntil === null;
       member.absentUntil = null;
-      return { type: "meet", id, offer };
+      return { type: "meet", id, offer: newcomer };
     }
     this.members.set(id, { id, name, absentUntil: null });
     return { type: "add", id, name, offer };

@@ -6,6 +6,7 @@ const MISSES = 2;
 const FIRST_RETRY_MS = 300;
 const MAX_RETRY_MS = 3_000;
 const CONNECT_MS = 8_000;
+const WAKE_MS = 3_000;
 
 const NORMAL = 1000;
 const REPLACED = 4001;
@@ -45,6 +46,8 @@ export class Signaling {
   #connectTimer;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #pingTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #wakeTimer;
 
   /** @param {Options} options */
   constructor(options) {
@@ -76,11 +79,19 @@ export class Signaling {
     this.#end();
   }
 
-  /** The network is said to be back: no need to wait for the next try. */
+  /** The network is back or another one, or the page was asleep: find out at once whether the connection still lives. */
   wake() {
-    if (this.#ended || this.#socket) return;
+    if (this.#ended) return;
     this.#attempts = 0;
-    this.#connect();
+    if (this.#joined) {
+      this.#send({ type: "ping" });
+      clearTimeout(this.#wakeTimer);
+      const socket = this.#socket;
+      this.#wakeTimer = setTimeout(() => socket && this.#lost(socket), WAKE_MS);
+    } else {
+      this.#drop();
+      this.#connect();
+    }
   }
 
   #connect() {
@@ -116,8 +127,11 @@ export class Signaling {
     /** @type {ServerMessage} */
     const message = JSON.parse(text);
     this.#missed = 0;
+    clearTimeout(this.#wakeTimer);
     switch (message.type) {
       case "pong":
+        // It lasts: the next loss is a new one.
+        this.#attempts = 0;
         return;
       case "error":
         this.#refused(message.code);
@@ -126,7 +140,6 @@ export class Signaling {
         clearTimeout(this.#connectTimer);
         this.#resume = message.resume;
         this.#joined = true;
-        this.#attempts = 0;
         this.#refreshed = false;
         this.#pingTimer = setInterval(() => this.#ping(), PING_MS);
         this.#options.onstate(true);
@@ -189,6 +202,7 @@ export class Signaling {
   #drop() {
     clearTimeout(this.#connectTimer);
     clearInterval(this.#pingTimer);
+    clearTimeout(this.#wakeTimer);
     this.#joined = false;
     this.#missed = 0;
     const socket = this.#socket;

@@ -99,10 +99,11 @@ impl Sources {
     fn file_layer(&self) -> Result<Option<Layer>, ConfigError> {
         let path = match &self.arguments.config {
             Some(path) => path.clone(),
+            // One that cannot even be looked at is there, and reading it says so.
             None => match DEFAULT_FILES
                 .map(PathBuf::from)
                 .into_iter()
-                .find(|p| p.exists())
+                .find(|path| path.try_exists().unwrap_or(true))
             {
                 Some(path) => path,
                 None => return Ok(None),
@@ -170,11 +171,29 @@ impl Sources {
 
 /// A layer from TOML text.
 fn checked(label: String, text: &str) -> Result<Layer, ConfigError> {
+    text.parse::<toml::Table>()
+        .map_err(|error| syntax_error(&label, text, &error))?;
     let values = Layered::builder()
         .add_source(FileSource::from_str(text, FileFormat::Toml))
         .build()
         .map_err(|error| broken(&label, &error))?;
     verify(label, values)
+}
+
+/// Where the text is not TOML. The line itself is not shown: it may hold a password.
+fn syntax_error(label: &str, text: &str, error: &toml::de::Error) -> ConfigError {
+    let start = error.span().map_or(0, |span| span.start);
+    let before = text.get(..start).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    ConfigError {
+        origin: label.to_owned(),
+        key: format!("line {line}, column {column}"),
+        problem: format!(
+            "not TOML: {}; text values stand in quotes",
+            error.message().replace('\n', ", ")
+        ),
+    }
 }
 
 /// A layer with a single key.
@@ -229,6 +248,12 @@ fn broken(label: &str, error: &config::ConfigError) -> ConfigError {
         }
         other => other.to_string(),
     };
+    let text = match text.split_once(", expected ") {
+        Some((_, expected)) if is_secret(key.as_deref()) => {
+            format!("invalid type, expected {expected}")
+        }
+        _ => text,
+    };
     let unknown = text
         .strip_prefix("unknown field `")
         .and_then(|rest| rest.split_once('`'));
@@ -248,6 +273,11 @@ fn broken(label: &str, error: &config::ConfigError) -> ConfigError {
             text.replace('\n', " ")
         ),
     }
+}
+
+/// Does the value of this key never appear in a message?
+fn is_secret(key: Option<&str>) -> bool {
+    key.is_some_and(|key| key == "turn.secret" || key.starts_with("turn.users"))
 }
 
 fn flat_keys(values: &Layered) -> BTreeSet<String> {

@@ -111,10 +111,7 @@ fn an_error_names_file_key_and_remedy() {
             "listen = \"8443\"",
             "callbox.toml: listen: \"8443\" is not an address with a port; write",
         ),
-        (
-            "listen = ",
-            "callbox.toml: configuration: TOML parse error at line 1",
-        ),
+        ("listen = ", "callbox.toml: line 1, column 10: not TOML: "),
         (
             "public_ip = \"here\"",
             "callbox.toml: public_ip: \"here\" is not an IP address",
@@ -264,6 +261,57 @@ fn secrets_from_the_environment_are_taken_to_the_letter() {
     let secret = "00001234567890123456";
     let config = given("", &[("CALLBOX__TURN__SECRET", secret)]).config();
     assert_eq!(config.turn.unwrap().secret.unwrap().expose(), secret);
+}
+
+#[test]
+fn errors_do_not_show_secrets() {
+    for file in [
+        "[turn.users]\nalice = wonderland",
+        "[turn]\nsecret = \"wonderland",
+        "[turn]\nusers = \"wonderland\"",
+        "[turn]\nsecret = [\"wonderland\"]",
+        "[turn]\nsecret = \"wonderland\"",
+        "[turn.users]\nalice = [\"wonderland\"]",
+    ] {
+        let error = given(file, &[]).error();
+        assert!(!error.contains("wonderland"), "{error}");
+        assert!(
+            error.contains("turn") || error.contains("line 2"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_served_folder_holds_no_secrets() {
+    let error = given("state = \"/tmp/x/state\"\n[web]\nroot = \"/tmp\"", &[]).error();
+    assert!(
+        error.contains("web.root: /tmp holds state (/tmp/x/state), which would be served"),
+        "{error}"
+    );
+    let error = given("state = \"/x\"\n[web]\nroot = \".\"", &[]).error();
+    assert!(error.contains("holds tls.dir (certs)"), "{error}");
+}
+
+#[test]
+fn origins_are_as_browsers_send_them() {
+    let file =
+        "[signaling]\norigins = [\"https://App.example.com:443/\", \"http://localhost:3000\"]";
+    let origins = given(file, &[]).config().signaling.origins;
+    assert_eq!(
+        origins,
+        ["https://app.example.com", "http://localhost:3000"]
+    );
+    for bad in [
+        "https://*",
+        "https://a_b",
+        "ftp://a",
+        "https://a/b",
+        "https://u@a",
+    ] {
+        let error = given(&format!("[signaling]\norigins = [\"{bad}\"]"), &[]).error();
+        assert!(error.contains("is not an origin"), "{error}");
+    }
 }
 
 #[test]

@@ -165,7 +165,11 @@ impl Config {
 
     /// Does everything listen on loopback only?
     pub fn is_loopback_only(&self) -> bool {
-        self.listen.ip().is_loopback()
+        let elsewhere = [Some(self.listen), self.redirect];
+        elsewhere
+            .into_iter()
+            .flatten()
+            .all(|address| address.ip().is_loopback())
             && self
                 .turn
                 .as_ref()

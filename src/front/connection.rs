@@ -130,15 +130,20 @@ impl<P: Unpin> AsyncWrite for Connection<P> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = self.inner().poll_write(cx, buf);
-        if written.is_ready() {
-            self.moved = Instant::now();
+        match self.inner().poll_write(cx, buf) {
+            Poll::Pending => self.poll_idle(cx).map(Err),
+            ready @ Poll::Ready(_) => {
+                self.moved = Instant::now();
+                ready
+            }
         }
-        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner().poll_flush(cx)
+        match self.inner().poll_flush(cx) {
+            Poll::Pending => self.poll_idle(cx).map(Err),
+            ready @ Poll::Ready(_) => ready,
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -172,6 +177,18 @@ mod tests {
         let mut all = [0; 5];
         near.read_exact(&mut all).await.unwrap();
         assert_eq!(&all, b"GET /");
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_stops_reading_ends_the_connection() {
+        let (mut near, _far) = pair(b"").await;
+        let chunk = vec![0; 1 << 20];
+        let error = loop {
+            if let Err(error) = near.write_all(&chunk).await {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 
     #[tokio::test]

@@ -5,7 +5,8 @@ use std::fmt;
 const MAX_ROOM: usize = 64;
 const MAX_PERSON: usize = 64;
 
-/// A valid room name: 1 to 64 letters, digits, hyphens and underscores of any script, in lower case.
+/// A valid room name: 1 to 64 letters and digits of any script (Unicode's Alphabetic and Number), hyphens and underscores,
+/// in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RoomName(String);
 

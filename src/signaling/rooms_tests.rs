@@ -1,3 +1,8 @@
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "json!() at each call reads better than a reference to it"
+)]
+
 use std::collections::{BTreeSet, HashSet};
 
 use proptest::prelude::*;

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -77,16 +77,24 @@ impl Authority {
         }
     }
 
+    /// The server has answered the request that `client` was last asked about.
+    pub fn answered(&self, client: SocketAddr, success: bool) {
+        self.running().answered(client, success, Instant::now());
+    }
+
     fn password(&self, username: &str, client: SocketAddr) -> Option<String> {
         if let Some(password) = self.users.get(username) {
             return Some(password.expose().to_owned());
         }
-        let expires = expiry(username)?;
-        let valid = expires > SystemTime::now();
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running
-            .seen(username, client, valid, Instant::now())
-            .then(|| password(&self.secret, username))
+        let valid = expiry(username)? > SystemTime::now();
+        let allowed = self
+            .running()
+            .asked(username, client, valid, Instant::now());
+        allowed.then(|| password(&self.secret, username))
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,26 +117,39 @@ impl AuthHandler for Authority {
 #[derive(Default)]
 struct Running {
     clients: HashMap<SocketAddr, (String, Instant)>,
+    /// Asked for a key, but not answered yet: webrtc-rs asks before it has checked the password. A listener handles one
+    /// request after the other, so there are no more of these than listeners.
+    asked: HashMap<SocketAddr, String>,
 }
 
 impl Running {
     /// May `client` go on as `username`, whose credential is `valid` by its time?
-    fn seen(&mut self, username: &str, client: SocketAddr, valid: bool, now: Instant) -> bool {
-        let current = |(name, at): &(String, Instant)| {
-            name == username && now.duration_since(*at) < RUNNING_FOR
+    fn asked(&mut self, username: &str, client: SocketAddr, valid: bool, now: Instant) -> bool {
+        let runs = self
+            .clients
+            .get(&client)
+            .is_some_and(|(name, at)| name == username && now.duration_since(*at) < RUNNING_FOR);
+        let allowed = valid || runs;
+        if allowed {
+            self.asked.insert(client, username.to_owned());
+        }
+        allowed
+    }
+
+    fn answered(&mut self, client: SocketAddr, success: bool, now: Instant) {
+        let Some(username) = self.asked.remove(&client) else {
+            return;
         };
-        let runs = self.clients.get(&client).is_some_and(current);
-        if !valid && !runs {
-            return false;
+        if !success {
+            return;
         }
         if self.clients.len() >= MAX_RUNNING && !self.clients.contains_key(&client) {
             self.clients
                 .retain(|_, (_, at)| now.duration_since(*at) < RUNNING_FOR);
         }
         if self.clients.len() < MAX_RUNNING || self.clients.contains_key(&client) {
-            self.clients.insert(client, (username.to_owned(), now));
+            self.clients.insert(client, (username, now));
         }
-        true
     }
 }
 
@@ -196,25 +217,49 @@ mod tests {
         );
     }
 
+    /// A request of this client, whose password is right.
+    fn request(running: &mut Running, name: &str, port: u16, valid: bool, now: Instant) -> bool {
+        let allowed = running.asked(name, client(port), valid, now);
+        running.answered(client(port), allowed, now);
+        allowed
+    }
+
     #[test]
     fn a_running_client_outlives_its_credential_and_nobody_else_does() {
         let mut running = Running::default();
         let start = Instant::now();
         let minutes = |n: u64| start + Duration::from_secs(60 * n);
-        assert!(running.seen("1:v", client(1), true, minutes(0)));
-        assert!(running.seen("1:v", client(1), false, minutes(5)));
-        assert!(running.seen("1:v", client(1), false, minutes(15)));
+        assert!(request(&mut running, "1:v", 1, true, minutes(0)));
+        assert!(request(&mut running, "1:v", 1, false, minutes(5)));
+        assert!(request(&mut running, "1:v", 1, false, minutes(15)));
         assert!(
-            !running.seen("1:v", client(2), false, minutes(15)),
+            !request(&mut running, "1:v", 2, false, minutes(15)),
             "another address"
         );
         assert!(
-            !running.seen("1:w", client(1), false, minutes(15)),
+            !request(&mut running, "1:w", 1, false, minutes(15)),
             "another user"
         );
         assert!(
-            !running.seen("1:v", client(1), false, minutes(27)),
+            !request(&mut running, "1:v", 1, false, minutes(27)),
             "silent for too long"
+        );
+    }
+
+    #[test]
+    fn wrong_passwords_leave_no_trace() {
+        let mut running = Running::default();
+        let now = Instant::now();
+        assert!(request(&mut running, "9:v", 1, true, now));
+        for port in 1..1000 {
+            assert!(running.asked("9:other", client(port), true, now));
+            running.answered(client(port), false, now);
+        }
+        assert!(running.asked.is_empty());
+        assert_eq!(running.clients.len(), 1);
+        assert!(
+            request(&mut running, "9:v", 1, false, now),
+            "nobody else's packet ends it"
         );
     }
 
@@ -224,10 +269,12 @@ mod tests {
         let now = Instant::now();
         for i in 0..2 * u32::try_from(MAX_RUNNING).unwrap() {
             let [_, a, b, c] = i.to_be_bytes();
-            assert!(running.seen("9:v", SocketAddr::from(([10, a, b, c], 1)), true, now));
+            let client = SocketAddr::from(([10, a, b, c], 1));
+            assert!(running.asked("9:v", client, true, now));
+            running.answered(client, true, now);
         }
         assert_eq!(running.clients.len(), MAX_RUNNING);
-        assert!(running.seen("9:v", client(1), true, now + RUNNING_FOR));
+        assert!(request(&mut running, "9:v", 1, true, now + RUNNING_FOR));
         assert_eq!(running.clients.len(), 1);
     }
 }

@@ -50,6 +50,7 @@ impl Relay {
     pub async fn start(setup: Setup) -> anyhow::Result<Self> {
         let policy = Arc::new(setup.policy);
         let live = Arc::new(LivePorts::default());
+        let authority = Arc::new(Authority::new(&setup.secret, setup.users));
         let mut listening = Vec::new();
         let mut conn_configs = Vec::new();
         for socket in setup.sockets {
@@ -57,7 +58,7 @@ impl Relay {
             let families = Families::new(address.ip(), &setup.public, &setup.local);
             listening.push(address);
             conn_configs.push(ConnConfig {
-                conn: Arc::new(ListenerConn::new(socket)?),
+                conn: Arc::new(ListenerConn::new(socket, Arc::clone(&authority))?),
                 relay_addr_generator: Box::new(RelayPorts::new(
                     setup.relay_ports,
                     families,
@@ -69,7 +70,7 @@ impl Relay {
         let server = Server::new(ServerConfig {
             conn_configs,
             realm: setup.realm,
-            auth_handler: Arc::new(Authority::new(&setup.secret, setup.users)),
+            auth_handler: authority,
             channel_bind_timeout: Duration::ZERO,
             alloc_close_notify: None,
         })

@@ -13,6 +13,7 @@ use tokio::net::UdpSocket;
 use turn::relay::RelayAddressGenerator;
 use webrtc_util::Conn;
 
+use super::credentials::Authority;
 use super::peer_policy::PeerPolicy;
 use crate::config::PortRange;
 
@@ -25,14 +26,14 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(10);
 /// A listener that never ends: webrtc-rs's server stops for good at the first error of a read.
 pub struct ListenerConn {
     socket: UdpSocket,
+    authority: Arc<Authority>,
 }
 
 impl ListenerConn {
-    pub fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
+    pub fn new(socket: std::net::UdpSocket, authority: Arc<Authority>) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Ok(Self {
-            socket: UdpSocket::from_std(socket)?,
-        })
+        let socket = UdpSocket::from_std(socket)?;
+        Ok(Self { socket, authority })
     }
 }
 
@@ -60,6 +61,9 @@ impl Conn for ListenerConn {
     }
 
     async fn send_to(&self, buf: &[u8], target: SocketAddr) -> ConnResult<usize> {
+        if let Some(success) = answer_class(buf) {
+            self.authority.answered(target, success);
+        }
         Ok(self.socket.send_to(buf, target).await?)
     }
 
@@ -77,6 +81,14 @@ impl Conn for ListenerConn {
 
     fn as_any(&self) -> &(dyn Any + Send + Sync) {
         self
+    }
+}
+
+/// Is this a STUN answer, and one of success? Bits 4 and 8 of the message type are its class (RFC 8489 §5).
+fn answer_class(message: &[u8]) -> Option<bool> {
+    match message.first_chunk()? {
+        [high, low] if high & 0xc1 == 0x01 => Some(low & 0x10 == 0),
+        _ => None,
     }
 }
 
@@ -351,6 +363,23 @@ mod tests {
             bound: bound.parse().unwrap(),
             advertised: advertised.parse().unwrap(),
         }
+    }
+
+    #[test]
+    fn answers_are_told_from_what_is_relayed() {
+        assert_eq!(
+            answer_class(&[0x01, 0x03, 0, 0]),
+            Some(true),
+            "Allocate success"
+        );
+        assert_eq!(
+            answer_class(&[0x01, 0x13, 0, 0]),
+            Some(false),
+            "Allocate error"
+        );
+        assert_eq!(answer_class(&[0x00, 0x17, 0, 0]), None, "Data indication");
+        assert_eq!(answer_class(&[0x40, 0x00, 0, 0]), None, "ChannelData");
+        assert_eq!(answer_class(&[0x01]), None);
     }
 
     #[test]

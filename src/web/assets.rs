@@ -5,8 +5,10 @@ use std::path::Path;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::Request;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -41,10 +43,25 @@ fn folder(root: &Path) -> Router {
     Router::new()
         .route_service("/r/{room}", call_page)
         .fallback_service(ServeDir::new(root))
+        .layer(middleware::from_fn(hide_dot_files))
         .layer(SetResponseHeaderLayer::if_not_present(
             CACHE_CONTROL,
             REVALIDATE,
         ))
+}
+
+/// A project's folder holds `.git` and `.env`, which are nobody's business. `.well-known` is meant to be seen (RFC 8615).
+async fn hide_dot_files(request: Request, next: Next) -> Response {
+    let hidden = |segment: &str| {
+        let start = segment
+            .strip_prefix("%2e")
+            .or_else(|| segment.strip_prefix("%2E"));
+        (segment.starts_with('.') || start.is_some()) && segment != ".well-known"
+    };
+    if request.uri().path().split('/').any(hidden) {
+        return (StatusCode::NOT_FOUND, "Not found.\n").into_response();
+    }
+    next.run(request).await
 }
 
 async fn embedded(uri: Uri, headers: HeaderMap) -> Response {

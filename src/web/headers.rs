@@ -56,10 +56,9 @@ impl Policy {
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         headers.insert(HeaderName::from_static("permissions-policy"), PERMISSIONS);
         // Another site must not load /config.global.js as a script of its own and read the credentials in it.
-        headers.insert(
-            HeaderName::from_static("cross-origin-resource-policy"),
-            SAME_ORIGIN,
-        );
+        headers
+            .entry(HeaderName::from_static("cross-origin-resource-policy"))
+            .or_insert(SAME_ORIGIN);
         headers.insert(
             HeaderName::from_static("cross-origin-opener-policy"),
             SAME_ORIGIN,

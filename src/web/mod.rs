@@ -41,6 +41,7 @@ pub struct App {
     /// Foreign origins that may use `/ws`.
     pub origins: Vec<String>,
     pub max_peers: usize,
+    pub resume: Duration,
     /// Bytes.
     pub message_limit: usize,
 }

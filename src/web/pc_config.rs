@@ -4,9 +4,11 @@
 use std::time::{Duration, SystemTime};
 
 use axum::extract::{ConnectInfo, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderName, ORIGIN, RETRY_AFTER, VARY,
+};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -143,6 +145,8 @@ impl TurnService {
 struct Settings {
     ticket: String,
     max_peers: usize,
+    /// How long the seat of somebody whose connection broke is kept.
+    resume_seconds: u64,
     version: &'static str,
 }
 
@@ -192,11 +196,9 @@ fn script(
     match values(shared, &reached, SystemTime::now()) {
         Ok((pc_config, settings)) => {
             let kind = (CONTENT_TYPE, "text/javascript; charset=utf-8");
-            (
-                [kind, (CACHE_CONTROL, "no-store")],
-                render(&pc_config, &settings),
-            )
-                .into_response()
+            let common = [kind, (CACHE_CONTROL, "no-store"), (VARY, "Origin")];
+            let sharing = cross_origin(headers, &shared.origins);
+            (common, sharing, render(&pc_config, &settings)).into_response()
         }
         Err(error) => {
             tracing::error!("cannot make /config.js: {error:#}");
@@ -205,12 +207,24 @@ fn script(
     }
 }
 
+/// A page of a listed origin needs a ticket before it can use `/ws`, so it may read this.
+fn cross_origin(headers: &HeaderMap, allowed: &[String]) -> Option<[(HeaderName, HeaderValue); 2]> {
+    let origin = headers.get(ORIGIN)?;
+    let listed = origin
+        .to_str()
+        .is_ok_and(|text| allowed.contains(&text.to_ascii_lowercase()));
+    let policy = HeaderName::from_static("cross-origin-resource-policy");
+    let sharing = (ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    listed.then(|| [sharing, (policy, HeaderValue::from_static("cross-origin"))])
+}
+
 /// `PC_CONFIG` and `SETTINGS` for a new visitor, as JSON, which is JavaScript too.
 fn values(shared: &Shared, reached: &Reached, now: SystemTime) -> anyhow::Result<(String, String)> {
     let visitor = format!("v-{}", random_hex::<8>()?);
     let settings = Settings {
         ticket: shared.tickets.visitor(&visitor, now),
         max_peers: shared.max_peers,
+        resume_seconds: shared.resume.as_secs(),
         version: env!("CARGO_PKG_VERSION"),
     };
     let pc_config = shared.ice.for_visitor(reached, &visitor, now);

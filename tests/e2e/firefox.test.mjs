@@ -32,7 +32,7 @@ for (const [first, second] of PAIRS) {
       const url = `${server.url}/r/${first}-${second}${query ? "-relay" : ""}${query}`;
       const people = [await Person.join(browsers[first], url), await Person.join(browsers[second], url)];
       await seeAndHear(people);
-      if (query) for (const person of people) assert.deepEqual((await person.stats()).local, ["relay"]);
+      if (query) for (const person of people) assert.deepEqual(await person.routes(), ["relay"]);
       await Promise.all(people.map((person) => person.close()));
     });
   }

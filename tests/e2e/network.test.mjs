@@ -22,6 +22,10 @@ function lay() {
   remove();
   ip("netns", "add", SERVER);
   ip("-n", SERVER, "link", "set", "lo", "up");
+  // Such as of containers: nobody else can open its address.
+  ip("-n", SERVER, "link", "add", "cb-bridge", "type", "bridge");
+  ip("-n", SERVER, "address", "add", "10.87.9.1/24", "dev", "cb-bridge");
+  ip("-n", SERVER, "link", "set", "cb-bridge", "up");
   ip("netns", "exec", SERVER, "sysctl", "-qw", "net.ipv4.ip_forward=1");
   CLIENTS.forEach((client, index) => {
     const [near, far, network] = [`cb-near${index}`, `cb-far${index}`, `10.87.${index}`];
@@ -69,6 +73,11 @@ after(async () => {
   await server?.stop();
   remove();
   rmSync(dir, { recursive: true });
+});
+
+test("the addresses that others can open are announced, and those of bridges are not", () => {
+  for (const index of [0, 1]) assert.ok(server.banner.includes(`https://10.87.${index}.1:${server.port}/`), server.banner);
+  assert.ok(!server.banner.includes("https://10.87.9.1"), server.banner);
 });
 
 for (const query of ["", "?relay=1"]) {

@@ -53,11 +53,10 @@ test("a pair without any device connects", async () => {
 });
 
 test("one without devices sees and hears one who has them", async () => {
-  for (const [first, second] of [[bare, browser], [browser, bare]]) {
-    const people = [await Person.join(first, `${server.url}/r/half`), await Person.join(second, `${server.url}/r/half`)];
+  for (const [order, [first, second]] of [[bare, browser], [browser, bare]].entries()) {
+    const people = [await Person.join(first, `${server.url}/r/half-${order}`), await Person.join(second, `${server.url}/r/half-${order}`)];
     await seeAndHear([people[first === bare ? 0 : 1]], 1);
     await Promise.all(people.map((person) => person.close()));
-    await until("the room is empty", () => server.log.trimEnd().endsWith("room closed rooms=0"));
   }
 });
 
@@ -67,6 +66,30 @@ test("a device that another program uses", async () => {
   };
   const person = await Person.open(browser, `${server.url}/r/busy`, { before: busy });
   assert.match(await problem(person), /camera is in use by another program/);
+  await person.close();
+});
+
+test("a device that is free again can be switched on, and another one chosen", async () => {
+  const busyAtFirst = () => {
+    const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    let calls = 0;
+    navigator.mediaDevices.getUserMedia = (wish) =>
+      (calls += 1) <= 3 ? Promise.reject(new DOMException("", "NotAllowedError")) : real(wish);
+  };
+  const person = await Person.open(browser, `${server.url}/r/free`, { before: busyAtFirst });
+  await problem(person);
+  await person.page.click("#lobby-camera");
+  await until("the preview", () => person.page.$eval("#preview", (video) => video.videoWidth > 0));
+  await person.page.click("#lobby-mic");
+  await until("no problem", async () => (await person.text("#lobby-problem")) === "");
+  const choose = async (select) => {
+    const values = await person.page.$$eval(`${select} option`, (options) => options.map(({ value }) => value));
+    assert.ok(values.length > 1, `the fake devices are several: ${values}`);
+    await person.page.select(select, values[1]);
+    await until("it is used", () => person.page.$eval(select, (element, value) => element.value === value, values[1]));
+    return values[1];
+  };
+  await choose("#microphone-choice");
   await person.close();
 });
 
@@ -115,6 +138,12 @@ test("the server is gone", async (t) => {
   await other.kill("SIGKILL");
   await person.clickJoin();
   await until("the sentence", async () => (await person.text("#server-state")).includes("does not answer"));
+  const tries = () => person.page.evaluate(() => performance.now());
+  const since = await tries();
+  await until("it stays through further tries", async () => {
+    assert.match(await person.text("#server-state"), /does not answer/);
+    return (await tries()) > since + 5_000;
+  });
   await other.run();
   await until("in the room", async () => (await person.text("#server-state")) === "");
   await other.kill("SIGTERM");

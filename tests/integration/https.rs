@@ -227,10 +227,16 @@ async fn a_provided_certificate_is_served_and_hsts_sent_when_it_is_trusted() {
 
 #[tokio::test]
 async fn a_folder_of_ones_own_replaces_the_pages_and_nothing_else() {
-    let root = tempfile::tempdir().unwrap();
-    std::fs::write(root.path().join("index.html"), "<p>mine</p>").unwrap();
-    std::fs::write(root.path().join("config.js"), "shadowed").unwrap();
-    let folder = root.path().display();
+    let outer = tempfile::tempdir().unwrap();
+    let root = outer.path().join("web");
+    std::fs::create_dir_all(root.join(".git")).unwrap();
+    std::fs::create_dir_all(root.join(".well-known")).unwrap();
+    std::fs::write(outer.path().join("secret.txt"), "secret").unwrap();
+    std::fs::write(root.join(".git/config"), "secret").unwrap();
+    std::fs::write(root.join(".well-known/meant.txt"), "public").unwrap();
+    std::fs::write(root.join("index.html"), "<p>mine</p>").unwrap();
+    std::fs::write(root.join("config.js"), "shadowed").unwrap();
+    let folder = root.display();
     let server = Server::start(&format!(
         "[web]\nroot = \"{folder}\"\ncsp = \"default-src 'self'\"\n"
     ));
@@ -247,7 +253,24 @@ async fn a_folder_of_ones_own_replaces_the_pages_and_nothing_else() {
             .contains("PC_CONFIG")
     );
     assert_eq!(get(server.https, "/main.js").await.status, 404);
-    assert_eq!(get(server.https, "/../callbox.toml").await.status, 404);
+    assert_eq!(
+        get(server.https, "/.well-known/meant.txt").await.text(),
+        "public"
+    );
+    for path in [
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/..%2fsecret.txt",
+        "/a/../../secret.txt",
+        "/.git/config",
+        "/%2egit/config",
+    ] {
+        let response = get(server.https, path).await;
+        assert!(
+            response.status >= 400 && !response.text().contains("secret"),
+            "{path}"
+        );
+    }
 }
 
 /// How long it takes until the server ends a connection on which these bytes were sent.
@@ -313,4 +336,59 @@ async fn connections_from_one_address_are_bounded() {
     };
     timeout(PATIENCE, freed).await.unwrap();
     server.signal(Signal::TERM);
+}
+
+#[tokio::test]
+async fn connections_are_bounded_in_total() {
+    let server = Server::start("[server]\nmax_connections = 2\n");
+    let _held = [tls(server.https).await, tls(server.https).await];
+    let mut third = TcpStream::connect(server.https).await.unwrap();
+    assert_eq!(ends_after(&mut third, b"").await, 0);
+}
+
+#[tokio::test]
+async fn the_certificate_names_what_people_open() {
+    let server = Server::start("public_ip = \"5.6.7.8\"\ndomains = [\"call.example.com\"]\n");
+    let (_, certificate) = tls_with_certificate(server.https).await;
+    for name in ["call.example.com", "localhost"] {
+        let there = certificate
+            .windows(name.len())
+            .any(|window| window == name.as_bytes());
+        assert!(there, "{name}");
+    }
+    for address in [[5u8, 6, 7, 8], [127, 0, 0, 1]] {
+        // An iPAddress of four bytes in subjectAltName: tag 7, length 4.
+        let encoded = [&[0x87, 4][..], &address].concat();
+        assert!(
+            certificate.windows(6).any(|window| window == encoded),
+            "{address:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_listed_origin_may_read_the_configuration_and_no_other() {
+    let server = Server::start("[signaling]\norigins = [\"http://localhost:3000\"]\n");
+    let listed = request(
+        server.https,
+        "/config.js",
+        &[("Origin", "http://localhost:3000")],
+    )
+    .await;
+    assert_eq!(
+        listed.header("access-control-allow-origin"),
+        "http://localhost:3000"
+    );
+    assert_eq!(
+        listed.header("cross-origin-resource-policy"),
+        "cross-origin"
+    );
+    for other in ["https://evil.example", "null"] {
+        let refused = request(server.https, "/config.js", &[("Origin", other)]).await;
+        assert_eq!(refused.header("access-control-allow-origin"), "", "{other}");
+        assert_eq!(
+            refused.header("cross-origin-resource-policy"),
+            "same-origin"
+        );
+    }
 }

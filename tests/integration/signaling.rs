@@ -54,6 +54,7 @@ async fn closing_with_1000_or_1001_frees_the_seat_at_once() {
             reason: "".into(),
         };
         bo.socket.close(Some(frame)).await.unwrap();
+        assert_eq!(bo.close_code().await, code, "the close frame is answered");
         assert_eq!(ana.expect("peer-left").await["id"], json!(bo.id), "{code}");
     }
 }

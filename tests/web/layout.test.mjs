@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { restrict } from "../../web/call.js";
+import { configure } from "../../web/call.js";
 import { problemOf, sentence } from "../../web/media.js";
 import { columnsFor } from "../../web/view/tiles.js";
 
@@ -20,12 +20,12 @@ test("?relay= leaves the relay's addresses of that transport", () => {
       { urls: ["turn:h:3478?transport=udp", "turn:h:443?transport=tcp", "turns:h:443?transport=tcp"], username: "u" },
     ],
   };
-  const urls = (relay) => restrict(config, relay).iceServers.flatMap((server) => server.urls);
-  assert.equal(restrict(config, null), config);
+  const urls = (relay) => configure(config, relay).iceServers.flatMap((server) => server.urls);
+  assert.deepEqual(configure(config, null), { ...config, bundlePolicy: "max-bundle" });
   assert.deepEqual(urls("udp"), ["turn:h:3478?transport=udp"]);
   assert.deepEqual(urls("tcp"), ["turn:h:443?transport=tcp"]);
   assert.deepEqual(urls("tls"), ["turns:h:443?transport=tcp"]);
-  assert.equal(restrict(config, "any").iceTransportPolicy, "relay");
+  assert.equal(configure(config, "any").iceTransportPolicy, "relay");
 });
 
 test("each problem of a device has its own sentence", () => {

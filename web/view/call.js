@@ -1,10 +1,11 @@
 // The screen of a call: bar, tiles, own picture, controls.
 
 import { sentence } from "../media.js";
-import { byId, copyWith, setToggle, showScreen, within } from "./dom.js";
+import { byId, copyWith, onClick, setToggle, showScreen, within } from "./dom.js";
 import { Tiles } from "./tiles.js";
 
 const NOTICE_MS = 6000;
+const ANNOUNCE_MS = 100;
 
 /**
  * @typedef {object} Options
@@ -16,11 +17,15 @@ const NOTICE_MS = 6000;
  */
 
 export class CallView {
-  tiles = new Tiles();
+  tiles = new Tiles(() => this.notice("Click or tap anywhere to hear the others."));
   #options;
   /** @type {Map<string, string>} */
   #names = new Map();
   #joined = false;
+  #online = false;
+  #unreachable = false;
+  /** @type {string[]} */
+  #said = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #noticeTimer;
 
@@ -43,6 +48,7 @@ export class CallView {
     this.#refreshPeople();
     this.setOnline(false);
     showScreen("call");
+    byId("mic", HTMLButtonElement).focus();
   }
 
   /** The own microphone and camera changed. */
@@ -80,20 +86,25 @@ export class CallView {
 
   /** @param {boolean} online */
   setOnline(online) {
-    const before = this.#joined;
     this.#joined ||= online;
-    const line = byId("server-state", HTMLElement);
-    line.hidden = online;
-    line.textContent = before
-      ? "The server is not reachable. Trying again; running calls go on."
-      : "Connecting to the server…";
+    this.#online = online;
+    this.#showServer();
   }
 
   /** Still not in the room after a while. */
   setUnreachable() {
-    if (!this.#joined) {
-      byId("server-state", HTMLElement).textContent = "The server does not answer. Trying again…";
-    }
+    this.#unreachable = true;
+    this.#showServer();
+  }
+
+  #showServer() {
+    const line = byId("server-state", HTMLElement);
+    let text = "Connecting to the server…";
+    if (this.#joined) text = "The server is not reachable. Trying again; running calls go on.";
+    else if (this.#unreachable) text = "The server does not answer. Trying again…";
+    line.hidden = this.#online;
+    // Written only when it changes: a screen reader says it each time.
+    if (line.textContent !== text) line.textContent = text;
   }
 
   close() {
@@ -110,15 +121,13 @@ export class CallView {
   #toggle(id, kind) {
     const button = byId(id, HTMLButtonElement);
     const { media } = this.#options;
-    button.onclick = async () => {
+    onClick(button, async () => {
       const on = !media.isOn(kind);
-      button.disabled = true;
       await media.set(kind, on);
-      button.disabled = false;
       const problem = media.problems[kind];
       if (on && problem) this.notice(sentence(kind, problem));
       this.refreshOwn();
-    };
+    });
   }
 
   /** @param {string} text  shown for a while */
@@ -132,7 +141,13 @@ export class CallView {
 
   /** @param {string} text  for screen readers */
   #announce(text) {
-    byId("announcements", HTMLElement).textContent = text;
+    // Several may come at once; the later ones must not silence the first.
+    this.#said.push(text);
+    if (this.#said.length > 1) return;
+    setTimeout(() => {
+      byId("announcements", HTMLElement).textContent = this.#said.join(" ");
+      this.#said = [];
+    }, ANNOUNCE_MS);
   }
 
   #togglePeople() {

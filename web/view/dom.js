@@ -67,7 +67,7 @@ export function setToggle(button, on, name) {
  */
 export async function copyWith(button, text) {
   const label = within(button, ".label", HTMLElement);
-  const before = label.textContent;
+  const before = (button.dataset.label ??= label.textContent ?? "");
   try {
     await navigator.clipboard.writeText(text);
     label.textContent = "Copied";
@@ -75,4 +75,19 @@ export async function copyWith(button, text) {
     label.textContent = "Copy it by hand";
   }
   setTimeout(() => (label.textContent = before), 2000);
+}
+
+/**
+ * Runs one action of a button at a time. The button is not disabled meanwhile: that would take the focus from it.
+ * @param {HTMLButtonElement} button
+ * @param {() => Promise<void>} action
+ */
+export function onClick(button, action) {
+  let busy = false;
+  button.onclick = async () => {
+    if (busy) return;
+    busy = true;
+    await action();
+    busy = false;
+  };
 }

@@ -1,7 +1,7 @@
 // The lobby: see and hear oneself before others do.
 
 import { sentence } from "../media.js";
-import { byId, setToggle, showScreen } from "./dom.js";
+import { byId, onClick, setToggle, showScreen } from "./dom.js";
 
 /**
  * @param {object} options
@@ -79,12 +79,10 @@ export function problemText(media) {
  */
 function wireToggle(id, kind, media, show) {
   const button = byId(id, HTMLButtonElement);
-  button.onclick = async () => {
-    button.disabled = true;
+  onClick(button, async () => {
     await media.set(kind, !media.isOn(kind));
-    button.disabled = false;
     show();
-  };
+  });
 }
 
 /**

@@ -32,7 +32,12 @@ export class Tiles {
   #tiles = new Map();
   #observer = new ResizeObserver(() => this.#arrange());
 
-  constructor() {
+  #waitsForClick = false;
+  #onblocked;
+
+  /** @param {() => void} onblocked  sound needs a gesture first */
+  constructor(onblocked) {
+    this.#onblocked = onblocked;
     this.#observer.observe(this.#grid);
     this.#arrange();
   }
@@ -68,8 +73,20 @@ export class Tiles {
     tile.dataset.state = peer.state;
     within(tile, ".state", HTMLElement).textContent = STATES[peer.state];
     const video = within(tile, "video", HTMLVideoElement);
-    // Sound plays even where there is no picture; a browser that wants a gesture first gets one with the next click.
-    if (video.paused) video.play().catch(() => document.addEventListener("click", () => void video.play(), { once: true }));
+    // Sound plays even where there is no picture.
+    if (video.paused) video.play().catch((error) => error.name === "NotAllowedError" && this.#playWithNextClick());
+  }
+
+  /** The browser wants a gesture before it plays sound. */
+  #playWithNextClick() {
+    if (this.#waitsForClick) return;
+    this.#waitsForClick = true;
+    this.#onblocked();
+    const play = () => {
+      this.#waitsForClick = false;
+      for (const video of this.#grid.querySelectorAll("video")) video.play().catch(() => {});
+    };
+    document.addEventListener("click", play, { once: true });
   }
 
   /** @param {string} id */

@@ -3,6 +3,7 @@
 mod turn;
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::config::file::File;
@@ -10,6 +11,7 @@ use crate::config::{
     AutoBool, CertificateSource, Config, ConfigError, Log, Origins, Server, Signaling, Tls, Web,
 };
 use crate::net::is_host_name;
+use crate::web::Reached;
 use axum::http::{HeaderValue, Uri};
 
 const MAX_PEERS: u16 = 64;
@@ -22,12 +24,7 @@ pub fn resolve(file: &File, origins: Origins) -> Result<Config, ConfigError> {
         public_ip: at.public_ip(file)?,
         domains: at.domains(file)?,
         state: file.state.clone(),
-        redirect: file
-            .http
-            .redirect
-            .as_ref()
-            .map(|text| at.address("http.redirect", text))
-            .transpose()?,
+        redirect: at.redirect(file)?,
         server: at.server(file)?,
         web: at.web(file)?,
         tls: at.tls(file)?,
@@ -62,6 +59,23 @@ impl Context<'_> {
                 ),
             )
         })
+    }
+
+    fn redirect(&self, file: &File) -> Result<Option<SocketAddr>, ConfigError> {
+        let key = "http.redirect";
+        let Some(text) = &file.http.redirect else {
+            return Ok(None);
+        };
+        let redirect = self.address(key, text)?;
+        let main = self.address("listen", &file.listen)?;
+        if redirect.port() == main.port() && main.port() != 0 {
+            let problem = format!(
+                "port {} is that of `listen`, which redirects http:// already; choose another one, such as 80, or remove it",
+                main.port()
+            );
+            return Err(self.error(key, problem));
+        }
+        Ok(Some(redirect))
     }
 
     fn duration(&self, key: &str, text: &str) -> Result<Duration, ConfigError> {
@@ -171,6 +185,7 @@ impl Context<'_> {
                     ),
                 ));
             }
+            self.keeps_secrets(file, root)?;
         } else if file.web.csp.is_some() {
             return Err(self.error(
                 "web.csp",
@@ -189,6 +204,35 @@ impl Context<'_> {
             root: file.web.root.clone(),
             csp: csp.transpose()?,
         })
+    }
+
+    /// A served folder that holds keys or secrets would publish them.
+    fn keeps_secrets(&self, file: &File, root: &Path) -> Result<(), ConfigError> {
+        let real = |path: &Path| {
+            path.canonicalize()
+                .or_else(|_| std::path::absolute(path))
+                .ok()
+        };
+        let root = real(root);
+        let private = [
+            ("state", Some(&file.state)),
+            ("tls.dir", Some(&file.tls.dir)),
+            ("tls.key", file.tls.key.as_ref()),
+        ];
+        for (key, path) in private {
+            let Some(path) = path else { continue };
+            if let (Some(root), Some(inner)) = (&root, real(path))
+                && inner.starts_with(root)
+            {
+                let problem = format!(
+                    "{} holds {key} ({}), which would be served to everybody; name a folder with nothing but web pages",
+                    root.display(),
+                    path.display()
+                );
+                return Err(self.error("web.root", problem));
+            }
+        }
+        Ok(())
     }
 
     fn tls(&self, file: &File) -> Result<Tls, ConfigError> {
@@ -268,11 +312,22 @@ impl Context<'_> {
         };
         let origin = text.trim().trim_end_matches('/').to_ascii_lowercase();
         let uri: Uri = origin.parse().map_err(|_| wrong())?;
-        let plain = uri.authority().is_some_and(|a| !a.as_str().contains('@'))
-            && matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri.path() == "/"
-            && uri.query().is_none();
-        if plain { Ok(origin) } else { Err(wrong()) }
+        let default_port = match uri.scheme_str() {
+            Some("https") => ":443",
+            Some("http") => ":80",
+            _ => return Err(wrong()),
+        };
+        let host = uri
+            .authority()
+            .map(axum::http::uri::Authority::as_str)
+            .and_then(Reached::parse);
+        if host.is_none() || uri.path() != "/" || uri.query().is_some() {
+            return Err(wrong());
+        }
+        // Browsers leave the default port out.
+        Ok(origin
+            .strip_suffix(default_port)
+            .map_or(origin.clone(), str::to_owned))
     }
 
     fn message_limit(&self, text: &str) -> Result<usize, ConfigError> {

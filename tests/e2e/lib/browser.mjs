@@ -149,27 +149,40 @@ export class Person {
     });
   }
 
-  /** Sums over all connections that are not closed, and the selected local candidate of each. */
+  /** What each connection that is not closed has received, and its selected local candidate. */
   stats() {
     return this.page.evaluate(async () => {
-      const result = { frames: 0, energy: 0, local: [], states: [] };
-      for (const pc of globalThis.testConnections) {
-        if (pc.signalingState === "closed") continue;
-        result.states.push(pc.connectionState);
-        const report = await pc.getStats();
-        const all = [...report.values()];
-        for (const stat of all) {
-          if (stat.type !== "inbound-rtp") continue;
-          result.frames += stat.framesDecoded ?? 0;
-          result.energy += stat.totalAudioEnergy ?? 0;
-        }
-        const transport = all.find((stat) => stat.type === "transport" && stat.selectedCandidatePairId);
-        const pair = transport
-          ? report.get(transport.selectedCandidatePairId)
-          : all.find((stat) => stat.type === "candidate-pair" && stat.nominated && stat.state === "succeeded");
-        if (pair) result.local.push(report.get(pair.localCandidateId)?.candidateType);
-      }
-      return result;
+      const open = globalThis.testConnections.filter((pc) => pc.signalingState !== "closed");
+      return Promise.all(
+        open.map(async (pc) => {
+          const report = await pc.getStats();
+          const all = [...report.values()];
+          const sum = (key) => all.reduce((total, stat) => total + (stat.type === "inbound-rtp" ? (stat[key] ?? 0) : 0), 0);
+          const transport = all.find((stat) => stat.type === "transport" && stat.selectedCandidatePairId);
+          const pair = transport
+            ? report.get(transport.selectedCandidatePairId)
+            : all.find((stat) => stat.type === "candidate-pair" && stat.nominated && stat.state === "succeeded");
+          return {
+            frames: sum("framesDecoded"),
+            energy: sum("totalAudioEnergy"),
+            local: report.get(pair?.localCandidateId)?.candidateType,
+          };
+        }),
+      );
     });
+  }
+
+  /** Frames that each tile has shown; null in Firefox, which paints only the tab in front. */
+  shown() {
+    return this.page.evaluate(() => {
+      if (navigator.userAgent.includes("Firefox")) return null;
+      const videos = [...document.querySelectorAll(".tile:not(.no-picture) video.remote")];
+      return videos.map((video) => video.getVideoPlaybackQuality().totalVideoFrames);
+    });
+  }
+
+  /** The type of the local candidate of each connection. */
+  async routes() {
+    return (await this.stats()).map(({ local }) => local);
   }
 }

@@ -20,16 +20,24 @@ export async function seeAndHear(people, others = people.length - 1) {
 }
 
 /**
- * More frames are decoded and more sound is heard than at the moment of the call.
+ * On every connection more frames are decoded and more sound is heard than at the moment of the call, and every tile with
+ * a picture shows more frames.
  * @param {import("./browser.mjs").Person} person
  * @param {number} [timeout]
  */
 export async function moving(person, timeout) {
-  const before = await person.stats();
+  const look = async () => ({ connections: await person.stats(), shown: await person.shown() });
+  const before = await look();
   let now = before;
   const going = async () => {
-    now = await person.stats();
-    return now.frames >= before.frames + 5 && now.energy > before.energy;
+    now = await look();
+    const received = now.connections.every(({ frames, energy }, index) => {
+      const then = before.connections[index];
+      return then && frames >= then.frames + 5 && energy > then.energy;
+    });
+    const { shown } = now;
+    const played = !shown || (shown.length > 0 && shown.every((frames, index) => frames > (before.shown[index] ?? 0)));
+    return now.connections.length > 0 && received && played;
   };
   await until("frames and sound go on", going, timeout).catch((error) => {
     throw new Error(`${error.message}\n${JSON.stringify({ before, now })}`);
