@@ -4,6 +4,7 @@
 //! the relay socket binds to it.
 
 pub mod credentials;
+mod listener;
 mod peer_policy;
 mod relay;
 
@@ -17,7 +18,8 @@ use turn::server::config::{ConnConfig, ServerConfig};
 
 use crate::config::{PortRange, Secret};
 use credentials::Authority;
-use relay::{Families, ListenerConn, LivePorts, RelayPorts};
+use listener::ListenerConn;
+use relay::{Families, LivePorts, RelayPorts};
 
 pub use peer_policy::PeerPolicy;
 
