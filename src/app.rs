@@ -1,5 +1,7 @@
 //! From a configuration to a running server, and to its ordered stop.
 
+mod relay;
+
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -14,19 +16,19 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::banner::Banner;
-use crate::config::{Config, Secret};
+use crate::config::Config;
 use crate::front::Front;
 use crate::limits::AddressRate;
 use crate::listen::{self, Listeners};
 use crate::net::{self, Machine};
+use crate::presence::Presence;
 use crate::signaling::Hub;
 use crate::signaling::ticket::TicketKey;
 use crate::state::State;
 use crate::tls;
-use crate::turn::{PeerPolicy, Relay, Setup};
-use crate::web::{self, App, IceServers, TurnService};
+use crate::web::{self, App, IceServers};
+use relay::{ReadyRelay, ServedRelay, Surroundings};
 
-const TURN_SECRET: &str = "turn-secret";
 const TICKET_KEY: &str = "ticket-key";
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(24 * 3600);
 /// For each of the three: WebSockets, HTTP requests, the relay.
@@ -49,7 +51,7 @@ struct Server {
     public: Vec<IpAddr>,
     https: std::net::TcpListener,
     redirect: Option<std::net::TcpListener>,
-    relay: Option<Relay>,
+    relay: Option<ReadyRelay>,
     hub: Arc<Hub>,
     router: axum::Router,
     tls: RustlsConfig,
@@ -63,7 +65,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
     let Listeners {
         https,
         redirect,
-        turn: turn_sockets,
+        turn: turn_listeners,
     } = listen::bind(&config, &machine)?;
     let now = SystemTime::now();
     let identity = tls::load(&config, &machine, now)?;
@@ -76,33 +78,32 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
             format!("cannot make {folder}: {error}; name a folder that can be written to"),
         )
     })?;
-    let stored = |name| {
-        state
-            .secret(name)
-            .map_err(|error| config.error("state", format!("{error:#}")))
-    };
-    let tickets = TicketKey::new(&stored(TICKET_KEY)?);
+    let unusable = |error: anyhow::Error| config.error("state", format!("{error:#}"));
+    let tickets = TicketKey::new(&state.secret(TICKET_KEY).map_err(unusable)?);
 
-    let (turn, relay) = match &config.turn {
-        Some(turn) => {
+    let presence = Presence::new(config.signaling.resume);
+    let (turn, relay) = match config.turn.as_ref().zip(turn_listeners) {
+        Some((turn, listeners)) => {
             let secret = match &turn.secret {
                 Some(secret) => secret.clone(),
-                None => Secret::new(stored(TURN_SECRET)?),
+                None => state.turn_secret().map_err(unusable)?,
             };
-            let https_port = https.local_addr()?.port();
             let surroundings = Surroundings {
                 machine: &machine,
                 public: &public,
-                https_port,
+                https_port: https.local_addr()?.port(),
+                presence: &presence,
+                trusted,
             };
-            let started = start_relay(&config, turn, turn_sockets, secret, &surroundings).await?;
+            let started = relay::start(&config, turn, listeners, &secret, &surroundings)?;
             (Some(started.0), Some(started.1))
         }
         None => (None, None),
     };
 
     let ice = Arc::new(IceServers { turn });
-    let hub = Hub::new(config.signaling.clone(), tickets.clone(), Arc::clone(&ice))?;
+    let settings = config.signaling.clone();
+    let hub = Hub::new(settings, tickets.clone(), Arc::clone(&ice), presence)?;
     let app = Arc::new(App {
         hub: Arc::clone(&hub),
         ice,
@@ -131,52 +132,15 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
     })
 }
 
-/// What the relay has to know of where it runs.
-struct Surroundings<'a> {
-    machine: &'a Machine,
-    public: &'a [IpAddr],
-    https_port: u16,
-}
-
-async fn start_relay(
-    config: &Config,
-    turn: &crate::config::Turn,
-    sockets: Vec<std::net::UdpSocket>,
-    secret: Secret,
-    around: &Surroundings<'_>,
-) -> anyhow::Result<(TurnService, Relay)> {
-    let first = sockets.first().context("there is no address to relay on")?;
-    let port = first.local_addr()?.port();
-    let loopback = config.is_loopback_only();
-    let mut listeners = vec![around.https_port, port];
-    listeners.extend(config.redirect.map(|address| address.port()));
-    let peers = turn.peers.as_deref();
-    let relay = Relay::start(Setup {
-        sockets,
-        realm: turn.realm.clone(),
-        secret: secret.clone(),
-        users: turn.users.clone(),
-        relay_ports: turn.relay_ports,
-        policy: PeerPolicy::new(around.machine, around.public, peers, loopback, listeners),
-        public: around.public.to_vec(),
-        local: relay_addresses(around.machine, loopback),
-    });
-    let service = TurnService {
-        host: turn.host.clone(),
-        port,
-        secret,
-        ttl: turn.credential_ttl,
-    };
-    Ok((service, relay.await?))
-}
-
 impl Server {
     async fn serve(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let https_address = self.https.local_addr()?;
         self.announce(https_address);
         let handle = Handle::new();
-        let front = Front::new(&self.config.server, self.tls.clone());
+        let streams = self.relay.as_ref().map(|running| running.relay.streams());
+        let front = Front::new(&self.config.server, self.tls.clone(), streams);
         let mut servers = JoinSet::new();
+        let mut relay = self.relay.map(|ready| relay::serve(ready, &front));
         if let Some(listener) = self.redirect {
             let front = front.redirecting_to(https_address.port());
             let server = http_server(listener, front, &self.config, handle.clone())?;
@@ -192,24 +156,25 @@ impl Server {
             ended = servers.join_next() => {
                 ended.context("nothing is served")?.context("a listener failed")??;
             }
+            () = failure(&mut relay) => anyhow::bail!("the relay has failed"),
         }
         notify_systemd(sd_notify::NotifyState::Stopping);
         renewal.abort();
-        stop(&self.hub, &handle, servers, self.relay).await;
+        stop(&self.hub, &handle, servers, relay).await;
         Ok(())
     }
 
     fn announce(&self, https: SocketAddr) {
-        let listening = self
-            .relay
-            .as_ref()
-            .map_or(&[][..], |relay| &relay.listening);
+        let running = self.relay.as_ref();
+        let listening = running.map_or(&[][..], |running| &running.relay.listening);
+        let turn_tls = running.and_then(|running| running.tls.as_ref()?.local_addr().ok());
         let banner = Banner {
             https,
             machine: &self.machine,
             domains: &self.config.domains,
             public: &self.public,
             turn: listening,
+            turn_tls,
             certificate: &self.certificate,
             trusted: self.trusted,
             qr: std::io::stdout().is_terminal(),
@@ -257,12 +222,20 @@ fn http_server(
     Ok(server)
 }
 
+/// Ends when a part of the relay has ended that should not.
+async fn failure(relay: &mut Option<ServedRelay>) {
+    match relay {
+        Some(served) => drop(served.tasks.join_next().await),
+        None => std::future::pending().await,
+    }
+}
+
 /// First the calls, so that pages hear of it; then requests under way; last the relay, which carries their farewells.
 async fn stop(
     hub: &Hub,
     handle: &Handle<SocketAddr>,
     mut servers: JoinSet<std::io::Result<()>>,
-    relay: Option<Relay>,
+    relay: Option<ServedRelay>,
 ) {
     hub.stop();
     handle.graceful_shutdown(Some(STOP_WITHIN));
@@ -274,7 +247,7 @@ async fn stop(
         tracing::warn!("requests did not end in time");
     }
     if let Some(relay) = relay {
-        let _ = timeout(STOP_WITHIN, relay.stop()).await;
+        relay.stop().await;
     }
     tracing::info!("stopped");
 }
@@ -300,19 +273,6 @@ async fn public_addresses(config: &Config, machine: &Machine) -> Vec<IpAddr> {
         );
     }
     found
-}
-
-/// Addresses that relay sockets may bind to.
-fn relay_addresses(machine: &Machine, loopback: bool) -> Vec<IpAddr> {
-    if loopback {
-        return machine
-            .addresses
-            .iter()
-            .map(|a| a.ip)
-            .filter(IpAddr::is_loopback)
-            .collect();
-    }
-    machine.stable().collect()
 }
 
 /// A self-signed certificate near its end is replaced while the server runs, too.

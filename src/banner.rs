@@ -20,6 +20,8 @@ pub struct Banner<'a> {
     pub public: &'a [IpAddr],
     /// Where the relay listens; empty without one.
     pub turn: &'a [SocketAddr],
+    /// Where TURN over TLS has a port of its own.
+    pub turn_tls: Option<SocketAddr>,
     pub certificate: &'a Facts,
     pub trusted: bool,
     /// Draw a QR code of the address that other devices can open.
@@ -84,17 +86,17 @@ impl Banner<'_> {
     }
 
     fn write_turn(&self, text: &mut String) {
-        let listed: Vec<_> = self
-            .turn
-            .iter()
-            .map(|address| format!("{}:{}", url_host(address.ip()), address.port()))
-            .collect();
-        let shown = if listed.is_empty() {
-            "off".to_owned()
-        } else {
-            listed.join("  ")
-        };
-        let _ = writeln!(text, "  STUN/TURN    {shown}  (UDP)");
+        let show = |address: &SocketAddr| format!("{}:{}", url_host(address.ip()), address.port());
+        let listed: Vec<_> = self.turn.iter().map(show).collect();
+        if listed.is_empty() {
+            text.push_str("  STUN/TURN    off\n");
+            return;
+        }
+        let _ = write!(text, "  STUN/TURN    {}  (UDP, TCP)", listed.join("  "));
+        if let Some(tls) = &self.turn_tls {
+            let _ = write!(text, "  {}  (TLS)", show(tls));
+        }
+        text.push('\n');
     }
 
     fn write_certificate(&self, text: &mut String, now: SystemTime) {
@@ -219,6 +221,7 @@ mod tests {
             fingerprint: vec!["AB"; 32].join(":"),
         };
         let banner = Banner {
+            turn_tls: "[::]:5349".parse().ok(),
             https: https.parse().unwrap(),
             machine,
             domains: &[],
@@ -237,7 +240,8 @@ mod tests {
         let text = text("[::]:8443", &lan, &[], &["192.168.1.5:3478"], true);
         assert!(text.contains("https://localhost:8443/ "), "{text}");
         assert!(text.contains("https://192.168.1.5:8443/ "), "{text}");
-        assert!(text.contains("192.168.1.5:3478  (UDP)"), "{text}");
+        let turn = "192.168.1.5:3478  (UDP, TCP)  [::]:5349  (TLS)";
+        assert!(text.contains(turn), "{text}");
         assert!(text.contains("10 days left"), "{text}");
         assert!(text.contains("set `public_ip`"), "{text}");
         assert!(text.contains('█'), "a QR code: {text}");

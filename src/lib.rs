@@ -1,10 +1,12 @@
 //! callbox: video calls of your own, in one program.
 //!
 //! ```text
-//!  browser ──TCP── front ─┬─ TLS ── web ─┬─ pages, /config.js (PC_CONFIG with fresh credentials)
-//!                         │              └─ /ws ── signaling: session ── hub ── rooms ── hub ── session ── browser
-//!                         └─ plain http:// ── redirect
-//!  browser ──UDP── turn: STUN, relay ── peer policy ── other browsers
+//!  browser ──TCP── front ─┬─ TLS ─┬─ web ─┬─ pages, /config.js (PC_CONFIG with fresh credentials)
+//!                         │       │       └─ /ws ── signaling: session ── hub ── rooms ── hub ── session ── browser
+//!                         │       └─ TURN over TLS ──┐           └─ presence: who may relay ──┐
+//!                         ├─ plain http:// ── redirect                                        │
+//!                         └─ TURN over TCP ──────────┤                                        │
+//!  browser ──UDP────────────────────────────────── turn: shards ── engine ── other browsers ◄─┘
 //! ```
 //!
 //! [`config`] decides everything, [`app`] puts it together, [`state`] keeps what outlives a restart.
@@ -12,11 +14,13 @@
 pub mod app;
 mod banner;
 pub mod cli;
+pub mod commands;
 pub mod config;
 mod front;
 mod limits;
 mod listen;
 mod net;
+mod presence;
 pub mod shutdown;
 mod signaling;
 mod state;

@@ -6,8 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Turn};
 use crate::net::{Machine, is_link_local};
+use crate::turn;
 
 const BACKLOG: i32 = 1024;
 
@@ -15,8 +16,16 @@ const BACKLOG: i32 = 1024;
 pub struct Listeners {
     pub https: TcpListener,
     pub redirect: Option<TcpListener>,
-    /// One per local address where `[turn] listen` names all; empty without a relay.
-    pub turn: Vec<UdpSocket>,
+    /// `None` without a relay.
+    pub turn: Option<TurnListeners>,
+}
+
+/// Where STUN and TURN are spoken.
+pub struct TurnListeners {
+    /// For each shard one socket per local address, where `[turn] listen` names all.
+    pub udp: Vec<Vec<UdpSocket>>,
+    pub tcp: TcpListener,
+    pub tls: Option<TcpListener>,
 }
 
 /// # Errors
@@ -31,9 +40,15 @@ pub fn bind(config: &Config, machine: &Machine) -> Result<Listeners, ConfigError
         .map(|address| tcp("http.redirect", address))
         .transpose()?;
     let turn = match &config.turn {
-        Some(turn) => bind_turn(turn.listen, machine)
-            .map_err(|(address, error)| blame.sentence("turn.listen", address, &error))?,
-        None => Vec::new(),
+        Some(turn) => Some(TurnListeners {
+            tls: turn
+                .tls_listen
+                .map(|address| tcp("turn.tls_listen", address))
+                .transpose()?,
+            ..bind_turn(turn, machine)
+                .map_err(|(address, error)| blame.sentence("turn.listen", address, &error))?
+        }),
+        None => None,
     };
     Ok(Listeners {
         https,
@@ -69,37 +84,95 @@ fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn bind_turn(
-    listen: SocketAddr,
-    machine: &Machine,
-) -> Result<Vec<UdpSocket>, (SocketAddr, io::Error)> {
-    if !listen.ip().is_unspecified() {
-        return Ok(vec![
-            UdpSocket::bind(listen).map_err(|error| (listen, error))?,
-        ]);
+/// An address that could not be had.
+type Failure = (SocketAddr, io::Error);
+
+/// UDP and TCP on the same port.
+fn bind_turn(turn: &Turn, machine: &Machine) -> Result<TurnListeners, Failure> {
+    // Where any port will do, one that is free for UDP may be taken for TCP.
+    const TRIES: usize = 16;
+    let tries = if turn.listen.port() == 0 { TRIES } else { 1 };
+    let mut last = None;
+    for _ in 0..tries {
+        let udp = bind_udp(turn.listen, turn.shards, machine)?;
+        let mut address = turn.listen;
+        if let Some(bound) = udp
+            .iter()
+            .flatten()
+            .find_map(|socket| socket.local_addr().ok())
+        {
+            address.set_port(bound.port());
+        }
+        match bind_tcp(address) {
+            Ok(tcp) => {
+                return Ok(TurnListeners {
+                    udp,
+                    tcp,
+                    tls: None,
+                });
+            }
+            Err(error) => last = Some((address, error)),
+        }
     }
-    let mut sockets: Vec<UdpSocket> = Vec::new();
+    Err(last.unwrap_or((turn.listen, ErrorKind::AddrInUse.into())))
+}
+
+fn bind_udp(
+    listen: SocketAddr,
+    shards: usize,
+    machine: &Machine,
+) -> Result<Vec<Vec<UdpSocket>>, Failure> {
+    let named: Vec<_> = if listen.ip().is_unspecified() {
+        turn_addresses(listen.ip(), machine).collect()
+    } else {
+        vec![listen.ip()]
+    };
+    let mut by_shard: Vec<Vec<UdpSocket>> = (0..shards).map(|_| Vec::new()).collect();
     let mut port = listen.port();
-    let mut last_error = None;
-    for ip in turn_addresses(listen.ip(), machine) {
+    let mut unusable = None;
+    for ip in named {
         let address = SocketAddr::new(ip, port);
-        match UdpSocket::bind(address) {
-            Ok(socket) => {
+        match shared_sockets(address, shards) {
+            Ok(sockets) => {
                 // With port 0 the first address decides for all.
-                port = socket.local_addr().map_or(port, |bound| bound.port());
-                sockets.push(socket);
+                let first = sockets.first().and_then(|socket| socket.local_addr().ok());
+                port = first.map_or(port, |bound| bound.port());
+                for (shard, socket) in by_shard.iter_mut().zip(sockets) {
+                    shard.push(socket);
+                }
             }
             // An address may have gone since it was listed, or not be usable yet.
             Err(error) if error.kind() == ErrorKind::AddrNotAvailable => {
-                last_error = Some((address, error));
+                unusable = Some((address, error));
             }
             Err(error) => return Err((address, error)),
         }
     }
-    match last_error {
-        Some(error) if sockets.is_empty() => Err(error),
-        _ => Ok(sockets),
+    match unusable {
+        Some(failure) if by_shard.iter().all(Vec::is_empty) => Err(failure),
+        _ => Ok(by_shard),
     }
+}
+
+/// Sockets of one address and port among which the kernel spreads clients.
+fn shared_sockets(address: SocketAddr, count: usize) -> io::Result<Vec<UdpSocket>> {
+    // A socket that shares its port would join one of another process without an error; this one does not.
+    let probe = UdpSocket::bind(address)?;
+    let address = probe.local_addr()?;
+    drop(probe);
+    (0..count).map(|_| shared_socket(address)).collect()
+}
+
+fn shared_socket(address: SocketAddr) -> io::Result<UdpSocket> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_port(true)?;
+    turn::set_receive_buffer(&socket, turn::LISTENER_BUFFER, "listening")?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
 }
 
 fn turn_addresses(all: IpAddr, machine: &Machine) -> impl Iterator<Item = IpAddr> {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use callbox::cli::{Cli, Command};
 use callbox::config::{Config, ConfigError, Sources};
-use callbox::{app, shutdown, telemetry};
+use callbox::{app, commands, shutdown, telemetry};
 use clap::Parser;
 
 /// The configuration has to be changed.
@@ -27,6 +27,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let sources = Sources::from_process(cli.options.into());
     match cli.command.unwrap_or(Command::Serve) {
         Command::Config => print!("{}", Config::show(&sources)?),
+        Command::Credentials { ttl, name } => {
+            let config = Config::load(&sources)?;
+            print!("{}", commands::credentials(&config, ttl, name.as_deref())?);
+        }
         Command::Serve => serve(Config::load(&sources)?)?,
     }
     Ok(())

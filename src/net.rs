@@ -26,7 +26,7 @@ impl LocalAddress {
 }
 
 /// What callbox knows of the machine that it runs on.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Machine {
     pub addresses: Vec<LocalAddress>,
     /// Default gateways.

@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use ring::rand::{SecureRandom, SystemRandom};
 
+use crate::config::Secret;
+
 const SECRET_BYTES: usize = 32;
+const TURN_SECRET: &str = "turn-secret";
 
 /// Readable by its owner only.
 pub const PRIVATE: u32 = 0o600;
@@ -35,6 +38,14 @@ impl State {
         Ok(Self {
             dir: dir.to_owned(),
         })
+    }
+
+    /// The secret behind time-limited credentials of the relay.
+    ///
+    /// # Errors
+    /// As [`Self::secret`].
+    pub fn turn_secret(&self) -> anyhow::Result<Secret> {
+        self.secret(TURN_SECRET).map(Secret::new)
     }
 
     /// The secret of this name as text (64 hexadecimal digits), made at the first call.

@@ -79,6 +79,46 @@ impl From<AutoBool> for BoolOrText {
     }
 }
 
+/// `"auto"`, or a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "NumberOrText", into = "NumberOrText")]
+pub enum AutoNumber {
+    #[default]
+    Auto,
+    Number(u16),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected \"auto\" or a number")]
+enum NumberOrText {
+    Number(u16),
+    Text(String),
+}
+
+impl TryFrom<NumberOrText> for AutoNumber {
+    type Error = String;
+
+    fn try_from(value: NumberOrText) -> Result<Self, Self::Error> {
+        match value {
+            NumberOrText::Number(number) => Ok(Self::Number(number)),
+            NumberOrText::Text(text) if text == "auto" => Ok(Self::Auto),
+            NumberOrText::Text(text) => text
+                .parse()
+                .map(Self::Number)
+                .map_err(|_| format!("\"{text}\", expected \"auto\" or a number")),
+        }
+    }
+}
+
+impl From<AutoNumber> for NumberOrText {
+    fn from(value: AutoNumber) -> Self {
+        match value {
+            AutoNumber::Auto => Self::Text("auto".to_owned()),
+            AutoNumber::Number(number) => Self::Number(number),
+        }
+    }
+}
+
 /// Declares a table of the configuration file together with its defaults.
 macro_rules! table {
     ($(#[$doc:meta])* $name:ident { $($key:ident: $type:ty = $default:expr,)* }) => {
@@ -162,13 +202,31 @@ table! {
     Turn {
         enabled: bool = true,
         listen: String = "[::]:3478".into(),
+        tls_listen: String = "[::]:5349".into(),
         realm: String = "callbox".into(),
         host: Option<String> = None,
         relay_ports: String = "49152-65535".into(),
         secret: Option<Secret> = None,
+        credentials: String = "call".into(),
         credential_ttl: String = "1h".into(),
         peers: OneOrMany = OneOrMany::default(),
+        shards: AutoNumber = AutoNumber::Auto,
         users: BTreeMap<String, Secret> = BTreeMap::new(),
+        limits: TurnLimits = TurnLimits::default(),
+    }
+}
+
+table! {
+    TurnLimits {
+        allocations: u32 = 8192,
+        allocations_per_visitor: u32 = 128,
+        allocations_per_ip: u32 = 1024,
+        permissions: u32 = 256,
+        channels: u32 = 256,
+        unauthenticated_per_second: u32 = 200,
+        stream_queue: String = "256 KiB".into(),
+        bitrate: Option<String> = None,
+        total_bitrate: Option<String> = None,
     }
 }
 
@@ -209,6 +267,7 @@ mod tests {
         assert!(file.tls.cert.is_some() && file.tls.key.is_some());
         assert!(file.turn.host.is_some() && file.turn.secret.is_some());
         assert!(!file.turn.users.is_empty());
+        assert!(file.turn.limits.bitrate.is_some() && file.turn.limits.total_bitrate.is_some());
     }
 
     #[test]

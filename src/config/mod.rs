@@ -98,16 +98,52 @@ pub struct Signaling {
 
 #[derive(Debug, Clone)]
 pub struct Turn {
+    /// UDP and TCP.
     pub listen: SocketAddr,
+    /// `None` where TURN over TLS has no port of its own.
+    pub tls_listen: Option<SocketAddr>,
     pub realm: String,
     pub host: Option<String>,
     pub relay_ports: PortRange,
     /// `None` means the one kept in the state directory.
     pub secret: Option<Secret>,
+    pub credentials: CredentialMode,
     pub credential_ttl: Duration,
     /// Private networks that may be relayed to; `None` means to decide by the machine's addresses.
     pub peers: Option<Vec<IpNet>>,
+    /// Relay threads.
+    pub shards: usize,
     pub users: BTreeMap<String, Secret>,
+    pub limits: TurnLimits,
+}
+
+/// How long the credentials of a visitor are good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialMode {
+    /// As long as the visitor is in a room.
+    Call,
+    /// Until they expire.
+    Timed,
+}
+
+/// What relaying may take.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TurnLimits {
+    pub allocations: usize,
+    /// A visitor, or a user by name.
+    pub allocations_per_visitor: usize,
+    pub allocations_per_ip: usize,
+    /// Of one allocation, as are channels.
+    pub permissions: usize,
+    pub channels: usize,
+    /// Answers to requests without valid credentials, per source address.
+    pub unauthenticated_per_second: u32,
+    /// Bytes of data that may wait for a slow client on TCP or TLS.
+    pub stream_queue: usize,
+    /// Of one allocation, each way.
+    pub bytes_per_second: Option<u64>,
+    /// Of all together.
+    pub total_bytes_per_second: Option<u64>,
 }
 
 /// Ports from `low` to `high`, both included.
@@ -170,10 +206,10 @@ impl Config {
             .into_iter()
             .flatten()
             .all(|address| address.ip().is_loopback())
-            && self
-                .turn
-                .as_ref()
-                .is_none_or(|turn| turn.listen.ip().is_loopback())
+            && self.turn.as_ref().is_none_or(|turn| {
+                let mut listens = turn.tls_listen.iter().chain([&turn.listen]);
+                listens.all(|address| address.ip().is_loopback())
+            })
     }
 }
 

@@ -12,18 +12,22 @@ use tokio::time::{Instant, Sleep};
 use tokio_rustls::server::TlsStream;
 
 /// A stream whose first bytes were read already and are given out again.
-pub struct Replayed {
+pub struct Replayed<S> {
     prefix: Vec<u8>,
-    stream: TcpStream,
+    stream: S,
 }
 
-impl Replayed {
-    pub fn new(prefix: Vec<u8>, stream: TcpStream) -> Self {
+impl<S> Replayed<S> {
+    pub fn new(prefix: Vec<u8>, stream: S) -> Self {
         Self { prefix, stream }
+    }
+
+    pub fn into_inner(self) -> S {
+        self.stream
     }
 }
 
-impl AsyncRead for Replayed {
+impl<S: AsyncRead + Unpin> AsyncRead for Replayed<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -39,7 +43,7 @@ impl AsyncRead for Replayed {
     }
 }
 
-impl AsyncWrite for Replayed {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Replayed<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -57,10 +61,13 @@ impl AsyncWrite for Replayed {
     }
 }
 
+/// What TLS runs on here.
+pub type Tls = TlsStream<Replayed<TcpStream>>;
+
 /// What passes over the wire.
 pub enum Transport {
-    Plain(Replayed),
-    Tls(Box<TlsStream<Replayed>>),
+    Plain(Replayed<TcpStream>),
+    Tls(Box<Replayed<Tls>>),
 }
 
 /// A connection that ends when nothing has passed either way for a while. `P` is what it holds as long as it lives.

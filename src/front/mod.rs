@@ -1,19 +1,21 @@
-//! The one TCP port: told apart by its first bytes into HTTPS (with WebSockets) and plain HTTP, which is redirected.
+//! The one TCP port: told apart by its first bytes into HTTPS (with WebSockets), plain HTTP, which is redirected, and
+//! TURN over TCP and over TLS, which is handed to the relay.
 
 mod connection;
 mod sniff;
+mod turn_port;
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::Request;
 use axum_server::accept::Accept;
 use axum_server::tls_rustls::RustlsConfig;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -22,7 +24,9 @@ use tower::Service;
 
 use crate::config;
 use crate::limits::{PerAddress, Place};
-use connection::{Connection, Replayed, Transport};
+use crate::tls::{STUN_ALPN, TURN_ALPN};
+use crate::turn::{Handover, StreamSink};
+use connection::{Connection, Replayed, Tls, Transport};
 use sniff::{Protocol, sniff};
 
 const FIRST_READ: usize = 16;
@@ -40,6 +44,8 @@ pub struct Front {
     /// `None` on a port for plain HTTP alone.
     tls: Option<RustlsConfig>,
     https_port: Option<u16>,
+    /// `None` where no TURN is spoken.
+    turn: Option<StreamSink>,
     total: Arc<Semaphore>,
     per_address: PerAddress,
     handshake_timeout: Duration,
@@ -50,10 +56,11 @@ pub struct Front {
 type Places = (OwnedSemaphorePermit, Place);
 
 impl Front {
-    pub fn new(config: &config::Server, tls: RustlsConfig) -> Self {
+    pub fn new(config: &config::Server, tls: RustlsConfig, turn: Option<StreamSink>) -> Self {
         Self {
             tls: Some(tls),
             https_port: None,
+            turn,
             total: Arc::new(Semaphore::new(
                 config.max_connections.min(Semaphore::MAX_PERMITS),
             )),
@@ -67,6 +74,7 @@ impl Front {
     pub fn redirecting_to(&self, https_port: u16) -> Self {
         Self {
             tls: None,
+            turn: None,
             https_port: Some(https_port),
             ..self.clone()
         }
@@ -82,19 +90,88 @@ impl Front {
         Ok((permit, place))
     }
 
-    async fn shake_hands(&self, mut stream: TcpStream) -> io::Result<Transport> {
+    /// Who is there, found out within the time that a handshake may take.
+    async fn identify(&self, stream: TcpStream) -> io::Result<Guest> {
+        timeout(self.handshake_timeout, self.shake_hands(stream)).await?
+    }
+
+    async fn shake_hands(&self, mut stream: TcpStream) -> io::Result<Guest> {
         stream.set_nodelay(true)?;
-        let mut first = vec![0; FIRST_READ];
-        let length = stream.read(&mut first).await?;
-        first.truncate(length);
+        let first = first_bytes(&mut stream).await?;
         match (sniff(&first), &self.tls) {
             (Protocol::Tls, Some(tls)) => {
                 let acceptor = TlsAcceptor::from(tls.get_inner());
                 let stream = acceptor.accept(Replayed::new(first, stream)).await?;
-                Ok(Transport::Tls(Box::new(stream)))
+                inside_tls(stream).await
             }
-            (Protocol::Http, _) => Ok(Transport::Plain(Replayed::new(first, stream))),
+            (Protocol::Http, _) => Ok(Guest::Http(Transport::Plain(Replayed::new(first, stream)))),
+            (Protocol::Turn, _) => Ok(Guest::Turn(Raw::Tcp(stream), first)),
             _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    /// Gives a TURN client to the relay, with what counts it and what was read from it.
+    fn hand_over(
+        &self,
+        raw: Raw,
+        prefix: Vec<u8>,
+        places: Places,
+        accepted: Instant,
+    ) -> io::Result<()> {
+        let turn = self.turn.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        let (stream, tls) = match raw {
+            Raw::Tcp(stream) => (stream, None),
+            Raw::Tls(stream) => {
+                let (stream, tls) = stream.into_inner();
+                (stream.into_inner(), Some(Box::new(tls)))
+            }
+        };
+        turn.hand_over(Handover {
+            socket: stream.into_std()?,
+            tls,
+            prefix,
+            deadline: accepted + self.handshake_timeout,
+            place: Box::new(places),
+        });
+        Ok(())
+    }
+}
+
+/// Who is at the other end.
+enum Guest {
+    Http(Transport),
+    /// With what was read from it.
+    Turn(Raw, Vec<u8>),
+}
+
+enum Raw {
+    Tcp(TcpStream),
+    Tls(Box<Tls>),
+}
+
+async fn first_bytes(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let mut first = vec![0; FIRST_READ];
+    let length = stream.read(&mut first).await?;
+    first.truncate(length);
+    Ok(first)
+}
+
+/// Browsers name HTTP in the handshake; of others the first bytes tell.
+async fn inside_tls(mut stream: Tls) -> io::Result<Guest> {
+    let web = |first, stream| {
+        Ok(Guest::Http(Transport::Tls(Box::new(Replayed::new(
+            first, stream,
+        )))))
+    };
+    match stream.get_ref().1.alpn_protocol() {
+        Some(TURN_ALPN | STUN_ALPN) => Ok(Guest::Turn(Raw::Tls(Box::new(stream)), Vec::new())),
+        Some(_) => web(Vec::new(), stream),
+        None => {
+            let first = first_bytes(&mut stream).await?;
+            match sniff(&first) {
+                Protocol::Turn => Ok(Guest::Turn(Raw::Tls(Box::new(stream)), first)),
+                _ => web(first, stream),
+            }
         }
     }
 }
@@ -107,8 +184,16 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Front {
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let front = self.clone();
         Box::pin(async move {
+            let accepted = Instant::now();
             let places = front.admit(&stream)?;
-            let transport = timeout(front.handshake_timeout, front.shake_hands(stream)).await??;
+            let transport = match front.identify(stream).await? {
+                Guest::Http(transport) => transport,
+                Guest::Turn(raw, prefix) => {
+                    front.hand_over(raw, prefix, places, accepted)?;
+                    // For the HTTP server there is nothing to do.
+                    return Err(io::ErrorKind::ConnectionAborted.into());
+                }
+            };
             let plain = match transport {
                 Transport::Plain(_) => Some(Plain {
                     https_port: front.https_port,

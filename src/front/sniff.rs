@@ -7,6 +7,8 @@ pub enum Protocol {
     Tls,
     /// A request line of plain HTTP.
     Http,
+    /// A STUN request (RFC 8489 §5); every conversation with a TURN server begins with one.
+    Turn,
     /// Nothing that is spoken here.
     Unknown,
 }
@@ -18,6 +20,7 @@ pub fn sniff(first: &[u8]) -> Protocol {
     match first.first() {
         Some(&HANDSHAKE_RECORD) => Protocol::Tls,
         Some(b'A'..=b'Z') => Protocol::Http,
+        Some(0) => Protocol::Turn,
         _ => Protocol::Unknown,
     }
 }
@@ -32,7 +35,8 @@ mod tests {
         assert_eq!(sniff(b"\x16"), Protocol::Tls);
         assert_eq!(sniff(b"GET / HTTP/1.1"), Protocol::Http);
         assert_eq!(sniff(b"PRI * HTTP/2.0"), Protocol::Http);
-        for noise in [&b"\0\0"[..], b"ssh-2.0", b"\x80\x2e\x01", b"\xff", b""] {
+        assert_eq!(sniff(&[0, 3, 0, 0]), Protocol::Turn);
+        for noise in [&b"\x01\x01"[..], b"ssh-2.0", b"\x80\x2e\x01", b"\xff", b""] {
             assert_eq!(sniff(noise), Protocol::Unknown);
         }
     }

@@ -18,6 +18,7 @@ use super::rooms::{Claim, ConnId, Effect, Join, Joined, Limits, Rooms};
 use super::ticket::{Resume, TicketError, TicketKey};
 use crate::config::Signaling;
 use crate::limits::{AddressKey, PerAddress};
+use crate::presence::Presence;
 use crate::state::random_hex;
 use crate::web::{IceServers, Reached};
 
@@ -30,6 +31,7 @@ pub struct Hub {
     state: Mutex<State>,
     tickets: TicketKey,
     ice: Arc<IceServers>,
+    pub(super) presence: Presence,
     /// Names this run of the server in resume tickets.
     boot: String,
     next_conn: AtomicU64,
@@ -92,6 +94,7 @@ impl Hub {
         settings: Signaling,
         tickets: TicketKey,
         ice: Arc<IceServers>,
+        presence: Presence,
     ) -> anyhow::Result<Arc<Self>> {
         let rooms = Rooms::new(Limits {
             max_peers: settings.max_peers,
@@ -109,6 +112,7 @@ impl Hub {
             state: Mutex::new(state),
             tickets,
             ice,
+            presence,
             boot: random_hex::<8>()?,
             next_conn: AtomicU64::new(0),
             deadline_changed,

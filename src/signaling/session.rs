@@ -16,6 +16,7 @@ use super::hub::{Hub, Inbox};
 use super::message::{ClientMessage, CloseReason, ErrorCode, ServerMessage};
 use super::rooms::ConnId;
 use crate::limits::Place;
+use crate::presence::Stay;
 use crate::web::Reached;
 
 /// Nothing heard for so long, not even the answer to a ping: the other end is gone.
@@ -84,6 +85,8 @@ struct Session<'a> {
     visit: &'a Visit,
     /// Once in a room: who it is.
     visitor: Option<String>,
+    /// Held as long as it is there.
+    stay: Option<Stay>,
     rate: DefaultDirectRateLimiter,
     bad_messages: u32,
 }
@@ -100,6 +103,7 @@ impl<'a> Session<'a> {
             inbox,
             visit,
             visitor: None,
+            stay: None,
             rate,
             bad_messages: 0,
         }
@@ -203,6 +207,7 @@ impl<'a> Session<'a> {
                 self.hub
                     .join(conn, *address, reached, &join, SystemTime::now())
                     .map(|visitor| {
+                        self.stay = Some(self.hub.presence.enter(&visitor));
                         self.visitor = Some(visitor);
                     })
             }

@@ -21,6 +21,10 @@ use crate::net::Machine;
 
 pub use self_signed::Wanted;
 
+/// TURN and STUN over TLS (RFC 7443). Clients may name them and need not.
+pub const TURN_ALPN: &[u8] = b"stun.turn";
+pub const STUN_ALPN: &[u8] = b"stun.nat-discovery";
+
 /// A certificate chain with its key, checked to fit each other.
 #[derive(Debug)]
 pub struct Identity {
@@ -103,7 +107,9 @@ impl Identity {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(resolver);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // In the order of preference: who names TURN, as coturn's client does beside http/1.1, is no browser.
+        let protocols = [TURN_ALPN, STUN_ALPN, b"h2", b"http/1.1"];
+        config.alpn_protocols = protocols.map(<[u8]>::to_vec).to_vec();
         Ok(Arc::new(config))
     }
 }

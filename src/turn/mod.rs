@@ -1,88 +1,265 @@
-//! The STUN/TURN server: webrtc-rs's `turn::server::Server` over UDP, one per local address.
+//! The STUN/TURN server (RFC 8489, RFC 8656).
 //!
-//! A socket per address, rather than one for all, so that answers leave from the address that the client reached and
-//! the relay socket binds to it.
+//! ```text
+//!  UDP client ──┐                       ┌── shard: sockets, streams ── engine (pure) ── relay sockets ── peers
+//!               ├─ SO_REUSEPORT ────────┤
+//!  UDP client ──┘                       └── shard: ...          both ask the registry: quotas, reservations
+//!  TCP, TLS ──── front (sniffed) ── handed over to a shard
+//! ```
 
+pub mod channel_data;
+mod counters;
 pub mod credentials;
-mod listener;
+pub mod engine;
+pub mod framing;
+mod gathering;
+pub mod indication;
 mod peer_policy;
-mod relay;
+mod poll;
+mod ports;
+mod rate;
+mod registry;
+mod shard;
+mod sockets;
+mod stream;
+mod streams;
+mod sys;
+mod timer;
+pub mod wire;
 
-use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use turn::server::Server;
-use turn::server::config::{ConnConfig, ServerConfig};
+use anyhow::Context;
+use ring::rand::SystemRandom;
+use tokio::sync::Notify;
 
-use crate::config::{PortRange, Secret};
+use crate::config::{CredentialMode, PortRange, TurnLimits};
+use crate::presence::Presence;
+use counters::{Counters, Totals};
 use credentials::Authority;
-use listener::ListenerConn;
-use relay::{Families, LivePorts, RelayPorts};
+use engine::{Nonces, Rules};
+use ports::RelayedAddresses;
+use registry::Registry;
+use shard::{Command, Shard, ShardHandle};
 
 pub use peer_policy::PeerPolicy;
+pub use sockets::{LISTENER_BUFFER, set_receive_buffer};
+pub use stream::Handover;
+pub use streams::StreamLimits;
+
+const SUM_UP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// What the relay needs to run.
 pub struct Setup {
-    /// One bound socket per local address.
-    pub sockets: Vec<UdpSocket>,
-    pub realm: String,
-    pub secret: Secret,
-    pub users: BTreeMap<String, Secret>,
+    /// For each shard a bound socket per local address.
+    pub sockets: Vec<Vec<UdpSocket>>,
+    pub authority: Authority,
     pub relay_ports: PortRange,
     pub policy: PeerPolicy,
     /// The addresses under which relayed addresses are advertised, one of each family at the most.
     pub public: Vec<IpAddr>,
     /// The machine's addresses that relay sockets may bind to.
     pub local: Vec<IpAddr>,
+    pub presence: Presence,
+    pub limits: TurnLimits,
+    pub streams: StreamLimits,
 }
 
 /// The running relay.
 pub struct Relay {
-    server: Server,
+    handles: StreamSink,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    counters: Vec<Arc<Counters>>,
+    registry: Arc<Registry>,
+    /// Do the allocations of visitors end when they leave?
+    bound_to_calls: bool,
+    /// A thread has ended that should not have.
+    failed: Arc<Notify>,
     pub listening: Vec<SocketAddr>,
 }
 
 impl Relay {
-    /// Starts to serve.
+    /// Starts to serve, one thread for each shard.
     ///
     /// # Errors
-    /// When a socket cannot be registered with the runtime.
-    pub async fn start(setup: Setup) -> anyhow::Result<Self> {
-        let policy = Arc::new(setup.policy);
-        let live = Arc::new(LivePorts::default());
-        let authority = Arc::new(Authority::new(&setup.secret, setup.users));
-        let mut listening = Vec::new();
-        let mut conn_configs = Vec::new();
-        for socket in setup.sockets {
-            let address = socket.local_addr()?;
-            let families = Families::new(address.ip(), &setup.public, &setup.local);
-            listening.push(address);
-            conn_configs.push(ConnConfig {
-                conn: Arc::new(ListenerConn::new(socket, Arc::clone(&authority))?),
-                relay_addr_generator: Box::new(RelayPorts::new(
-                    setup.relay_ports,
-                    families,
-                    Arc::clone(&policy),
-                    Arc::clone(&live),
-                )),
-            });
+    /// When the kernel refuses a thread or a poll.
+    pub fn start(setup: Setup) -> anyhow::Result<Self> {
+        let now = Instant::now();
+        let addresses = RelayedAddresses::new(setup.relay_ports, &setup.public, &setup.local);
+        let limits = setup.limits;
+        let shards = u32::try_from(setup.sockets.len()).unwrap_or(1).max(1);
+        let bound_to_calls = setup.authority.mode == CredentialMode::Call;
+        let nonces = Nonces::new(&SystemRandom::new(), now)
+            .map_err(|_| anyhow::anyhow!("the operating system has no randomness"))?;
+        let rules = Rules {
+            authority: Arc::new(setup.authority),
+            policy: Arc::new(setup.policy),
+            nonces,
+            max_permissions: limits.permissions,
+            max_channels: limits.channels,
+            bytes_per_second: limits.bytes_per_second,
+            // Clients of one address are spread over the shards.
+            unauthenticated_per_second: (limits.unauthenticated_per_second / shards).max(1),
+        };
+        let registry = Arc::new(Registry::new(addresses, setup.presence, limits, now));
+        let first = setup.sockets.first().map_or(&[][..], Vec::as_slice);
+        let listening = first
+            .iter()
+            .map(UdpSocket::local_addr)
+            .collect::<io::Result<_>>()?;
+        let mut relay = Self {
+            handles: StreamSink::default(),
+            threads: Mutex::default(),
+            counters: Vec::new(),
+            registry,
+            listening,
+            bound_to_calls,
+            failed: Arc::default(),
+        };
+        for (index, listeners) in setup.sockets.into_iter().enumerate() {
+            relay.start_shard(index, listeners, rules.clone(), setup.streams)?;
         }
-        let server = Server::new(ServerConfig {
-            conn_configs,
-            realm: setup.realm,
-            auth_handler: authority,
-            channel_bind_timeout: Duration::ZERO,
-            alloc_close_notify: None,
+        Ok(relay)
+    }
+
+    fn start_shard(
+        &mut self,
+        index: usize,
+        listeners: Vec<UdpSocket>,
+        rules: Rules,
+        streams: StreamLimits,
+    ) -> anyhow::Result<()> {
+        let counters = Arc::new(Counters::default());
+        let failed = Arc::clone(&self.failed);
+        let (shard, handle) = Shard::new(shard::Setup {
+            listeners,
+            registry: Arc::clone(&self.registry),
+            rules,
+            counters: Arc::clone(&counters),
+            streams,
         })
-        .await?;
-        Ok(Self { server, listening })
+        .context("cannot set a relay thread up")?;
+        let thread = std::thread::Builder::new()
+            .name(format!("relay-{index}"))
+            .spawn(move || {
+                let _telling = TellEnd(failed);
+                shard.run();
+            })
+            .context("cannot start a relay thread")?;
+        self.handles.shards.push(handle);
+        let threads = self.threads.get_mut();
+        threads.unwrap_or_else(PoisonError::into_inner).push(thread);
+        self.counters.push(counters);
+        Ok(())
+    }
+
+    /// Where TCP and TLS clients are handed over.
+    pub fn streams(&self) -> StreamSink {
+        self.handles.clone()
+    }
+
+    /// Ends the allocations of visitors who have left, gives reservations up, and tells the operator what was dropped.
+    /// Ends only when a relay thread has failed.
+    pub async fn attend(&self) {
+        let presence = &self.registry.presence;
+        let watch = presence.watch(|visitor| {
+            if self.bound_to_calls {
+                self.handles.revoke(visitor);
+            }
+        });
+        tokio::select! {
+            () = watch => {}
+            () = self.sweep() => {}
+            () = self.sum_up() => {}
+            () = self.failed.notified() => {}
+        }
+    }
+
+    /// The machine's addresses have changed: peers are judged by this policy from now on.
+    pub fn set_policy(&self, policy: PeerPolicy) {
+        let policy = Arc::new(policy);
+        for shard in &self.handles.shards {
+            shard.tell(Command::Policy(Arc::clone(&policy)));
+        }
+    }
+
+    async fn sweep(&self) {
+        let mut ticks = tokio::time::interval(SWEEP_EVERY);
+        loop {
+            ticks.tick().await;
+            self.registry.expire(Instant::now());
+        }
+    }
+
+    async fn sum_up(&self) {
+        let mut before = Totals::default();
+        let mut ticks = tokio::time::interval(SUM_UP_EVERY);
+        loop {
+            ticks.tick().await;
+            let totals = self.totals();
+            if let Some(dropped) = totals.drops_since(&before) {
+                tracing::info!(
+                    allocations = self.registry.allocations(),
+                    "relay dropped: {dropped}"
+                );
+            }
+            before = totals;
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        Totals::of(self.counters.iter().map(|counters| &**counters))
     }
 
     /// Ends all allocations and closes the sockets.
-    pub async fn stop(&self) {
-        // The only error is that it has been closed already.
-        let _ = self.server.close().await;
+    pub fn stop(&self) {
+        for shard in &self.handles.shards {
+            shard.tell(Command::Stop);
+        }
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a relay thread has failed");
+            }
+        }
+        tracing::info!("{}", self.totals());
+    }
+}
+
+/// Tells of the end of a thread, however it comes.
+struct TellEnd(Arc<Notify>);
+
+impl Drop for TellEnd {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+/// Gives each stream to the next shard. Clones take turns together.
+#[derive(Clone, Default)]
+pub struct StreamSink {
+    shards: Vec<ShardHandle>,
+    next: Arc<AtomicUsize>,
+}
+
+impl StreamSink {
+    pub fn hand_over(&self, stream: Handover) {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        if let Some(shard) = self.shards.get(turn % self.shards.len().max(1)) {
+            shard.tell(Command::Stream(Box::new(stream)));
+        }
+    }
+
+    fn revoke(&self, visitor: &str) {
+        let visitor: Arc<str> = visitor.into();
+        for shard in &self.shards {
+            shard.tell(Command::Revoke(Arc::clone(&visitor)));
+        }
     }
 }

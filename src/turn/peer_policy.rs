@@ -61,6 +61,14 @@ impl PeerPolicy {
         self.own.contains(&ip)
     }
 
+    /// May a permission for this address be installed? `is_relaying` says whether a relayed address lives on it; which
+    /// port, each packet shows.
+    pub fn may_permit(&self, ip: IpAddr, is_relaying: bool) -> bool {
+        // Of no listener, so that the address alone decides.
+        const ANY_PORT: u16 = 1;
+        self.permits(SocketAddr::new(ip, ANY_PORT), is_relaying)
+    }
+
     /// May packets go to and come from `peer`? `is_relayed` says whether it is a relayed address of this server.
     pub fn permits(&self, peer: SocketAddr, is_relayed: bool) -> bool {
         let ip = plain(peer.ip());

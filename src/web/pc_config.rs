@@ -98,6 +98,8 @@ pub struct TurnService {
     pub port: u16,
     pub secret: Secret,
     pub ttl: Duration,
+    /// Do browsers trust the certificate?
+    pub trusted: bool,
 }
 
 impl IceServers {
@@ -124,6 +126,19 @@ impl TurnService {
         let host = self.host.as_ref().unwrap_or(&reached.host);
         let port = self.port;
         let minted = credentials::mint(&self.secret, visitor, now + self.ttl);
+        let page_port = reached.port;
+        let mut urls = vec![format!("turn:{host}:{port}?transport=udp")];
+        // TURN is on the page's own port too, which may be the only one that a network lets out.
+        let stream_port = if is_turn_port(page_port) {
+            page_port
+        } else {
+            port
+        };
+        urls.push(format!("turn:{host}:{stream_port}?transport=tcp"));
+        // Browsers check the certificate, and Firefox refuses it for an address.
+        if self.trusted && is_host_name(host) && is_turn_port(page_port) {
+            urls.push(format!("turns:{host}:{page_port}?transport=tcp"));
+        }
         vec![
             IceServer {
                 urls: vec![format!("stun:{host}:{port}")],
@@ -131,12 +146,17 @@ impl TurnService {
                 credential: None,
             },
             IceServer {
-                urls: vec![format!("turn:{host}:{port}?transport=udp")],
+                urls,
                 username: Some(minted.username),
                 credential: Some(minted.password),
             },
         ]
     }
+}
+
+/// Chromium uses TURN on these ports only.
+fn is_turn_port(port: u16) -> bool {
+    matches!(port, 53 | 80 | 443 | 1024..)
 }
 
 /// What a page has to know beside `PC_CONFIG`.
@@ -220,7 +240,7 @@ fn cross_origin(headers: &HeaderMap, allowed: &[String]) -> Option<[(HeaderName,
 
 /// `PC_CONFIG` and `SETTINGS` for a new visitor, as JSON, which is JavaScript too.
 fn values(shared: &Shared, reached: &Reached, now: SystemTime) -> anyhow::Result<(String, String)> {
-    let visitor = format!("v-{}", random_hex::<8>()?);
+    let visitor = format!("{}{}", credentials::VISITOR, random_hex::<8>()?);
     let settings = Settings {
         ticket: shared.tickets.visitor(&visitor, now),
         max_peers: shared.max_peers,
@@ -277,6 +297,7 @@ mod tests {
                 port: 3478,
                 secret: Secret::new("0123456789abcdef"),
                 ttl: Duration::from_secs(3600),
+                trusted: false,
             }),
         }
     }
@@ -296,19 +317,49 @@ mod tests {
         let expected = [
             "stun:192.168.1.5:3478",
             "turn:192.168.1.5:3478?transport=udp",
+            "turn:192.168.1.5:8443?transport=tcp",
         ];
         assert_eq!(urls(&service(None), "192.168.1.5:8443"), expected);
-        let expected = ["stun:[fd00::5]:3478", "turn:[fd00::5]:3478?transport=udp"];
+        let expected = [
+            "stun:[fd00::5]:3478",
+            "turn:[fd00::5]:3478?transport=udp",
+            "turn:[fd00::5]:8443?transport=tcp",
+        ];
         assert_eq!(urls(&service(None), "[fd00::5]:8443"), expected);
         let expected = [
             "stun:turn.example.com:3478",
             "turn:turn.example.com:3478?transport=udp",
+            "turn:turn.example.com:443?transport=tcp",
         ];
         assert_eq!(
             urls(&service(Some("turn.example.com")), "call.example.com"),
             expected
         );
         assert!(urls(&IceServers { turn: None }, "call.example.com").is_empty());
+    }
+
+    #[test]
+    fn tls_is_offered_where_browsers_accept_it() {
+        let trusted = |host: &str| {
+            let mut ice = service(None);
+            ice.turn.as_mut().unwrap().trusted = true;
+            urls(&ice, host).split_off(2)
+        };
+        assert_eq!(
+            trusted("call.example.com"),
+            [
+                "turn:call.example.com:443?transport=tcp",
+                "turns:call.example.com:443?transport=tcp"
+            ]
+        );
+        let address = ["turn:192.168.1.5:443?transport=tcp"];
+        assert_eq!(trusted("192.168.1.5"), address);
+        let blocked = ["turn:call.example.com:3478?transport=tcp"];
+        assert_eq!(
+            trusted("call.example.com:81"),
+            blocked,
+            "a port that Chromium blocks"
+        );
     }
 
     #[test]

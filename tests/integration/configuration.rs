@@ -58,7 +58,7 @@ fn check(config: &str, expected: &[&str]) {
     }
 }
 
-const QUIET_TURN: &str = "[turn]\nlisten = \"127.0.0.1:0\"\n";
+const QUIET_TURN: &str = "[turn]\nlisten = \"127.0.0.1:0\"\ntls_listen = \"127.0.0.1:0\"\n";
 
 #[test]
 fn the_file_is_named_with_key_and_remedy() {

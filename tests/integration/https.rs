@@ -116,6 +116,10 @@ async fn configuration_is_made_for_the_host_that_was_reached() {
         ("[fd00::5]:8443", "[fd00::5]"),
         ("LOCALHOST:8443", "localhost"),
     ] {
+        let named = host
+            .rsplit_once(':')
+            .and_then(|(_, port)| port.parse().ok());
+        let page_port: u16 = named.unwrap_or(443);
         let module = request(server.https, "/config.js", &[("Host", host)]).await;
         assert_eq!(
             module.header("content-type"),
@@ -127,7 +131,10 @@ async fn configuration_is_made_for_the_host_that_was_reached() {
         assert_eq!(servers[0]["urls"], json!([format!("stun:{name}:{port}")]));
         assert_eq!(
             servers[1]["urls"],
-            json!([format!("turn:{name}:{port}?transport=udp")])
+            json!([
+                format!("turn:{name}:{port}?transport=udp"),
+                format!("turn:{name}:{page_port}?transport=tcp")
+            ])
         );
         assert_eq!(config["iceTransportPolicy"], "all");
         let username = servers[1]["username"].as_str().unwrap();
@@ -294,7 +301,12 @@ async fn handshakes_headers_and_idle_connections_have_deadlines() {
         1,
         "half a handshake"
     );
-    assert_eq!(ends_after(&mut raw().await, b"\0\0\0").await, 0, "noise");
+    assert_eq!(ends_after(&mut raw().await, b"\xff\0\0").await, 0, "noise");
+    assert_eq!(
+        ends_after(&mut raw().await, b"\0\x01\0").await,
+        1,
+        "half a STUN message"
+    );
     let half = b"GET / HTTP/1.1\r\nHost:";
     assert_eq!(
         ends_after(&mut raw().await, half).await,

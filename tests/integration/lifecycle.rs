@@ -4,8 +4,10 @@ use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::support::{Client, PATIENCE, Server, program};
+use crate::support::{Client, PATIENCE, Server, program, tls};
 
 #[tokio::test]
 async fn sigterm_and_sigint_stop_in_order() {
@@ -36,13 +38,38 @@ async fn it_stops_in_time_even_if_nobody_listens() {
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
+/// A Binding request; the whole of its answer over IPv4 has 32 bytes.
+const BINDING: [u8; 20] = *b"\0\x01\0\0\x21\x12\xa4\x42transaction1";
+
+#[tokio::test]
+async fn turn_clients_on_streams_are_told_of_the_end() {
+    let mut server = Server::start("");
+    let mut plain = TcpStream::connect(server.turn).await.unwrap();
+    let mut over_tls = tls(server.https).await;
+    let mut answer = [0; 32];
+    plain.write_all(&BINDING).await.unwrap();
+    plain.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer[8..20], BINDING[8..]);
+    over_tls.write_all(&BINDING).await.unwrap();
+    over_tls.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer[8..20], BINDING[8..]);
+    server.signal(Signal::TERM);
+    let mut rest = Vec::new();
+    plain.read_to_end(&mut rest).await.unwrap();
+    // Without close_notify this is an error.
+    over_tls.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.is_empty());
+    assert_eq!(server.wait().0.code(), Some(0));
+    assert!(server.log().contains("relayed in all:"), "{}", server.log());
+}
+
 #[tokio::test]
 async fn systemd_is_told_when_it_is_ready() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let config = "listen = \"127.0.0.1:0\"\n[turn]\nlisten = \"127.0.0.1:0\"\n";
+    let config = "listen = \"127.0.0.1:0\"\n[turn]\nlisten = \"127.0.0.1:0\"\ntls_listen = \"127.0.0.1:0\"\n";
     std::fs::write(dir.path().join("callbox.toml"), config).unwrap();
     let mut child = program()
         .args(["--config", "callbox.toml"])

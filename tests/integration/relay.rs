@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use turn::client::{Client as TurnClient, ClientConfig};
 use webrtc_util::Conn;
 
-use crate::support::{PATIENCE, Server, get, json_of};
+use crate::support::{Client as Page, PATIENCE, Server, get, json_of, program};
 
 /// Username and password, as a page gets them.
 async fn credentials(server: &Server) -> (String, String) {
@@ -129,24 +129,141 @@ async fn named_users_may_and_others_may_not() {
     }
 }
 
+/// The name with the password that the server's secret gives it.
+fn sign(server: &Server, name: &str) -> (String, String) {
+    let secret = std::fs::read_to_string(server.path("state/turn-secret")).unwrap();
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
+    let mac = ring::hmac::sign(&key, name.as_bytes());
+    let password = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, mac);
+    (name.to_owned(), password)
+}
+
+fn seconds_now() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()
+}
+
 #[tokio::test]
 async fn an_expired_credential_is_refused() {
     let server = Server::start("");
-    let secret = std::fs::read_to_string(server.path("state/turn-secret")).unwrap();
-    let mint = |expiry: u64| {
-        let name = format!("{expiry}:v-1");
-        let key =
-            ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
-        let mac = ring::hmac::sign(&key, name.as_bytes());
-        let password = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, mac);
-        (name, password)
-    };
-    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let mint = |expiry: u64| sign(&server, &format!("{expiry}:another-program"));
+    let now = seconds_now();
     for (expiry, allowed) in [(now + 60, true), (now - 1, false)] {
         let (name, password) = mint(expiry);
         let allocated = client(server.turn, &name, &password).await.allocate().await;
         assert_eq!(allocated.is_ok(), allowed, "{expiry}");
     }
+}
+
+#[tokio::test]
+async fn a_visitor_relays_while_in_a_room() {
+    let server = Server::start("[signaling]\nresume = \"1s\"\n[turn]\ncredential_ttl = \"1h\"\n");
+    let mut page = Page::connect(server.https).await;
+    let visitor = page.ticket.split('.').nth(1).unwrap().to_owned();
+    // As if the page had been opened two minutes ago.
+    let (name, password) = sign(
+        &server,
+        &format!("{}:{visitor}", seconds_now() + 3600 - 120),
+    );
+    let before = client(server.turn, &name, &password).await.allocate().await;
+    assert!(before.is_err(), "not in a room yet");
+    page.enter("blue-otter", "Ana", None).await;
+    let turn = client(server.turn, &name, &password).await;
+    let _relayed = turn.allocate().await.unwrap();
+    drop(page);
+    wait_for_log(&server, "reason=the visitor left").await;
+    let after = client(server.turn, &name, &password).await.allocate().await;
+    assert!(after.is_err(), "gone for good");
+}
+
+#[tokio::test]
+async fn with_timed_credentials_nobody_has_to_be_in_a_room() {
+    let server = Server::start("[turn]\ncredentials = \"timed\"\n");
+    let (name, password) = sign(&server, &format!("{}:v-1", seconds_now() + 60));
+    let turn = client(server.turn, &name, &password).await;
+    assert!(turn.allocate().await.is_ok());
+}
+
+/// Waits until the log has a line with this text.
+async fn wait_for_log(server: &Server, text: &str) -> String {
+    let found = async {
+        loop {
+            let log = server.log();
+            match log.lines().find(|line| line.contains(text)) {
+                Some(line) => return line.to_owned(),
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    timeout(PATIENCE, found).await.expect(text)
+}
+
+#[tokio::test]
+async fn credentials_for_another_program_are_printed_and_work() {
+    let server = Server::start("");
+    let run = |arguments: &[&str]| {
+        program()
+            .args(["--config", "callbox.toml", "credentials"])
+            .args(arguments)
+            .current_dir(&server.dir)
+            .output()
+            .unwrap()
+    };
+    let output = run(&["--ttl", "1h", "--name", "bridge"]);
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let field = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim().to_owned()
+    };
+    let (name, password) = (field("username"), field("password"));
+    let expiry: u64 = name.strip_suffix(":bridge").unwrap().parse().unwrap();
+    assert!(expiry.abs_diff(seconds_now() + 3600) < 10);
+    assert!(
+        client(server.turn, &name, &password)
+            .await
+            .allocate()
+            .await
+            .is_ok()
+    );
+    for wrong in [&["--name", "v-1"][..], &["--name", ""], &["--ttl", "soon"]] {
+        let output = run(wrong);
+        assert!(!output.status.success() && !output.stderr.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_ended_allocation_is_one_line_in_the_log() {
+    let server = Server::start("[turn]\n[turn.users]\nalice = \"wonderland\"\n");
+    let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let turn = client(server.turn, "alice", "wonderland").await;
+    let relayed = turn.allocate().await.unwrap();
+    let address = peer.local_addr().unwrap();
+    relayed.send_to(b"hello", address).await.unwrap();
+    let (data, from) = receive_from(&peer).await;
+    peer.send_to(&data, from).await.unwrap();
+    receive(&relayed).await;
+    relayed.close().await.unwrap();
+    let line = wait_for_log(&server, "relaying ended").await;
+    for part in [
+        "user=\"alice\"",
+        "transport=udp",
+        &format!("relayed={from}"),
+        "packets_out=1",
+        "bytes_out=5",
+        "packets_in=1",
+        "bytes_in=5",
+        "reason=released by the client",
+    ] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    assert_eq!(server.log().matches("relaying ended").count(), 1);
+}
+
+async fn receive_from(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+    let mut buffer = [0; 64];
+    let received = timeout(PATIENCE, socket.recv_from(&mut buffer)).await;
+    let (length, from) = received.expect("a packet").unwrap();
+    (buffer[..length].to_vec(), from)
 }
 
 /// Does a packet from a relayed address arrive at `peer`?
@@ -170,8 +287,7 @@ async fn loopback_peers_only_where_everything_listens_on_loopback() {
 
     // The page is served to the network; the relay's client still comes over loopback.
     let dir = tempfile::tempdir().unwrap();
-    let config =
-        "listen = \"0.0.0.0:0\"\npublic_ip = \"5.6.7.8\"\n[turn]\nlisten = \"127.0.0.1:0\"\n";
+    let config = "listen = \"0.0.0.0:0\"\npublic_ip = \"5.6.7.8\"\n[turn]\nlisten = \"127.0.0.1:0\"\ntls_listen = \"127.0.0.1:0\"\n";
     std::fs::write(dir.path().join("callbox.toml"), config).unwrap();
     let mut open = Server::start_in(dir, &[]);
     open.https.set_ip(IpAddr::from([127, 0, 0, 1]));

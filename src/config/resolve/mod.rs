@@ -331,18 +331,30 @@ impl Context<'_> {
     }
 
     fn message_limit(&self, text: &str) -> Result<usize, ConfigError> {
-        let key = "signaling.message_limit";
-        let bytes = text
-            .trim()
-            .parse::<bytesize::ByteSize>()
-            .map(|size| size.as_u64());
-        match bytes {
-            Ok(bytes @ 4_096..=1_048_576) => Ok(usize::try_from(bytes).unwrap_or(usize::MAX)),
-            _ => Err(self.error(
-                key,
-                format!("\"{text}\" is not a size from \"4 KiB\" to \"1 MiB\"; write one such as \"64 KiB\""),
-            )),
-        }
+        self.size("signaling.message_limit", text, "4 KiB", "1 MiB", "64 KiB")
+    }
+
+    /// Bytes, from `low` to `high`.
+    fn size(
+        &self,
+        key: &str,
+        text: &str,
+        low: &str,
+        high: &str,
+        example: &str,
+    ) -> Result<usize, ConfigError> {
+        let parse = |text: &str| {
+            let size = text.trim().parse::<bytesize::ByteSize>().ok()?;
+            usize::try_from(size.as_u64()).ok()
+        };
+        parse(text)
+            .filter(|bytes| Some(*bytes) >= parse(low) && Some(*bytes) <= parse(high))
+            .ok_or_else(|| {
+                self.error(
+                    key,
+                    format!("\"{text}\" is not a size from \"{low}\" to \"{high}\"; write one such as \"{example}\""),
+                )
+            })
     }
 
     fn log(&self, file: &File) -> Result<Log, ConfigError> {

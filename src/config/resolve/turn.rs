@@ -7,23 +7,34 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::Context;
+use crate::config::file::AutoNumber;
 use crate::config::file::File;
-use crate::config::{ConfigError, PortRange, Secret, Turn};
+use crate::config::{ConfigError, CredentialMode, PortRange, Secret, Turn, TurnLimits};
 
 const MIN_SECRET: usize = 16;
+/// With a longer one the answer to a stranger's Allocate could be more than three times the request.
+const MAX_REALM: usize = 48;
+const MAX_SHARDS: u16 = 256;
 const MIN_TTL: Duration = Duration::from_secs(10);
 
 impl Context<'_> {
     pub(super) fn turn(&self, file: &File) -> Result<Turn, ConfigError> {
         let turn = &file.turn;
-        if turn.realm.is_empty() || turn.realm.len() > 127 || turn.realm.contains(['"', ':']) {
+        if turn.realm.is_empty() || turn.realm.len() > MAX_REALM || turn.realm.contains(['"', ':'])
+        {
             return Err(self.error(
                 "turn.realm",
-                "must be 1 to 127 characters without quotes and colons; write a name such as \"callbox\"",
+                format!(
+                    "must be 1 to {MAX_REALM} characters without quotes and colons; write a name such as \"callbox\""
+                ),
             ));
         }
         Ok(Turn {
-            listen: self.turn_listen(&turn.listen)?,
+            listen: self.turn_listen("turn.listen", &turn.listen)?,
+            tls_listen: match turn.tls_listen.trim() {
+                "off" => None,
+                text => Some(self.turn_listen("turn.tls_listen", text)?),
+            },
             realm: turn.realm.clone(),
             host: turn
                 .host
@@ -32,15 +43,17 @@ impl Context<'_> {
                 .transpose()?,
             relay_ports: self.relay_ports(&turn.relay_ports)?,
             secret: self.turn_secret(file)?,
+            credentials: self.credential_mode(&turn.credentials)?,
             credential_ttl: self.credential_ttl(&turn.credential_ttl)?,
             peers: self.peers(file)?,
+            shards: self.shards(turn.shards)?,
             users: self.users(file)?,
+            limits: self.turn_limits(file)?,
         })
     }
 
     /// Chromium's list of ports that TURN may use is stricter than its list for pages (`webrtc`'s `TurnPort`).
-    fn turn_listen(&self, text: &str) -> Result<SocketAddr, ConfigError> {
-        let key = "turn.listen";
+    fn turn_listen(&self, key: &str, text: &str) -> Result<SocketAddr, ConfigError> {
         let listen = self.address(key, text)?;
         match listen.port() {
             0 | 53 | 80 | 443 | 1024.. => Ok(listen),
@@ -99,6 +112,99 @@ impl Context<'_> {
             ));
         }
         Ok(ttl)
+    }
+
+    fn credential_mode(&self, text: &str) -> Result<CredentialMode, ConfigError> {
+        match text {
+            "call" => Ok(CredentialMode::Call),
+            "timed" => Ok(CredentialMode::Timed),
+            other => Err(self.error(
+                "turn.credentials",
+                format!("\"{other}\" is not known; write \"call\" (good while in a room) or \"timed\" (good until they expire)"),
+            )),
+        }
+    }
+
+    fn shards(&self, shards: AutoNumber) -> Result<usize, ConfigError> {
+        match shards {
+            AutoNumber::Auto => Ok(std::thread::available_parallelism()
+                .map_or(1, usize::from)
+                .min(MAX_SHARDS.into())),
+            AutoNumber::Number(number @ 1..=MAX_SHARDS) => Ok(number.into()),
+            AutoNumber::Number(number) => Err(self.error(
+                "turn.shards",
+                format!("{number} is not a number of threads from 1 to {MAX_SHARDS}; write \"auto\" for one per core"),
+            )),
+        }
+    }
+
+    fn turn_limits(&self, file: &File) -> Result<TurnLimits, ConfigError> {
+        let limits = &file.turn.limits;
+        let positive = |key: &str, value: u32| match usize::try_from(value) {
+            Ok(value) if value > 0 => Ok(value),
+            _ => Err(self.error(
+                &format!("turn.limits.{key}"),
+                "must be at least 1; set `turn.enabled = false` to switch the relay off",
+            )),
+        };
+        let stream_queue = self.size(
+            "turn.limits.stream_queue",
+            &limits.stream_queue,
+            "16 KiB",
+            "16 MiB",
+            "256 KiB",
+        )?;
+        positive(
+            "unauthenticated_per_second",
+            limits.unauthenticated_per_second,
+        )?;
+        Ok(TurnLimits {
+            allocations: positive("allocations", limits.allocations)?,
+            allocations_per_visitor: positive(
+                "allocations_per_visitor",
+                limits.allocations_per_visitor,
+            )?,
+            allocations_per_ip: positive("allocations_per_ip", limits.allocations_per_ip)?,
+            permissions: positive("permissions", limits.permissions)?,
+            channels: positive("channels", limits.channels)?,
+            unauthenticated_per_second: limits.unauthenticated_per_second,
+            stream_queue,
+            bytes_per_second: self.bitrate("turn.limits.bitrate", limits.bitrate.as_ref())?,
+            total_bytes_per_second: self
+                .bitrate("turn.limits.total_bitrate", limits.total_bitrate.as_ref())?,
+        })
+    }
+
+    /// Bits per second with a decimal prefix; gives bytes per second.
+    fn bitrate(&self, key: &str, text: Option<&String>) -> Result<Option<u64>, ConfigError> {
+        const MIN_BITS: u64 = 64_000;
+        let Some(text) = text else { return Ok(None) };
+        let number_end = text
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len());
+        let (number, unit) = text.split_at(number_end);
+        let factor = match unit.trim() {
+            "kbit/s" => Some(1_000),
+            "Mbit/s" => Some(1_000_000),
+            "Gbit/s" => Some(1_000_000_000),
+            _ => None,
+        };
+        let bits = number
+            .parse::<u64>()
+            .ok()
+            .zip(factor)
+            .and_then(|(number, factor)| number.checked_mul(factor));
+        match bits {
+            Some(bits @ MIN_BITS..) => Ok(Some(bits / 8)),
+            Some(_) => Err(self.error(
+                key,
+                format!("\"{text}\" is too little for a call; write at least \"64 kbit/s\", or remove it for no limit"),
+            )),
+            None => Err(self.error(
+                key,
+                format!("\"{text}\" is not a bitrate; write one such as \"800 kbit/s\", \"5 Mbit/s\" or \"1 Gbit/s\""),
+            )),
+        }
     }
 
     fn peers(&self, file: &File) -> Result<Option<Vec<IpNet>>, ConfigError> {

@@ -41,7 +41,7 @@ export class Server {
     const listen = host === "127.0.0.1" ? host : "0.0.0.0";
     writeFileSync(
       path.join(server.dir, "callbox.toml"),
-      `listen = "${listen}:${server.port}"\n[turn]\nlisten = "${listen}:${await freePort()}"\n`,
+      `listen = "${listen}:${server.port}"\n[turn]\nlisten = "${listen}:${await freePort()}"\ntls_listen = "${listen}:${await freePort()}"\n`,
     );
     await server.run();
     return server;

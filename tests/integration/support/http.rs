@@ -14,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 
 /// Takes any certificate and remembers it, as a person does who clicks the warning away.
 #[derive(Debug, Default)]
-struct Anything(Mutex<Vec<u8>>);
+pub struct Anything(Mutex<Vec<u8>>);
 
 impl ServerCertVerifier for Anything {
     fn verify_server_cert(
@@ -54,15 +54,20 @@ impl ServerCertVerifier for Anything {
     }
 }
 
-/// A TLS connection and the certificate that was shown.
-pub async fn tls_with_certificate(address: SocketAddr) -> (TlsStream<TcpStream>, Vec<u8>) {
-    let verifier = Arc::new(Anything::default());
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+/// A client's side of TLS that takes any certificate.
+pub fn trusting(verifier: Arc<Anything>) -> ClientConfig {
+    ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .dangerous()
-        .with_custom_certificate_verifier(Arc::<Anything>::clone(&verifier))
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth()
+}
+
+/// A TLS connection and the certificate that was shown.
+pub async fn tls_with_certificate(address: SocketAddr) -> (TlsStream<TcpStream>, Vec<u8>) {
+    let verifier = Arc::new(Anything::default());
+    let config = trusting(Arc::clone(&verifier));
     let stream = TcpStream::connect(address).await.unwrap();
     let name = ServerName::from(address.ip());
     let stream = TlsConnector::from(Arc::new(config))

@@ -1,7 +1,7 @@
 //! Starts callbox and speaks to it.
 
 mod client;
-mod http;
+pub mod http;
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -136,7 +136,7 @@ impl Drop for Server {
 }
 
 fn with_turn_listen(config: &str) -> String {
-    let key = "listen = \"127.0.0.1:0\"";
+    let key = "listen = \"127.0.0.1:0\"\ntls_listen = \"127.0.0.1:0\"";
     match config.split_once("[turn]\n") {
         Some((before, after)) => format!("{before}[turn]\n{key}\n{after}"),
         None => format!("{config}\n[turn]\n{key}\n"),

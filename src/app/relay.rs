@@ -1,0 +1,180 @@
+//! The relay as a part of the program: from its configuration to its stop.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::STOP_WITHIN;
+use crate::config::{Config, Secret};
+use crate::front::Front;
+use crate::listen::TurnListeners;
+use crate::net::Machine;
+use crate::presence::Presence;
+use crate::turn::credentials::Authority;
+use crate::turn::{PeerPolicy, Relay, Setup, StreamLimits};
+use crate::web::TurnService;
+
+const ADDRESS_CHECK: Duration = Duration::from_secs(10);
+
+/// The relay, and its TCP ports that are not served yet.
+pub struct ReadyRelay {
+    pub relay: Relay,
+    tcp: std::net::TcpListener,
+    pub tls: Option<std::net::TcpListener>,
+    machine: Machine,
+    policy: PolicyFor,
+}
+
+/// Which peers may be relayed to, on a machine with these addresses.
+type PolicyFor = Box<dyn Fn(&Machine) -> PeerPolicy + Send + Sync>;
+
+/// What the relay has to know of where it runs.
+pub struct Surroundings<'a> {
+    pub machine: &'a Machine,
+    pub public: &'a [IpAddr],
+    pub https_port: u16,
+    pub presence: &'a Presence,
+    /// Do browsers trust the certificate?
+    pub trusted: bool,
+}
+
+/// Starts the relay's threads.
+///
+/// # Errors
+/// When the kernel refuses one.
+pub fn start(
+    config: &Config,
+    turn: &crate::config::Turn,
+    listeners: TurnListeners,
+    secret: &Secret,
+    around: &Surroundings<'_>,
+) -> anyhow::Result<(TurnService, ReadyRelay)> {
+    let TurnListeners { udp, tcp, tls } = listeners;
+    let port = tcp.local_addr()?.port();
+    let loopback = config.is_loopback_only();
+    let mut ports = vec![around.https_port, port];
+    ports.extend(config.redirect.map(|address| address.port()));
+    if let Some(listener) = &tls {
+        ports.push(listener.local_addr()?.port());
+    }
+    let (public, peers) = (around.public.to_vec(), turn.peers.clone());
+    let policy: PolicyFor = Box::new(move |machine: &Machine| {
+        PeerPolicy::new(machine, &public, peers.as_deref(), loopback, ports.clone())
+    });
+    let relay = Relay::start(Setup {
+        sockets: udp,
+        authority: Authority {
+            realm: turn.realm.clone(),
+            secret: secret.clone(),
+            users: turn.users.clone(),
+            mode: turn.credentials,
+            ttl: turn.credential_ttl,
+        },
+        relay_ports: turn.relay_ports,
+        policy: policy(around.machine),
+        public: around.public.to_vec(),
+        local: relay_addresses(around.machine, loopback),
+        presence: around.presence.clone(),
+        limits: turn.limits,
+        streams: StreamLimits {
+            message_within: config.server.handshake_timeout,
+            idle: config.server.idle_timeout,
+            queue: turn.limits.stream_queue,
+        },
+    })?;
+    let service = TurnService {
+        host: turn.host.clone(),
+        port,
+        secret: secret.clone(),
+        ttl: turn.credential_ttl,
+        trusted: around.trusted,
+    };
+    let machine = around.machine.clone();
+    let ready = ReadyRelay {
+        relay,
+        tcp,
+        tls,
+        machine,
+        policy,
+    };
+    Ok((service, ready))
+}
+
+/// The relay while the program serves.
+pub struct ServedRelay {
+    relay: Arc<Relay>,
+    /// They end only where something has failed.
+    pub tasks: JoinSet<()>,
+}
+
+/// Serves its ports and looks after it.
+pub fn serve(ready: ReadyRelay, front: &Front) -> ServedRelay {
+    let ReadyRelay {
+        relay,
+        tcp,
+        tls,
+        machine,
+        policy,
+    } = ready;
+    let relay = Arc::new(relay);
+    let mut tasks = JoinSet::new();
+    for listener in std::iter::once(tcp).chain(tls) {
+        let front = front.clone();
+        tasks.spawn(async move {
+            if let Err(error) = front.serve_turn(listener).await {
+                tracing::error!("TURN over TCP is not served: {error}");
+            }
+        });
+    }
+    let attended = Arc::clone(&relay);
+    tasks.spawn(async move { attended.attend().await });
+    tasks.spawn(watch_addresses(Arc::clone(&relay), machine, policy));
+    ServedRelay { relay, tasks }
+}
+
+impl ServedRelay {
+    /// Ends all allocations, within the time that stopping may take.
+    pub async fn stop(mut self) {
+        self.tasks.shutdown().await;
+        let stopped = tokio::task::spawn_blocking(move || self.relay.stop());
+        if timeout(STOP_WITHIN, stopped).await.is_err() {
+            tracing::warn!("the relay did not end in time");
+        }
+    }
+}
+
+/// An address that the machine gets while callbox runs is its own from then on: nobody is to reach its other services
+/// through the relay.
+async fn watch_addresses(relay: Arc<Relay>, mut known: Machine, policy: PolicyFor) {
+    let mut ticks = tokio::time::interval(ADDRESS_CHECK);
+    loop {
+        ticks.tick().await;
+        let Ok(machine) = Machine::inspect() else {
+            continue;
+        };
+        if machine == known {
+            continue;
+        }
+        relay.set_policy(policy(&machine));
+        tracing::warn!(
+            "the machine's addresses have changed; restart callbox to relay on new ones"
+        );
+        known = machine;
+    }
+}
+
+/// Addresses that relay sockets may bind to.
+fn relay_addresses(machine: &Machine, loopback: bool) -> Vec<IpAddr> {
+    if loopback {
+        return machine
+            .addresses
+            .iter()
+            .map(|a| a.ip)
+            .filter(IpAddr::is_loopback)
+            .collect();
+    }
+    machine.stable().collect()
+}

@@ -1,0 +1,181 @@
+//! What passes, and what is dropped and why.
+//!
+//! Each shard writes counters of its own and anybody reads them, so counting takes no lock and no locked instruction.
+
+use std::fmt::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Declares an enum of things that are counted, with a name for each.
+macro_rules! counted {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+counted! {
+    /// Why a message goes nowhere.
+    Drop {
+        /// Nothing that STUN or TURN speak, or cut.
+        Malformed = "malformed",
+        /// A response, or an indication or method that is not known.
+        NotARequest = "not_a_request",
+        NoAllocation = "no_allocation",
+        NoChannel = "no_channel",
+        NoPermission = "no_permission",
+        PeerRefused = "peer_refused",
+        /// More than the message to the client can hold.
+        TooLong = "too_long",
+        Bitrate = "bitrate",
+        /// Too many answers to strangers at one address.
+        AnswerLimit = "answer_limit",
+        /// The answer would be too long for its request.
+        Amplification = "amplification",
+        /// A stream whose reader is too slow.
+        SlowReader = "slow_reader",
+        /// The kernel would not take it.
+        NotSent = "not_sent",
+    }
+}
+
+counted! {
+    /// What is counted in packets and bytes.
+    Flow {
+        ToPeers = "to_peers",
+        ToClients = "to_clients",
+        /// Messages to clients that came from another client's relayed address without leaving the process.
+        Inside = "inside",
+    }
+}
+
+#[derive(Debug)]
+pub struct Counters {
+    drops: [AtomicU64; Drop::ALL.len()],
+    packets: [AtomicU64; Flow::ALL.len()],
+    bytes: [AtomicU64; Flow::ALL.len()],
+    answers: AtomicU64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        let zeros = || std::array::from_fn(|_| AtomicU64::new(0));
+        Self {
+            drops: std::array::from_fn(|_| AtomicU64::new(0)),
+            packets: zeros(),
+            bytes: zeros(),
+            answers: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Counters {
+    pub fn dropped(&self, reason: Drop) {
+        add(&self.drops[reason as usize], 1);
+    }
+
+    pub fn passed(&self, flow: Flow, bytes: usize) {
+        add(&self.packets[flow as usize], 1);
+        add(&self.bytes[flow as usize], bytes as u64);
+    }
+
+    pub fn answered(&self) {
+        add(&self.answers, 1);
+    }
+}
+
+/// Only the owning shard adds, so nothing can come between the load and the store.
+fn add(counter: &AtomicU64, amount: u64) {
+    counter.store(
+        counter.load(Ordering::Relaxed).wrapping_add(amount),
+        Ordering::Relaxed,
+    );
+}
+
+/// The sum over all shards at one time.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Totals {
+    pub drops: [u64; Drop::ALL.len()],
+    pub packets: [u64; Flow::ALL.len()],
+    pub bytes: [u64; Flow::ALL.len()],
+    pub answers: u64,
+}
+
+impl Totals {
+    pub fn of<'a>(all: impl IntoIterator<Item = &'a Counters>) -> Self {
+        let mut totals = Self::default();
+        for counters in all {
+            sum(&mut totals.drops, &counters.drops);
+            sum(&mut totals.packets, &counters.packets);
+            sum(&mut totals.bytes, &counters.bytes);
+            totals.answers += counters.answers.load(Ordering::Relaxed);
+        }
+        totals
+    }
+
+    /// What was dropped since `before`, as an operator reads it; `None` if nothing was.
+    pub fn drops_since(&self, before: &Self) -> Option<String> {
+        let mut text = String::new();
+        for reason in Drop::ALL {
+            let count = self.drops[*reason as usize] - before.drops[*reason as usize];
+            if count > 0 {
+                let _ = write!(
+                    text,
+                    "{}{}={count}",
+                    if text.is_empty() { "" } else { " " },
+                    reason.name()
+                );
+            }
+        }
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "relayed in all:")?;
+        for flow in Flow::ALL {
+            let (packets, bytes) = (self.packets[*flow as usize], self.bytes[*flow as usize]);
+            write!(f, " {} {packets} packets, {bytes} bytes;", flow.name())?;
+        }
+        write!(f, " {} answers", self.answers)?;
+        match self.drops_since(&Self::default()) {
+            Some(drops) => write!(f, "; dropped {drops}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn sum(totals: &mut [u64], counters: &[AtomicU64]) {
+    for (total, counter) in totals.iter_mut().zip(counters) {
+        *total += counter.load(Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_are_summed_up_and_drops_told_by_reason() {
+        let shards = [Counters::default(), Counters::default()];
+        shards[0].passed(Flow::ToPeers, 100);
+        shards[1].passed(Flow::ToPeers, 20);
+        let before = Totals::of(&shards);
+        assert_eq!((before.packets[0], before.bytes[0]), (2, 120));
+        assert_eq!(before.drops_since(&Totals::default()), None);
+        shards[0].dropped(Drop::NoPermission);
+        shards[1].dropped(Drop::NoPermission);
+        shards[1].dropped(Drop::Malformed);
+        let told = Totals::of(&shards).drops_since(&before);
+        assert_eq!(told.as_deref(), Some("malformed=1 no_permission=2"));
+    }
+}

@@ -1,0 +1,184 @@
+//! The way of data: from a client to a peer, from a peer to a client, and from client to client.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::time::Instant;
+
+use super::{AllocationId, Client, Engine, HEADROOM, Host, Verdict};
+use crate::turn::channel_data;
+use crate::turn::counters::Drop;
+use crate::turn::indication;
+
+impl Engine {
+    pub(super) fn channel_data(
+        &mut self,
+        host: &impl Host,
+        client: Client,
+        buffer: &mut [u8],
+        length: usize,
+        now: Instant,
+    ) -> Result<Verdict, Drop> {
+        let message = &buffer[HEADROOM..HEADROOM + length];
+        let (number, data) = channel_data::parse(message).ok_or(Drop::Malformed)?;
+        let data = HEADROOM + data.start..HEADROOM + data.end;
+        let id = self.of_client(client)?;
+        let allocation = &mut self.allocations[id.0 as usize];
+        let channel = allocation.channel(number, now).ok_or(Drop::NoChannel)?;
+        let (peer, own) = (channel.peer, channel.own);
+        if !allocation.permits(peer.ip(), now) {
+            return Err(Drop::NoPermission);
+        }
+        if !own {
+            // The policy was asked when the channel was bound, and does not change.
+            return self.pass_to_peer(host, id, peer, data, false, now);
+        }
+        self.pass_to_own(host, id, peer, buffer, data, now)
+    }
+
+    pub(super) fn send_indication(
+        &mut self,
+        host: &impl Host,
+        client: Client,
+        buffer: &mut [u8],
+        length: usize,
+        now: Instant,
+    ) -> Result<Verdict, Drop> {
+        // First, so that strangers cost no more than a look at who they are.
+        let id = self.of_client(client)?;
+        let message = &buffer[HEADROOM..HEADROOM + length];
+        let send = indication::parse_send(message).ok_or(Drop::Malformed)?;
+        let data = HEADROOM + send.data.start..HEADROOM + send.data.end;
+        if !self.allocations[id.0 as usize].permits(send.peer.ip(), now) {
+            return Err(Drop::NoPermission);
+        }
+        if self.rules.policy.is_own(send.peer.ip()) {
+            return self.pass_to_own(host, id, send.peer, buffer, data, now);
+        }
+        if !self.rules.policy.permits(send.peer, false) {
+            return Err(Drop::PeerRefused);
+        }
+        self.pass_to_peer(host, id, send.peer, data, send.dont_fragment, now)
+    }
+
+    /// To a peer on another machine.
+    fn pass_to_peer(
+        &mut self,
+        host: &impl Host,
+        from: AllocationId,
+        to: SocketAddr,
+        data: Range<usize>,
+        dont_fragment: bool,
+        now: Instant,
+    ) -> Result<Verdict, Drop> {
+        let allocation = &mut self.allocations[from.0 as usize];
+        if allocation.relayed.is_ipv4() != to.is_ipv4() {
+            return Err(Drop::PeerRefused);
+        }
+        allocation.spend_to_peers(data.len(), now, &self.rules)?;
+        if !host.spend(data.len(), now) {
+            return Err(Drop::Bitrate);
+        }
+        allocation.usage.to_peers.count(data.len());
+        Ok(Verdict::ToPeer {
+            from,
+            to,
+            data,
+            dont_fragment,
+        })
+    }
+
+    /// To an address of this machine, where only relayed addresses are peers: from client to client in here, or to the
+    /// socket of another shard, by the address that it is bound to.
+    fn pass_to_own(
+        &mut self,
+        host: &impl Host,
+        from: AllocationId,
+        peer: SocketAddr,
+        buffer: &mut [u8],
+        data: Range<usize>,
+        now: Instant,
+    ) -> Result<Verdict, Drop> {
+        let Some(to) = self.by_relayed.get(&peer).copied() else {
+            let bound = host.bound(peer);
+            if !self.rules.policy.permits(peer, bound.is_some()) {
+                return Err(Drop::PeerRefused);
+            }
+            return self.pass_to_peer(host, from, bound.unwrap_or(peer), data, false, now);
+        };
+        let sender = &mut self.allocations[from.0 as usize];
+        let source = sender.relayed;
+        sender.spend_to_peers(data.len(), now, &self.rules)?;
+        if !host.spend(data.len(), now) {
+            return Err(Drop::Bitrate);
+        }
+        sender.usage.to_peers.count(data.len());
+        self.deliver(to, source, buffer, data, now)
+    }
+
+    /// A datagram for a relayed address, at [`HEADROOM`] in `buffer` and `length` bytes long, `from` a peer.
+    pub fn peer_packet(
+        &mut self,
+        host: &impl Host,
+        id: AllocationId,
+        from: SocketAddr,
+        buffer: &mut [u8],
+        length: usize,
+        now: Instant,
+    ) -> Verdict {
+        let policy = &self.rules.policy;
+        let advertised = if policy.is_own(from.ip()) {
+            host.advertised(from)
+        } else {
+            None
+        };
+        if !policy.permits(from, advertised.is_some()) {
+            return Verdict::Drop(Drop::PeerRefused);
+        }
+        let from = advertised.unwrap_or(from);
+        // Strangers must not use up the bitrate.
+        let expected = self
+            .allocations
+            .get(id.0 as usize)
+            .is_some_and(|allocation| allocation.permits(from.ip(), now));
+        if expected && !host.spend(length, now) {
+            return Verdict::Drop(Drop::Bitrate);
+        }
+        let data = HEADROOM..HEADROOM + length;
+        self.deliver(id, from, buffer, data, now)
+            .unwrap_or_else(Verdict::Drop)
+    }
+
+    /// From a peer to the client of an allocation.
+    fn deliver(
+        &mut self,
+        id: AllocationId,
+        from: SocketAddr,
+        buffer: &mut [u8],
+        data: Range<usize>,
+        now: Instant,
+    ) -> Result<Verdict, Drop> {
+        let allocation = self
+            .allocations
+            .get_mut(id.0 as usize)
+            .ok_or(Drop::NoAllocation)?;
+        if !allocation.permits(from.ip(), now) {
+            return Err(Drop::NoPermission);
+        }
+        allocation.spend_to_client(data.len(), now, &self.rules)?;
+        let bytes = data.len();
+        let message = if let Some(number) = allocation.number_of(from, now) {
+            channel_data::write_header(buffer, number, data)
+        } else {
+            let mut transaction = [0; 12];
+            self.indications = self.indications.wrapping_add(1);
+            transaction[4..].copy_from_slice(&self.indications.to_be_bytes());
+            indication::write_data(buffer, data, from, transaction)
+        };
+        let message = message.ok_or(Drop::TooLong)?;
+        allocation.usage.to_client.count(bytes);
+        Ok(Verdict::ToClient {
+            client: allocation.client,
+            message,
+        })
+    }
+}

@@ -1,0 +1,416 @@
+//! A server without sockets: the engine, a host that gives out addresses, and a clock that moves when told to.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ring::rand::SystemRandom;
+
+use super::*;
+use crate::config::{CredentialMode, Secret};
+use crate::net::{LocalAddress, Machine};
+use crate::turn::credentials;
+use crate::turn::wire::drafts::{self, Seen};
+use crate::turn::wire::{self, Key};
+
+pub const MAX_PERMISSIONS: usize = 50;
+pub const MAX_CHANNELS: usize = 20;
+pub const PAYLOAD: &[u8] = b"ten bytes.";
+const REALM: &str = "callbox";
+
+pub type User = (&'static str, &'static str);
+pub const ALICE: &User = &("alice", "wonderland");
+pub const BOB: &User = &("bob", "builder");
+
+/// A username and its password.
+pub trait Login {
+    fn name(&self) -> &str;
+    fn password(&self) -> &str;
+}
+
+impl Login for User {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn password(&self) -> &str {
+        self.1
+    }
+}
+
+impl Login for credentials::Credentials {
+    fn name(&self) -> &str {
+        &self.username
+    }
+
+    fn password(&self) -> &str {
+        &self.password
+    }
+}
+
+/// What became of a message.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Heard {
+    Nothing,
+    Peer(SocketAddr, Vec<u8>),
+    Client(Client, Vec<u8>),
+}
+
+#[derive(Default)]
+pub struct FakeHost {
+    pub present: BTreeSet<String>,
+    pub ended: Vec<End>,
+    pub open: BTreeMap<AllocationId, SocketAddr>,
+    pub quota: Option<usize>,
+    /// A relayed address of another shard: as advertised, as bound.
+    pub elsewhere: Option<(SocketAddr, SocketAddr)>,
+    next_port: u16,
+}
+
+impl Host for FakeHost {
+    fn may_relay(&self, visitor: &str, setting_out: Duration) -> bool {
+        self.present.contains(visitor) || !setting_out.is_zero()
+    }
+
+    fn open(&mut self, id: AllocationId, order: &Order<'_>) -> Result<Relayed, NoRelay> {
+        if self.quota.is_some_and(|quota| self.open.len() >= quota) {
+            return Err(NoRelay::Quota);
+        }
+        if order.ipv6 {
+            return Err(NoRelay::Family);
+        }
+        if matches!(order.wish, Wish::Reserved(_)) {
+            return Err(NoRelay::Capacity);
+        }
+        self.next_port = self.next_port.wrapping_add(1) % 10_000;
+        let port = 50_000 + self.next_port;
+        let address = SocketAddr::from(([5, 6, 7, 8], port));
+        assert!(
+            self.open.insert(id, address).is_none(),
+            "an id is used twice"
+        );
+        Ok(Relayed {
+            address,
+            bound: SocketAddr::from(([10, 0, 0, 5], port)),
+            token: None,
+        })
+    }
+
+    fn close(&mut self, id: AllocationId, ended: &Ended<'_>) {
+        assert_eq!(self.open.remove(&id), Some(ended.relayed));
+        self.ended.push(ended.end);
+    }
+
+    fn bound(&self, address: SocketAddr) -> Option<SocketAddr> {
+        let own = self.open.values().find(|relayed| **relayed == address);
+        let own = own.map(|relayed| SocketAddr::from(([10, 0, 0, 5], relayed.port())));
+        let elsewhere = self.elsewhere.filter(|(at, _)| *at == address);
+        own.or(elsewhere.map(|(_, bound)| bound))
+    }
+
+    fn advertised(&self, address: SocketAddr) -> Option<SocketAddr> {
+        let elsewhere = self.elsewhere.filter(|(_, bound)| *bound == address);
+        elsewhere.map(|(at, _)| at)
+    }
+
+    fn is_relaying_on(&self, ip: IpAddr) -> bool {
+        self.open.values().any(|relayed| relayed.ip() == ip)
+            || self.elsewhere.is_some_and(|(at, _)| at.ip() == ip)
+    }
+
+    fn spend(&self, _: usize, _: Instant) -> bool {
+        true
+    }
+}
+
+pub struct World {
+    pub engine: Engine,
+    pub host: FakeHost,
+    pub now: Now,
+    nonces: HashMap<Client, Vec<u8>>,
+    secret: Secret,
+    realm: String,
+}
+
+pub fn request(method: Method) -> Draft {
+    Draft::new(&Kind::Request(method), [7; 12])
+}
+
+pub fn peer(last: u8) -> SocketAddr {
+    SocketAddr::from(([8, 8, 4, last], 9000))
+}
+
+pub fn five_tuple(number: u8) -> Client {
+    Client {
+        transport: Transport::Udp,
+        via: 0,
+        address: SocketAddr::from(([192, 0, 2, number], 5000)),
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::build(REALM, None)
+    }
+
+    pub fn with_bitrate(bytes_per_second: u64) -> Self {
+        Self::build(REALM, Some(bytes_per_second))
+    }
+
+    pub fn with_realm(realm: &str) -> Self {
+        Self::build(realm, None)
+    }
+
+    fn build(realm: &str, bytes_per_second: Option<u64>) -> Self {
+        let now = Now {
+            instant: Instant::now(),
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000),
+        };
+        let machine = Machine {
+            addresses: vec![LocalAddress {
+                ip: IpAddr::from([10, 0, 0, 5]),
+                prefix: 24,
+                stable: true,
+            }],
+            ..Machine::default()
+        };
+        let public = [IpAddr::from([5, 6, 7, 8])];
+        let secret = Secret::new("0123456789-secret");
+        let users = [ALICE, BOB].map(|(name, password)| (name.to_string(), Secret::new(*password)));
+        let rules = Rules {
+            authority: Arc::new(Authority {
+                realm: realm.to_owned(),
+                secret: secret.clone(),
+                users: users.into(),
+                mode: CredentialMode::Call,
+                ttl: Duration::from_secs(3600),
+            }),
+            policy: Arc::new(PeerPolicy::new(&machine, &public, None, false, vec![3478])),
+            nonces: Nonces::new(&SystemRandom::new(), now.instant).unwrap(),
+            max_permissions: MAX_PERMISSIONS,
+            max_channels: MAX_CHANNELS,
+            bytes_per_second,
+            unauthenticated_per_second: 200,
+        };
+        Self {
+            engine: Engine::new(rules),
+            host: FakeHost::default(),
+            now,
+            nonces: HashMap::new(),
+            secret,
+            realm: realm.to_owned(),
+        }
+    }
+
+    /// Credentials of a visitor, minted now.
+    pub fn visitor(&self, name: &str, seconds: u64) -> credentials::Credentials {
+        credentials::mint(
+            &self.secret,
+            name,
+            self.now.wall + Duration::from_secs(seconds),
+        )
+    }
+
+    pub fn pass(&mut self, seconds: u64) {
+        let time = Duration::from_secs(seconds);
+        self.now.instant += time;
+        self.now.wall += time;
+        self.engine.timeout(&mut self.host, self.now.instant);
+    }
+
+    pub fn packet(&mut self, client: Client, bytes: &[u8]) -> (Verdict, Vec<u8>) {
+        let mut buffer = vec![0; HEADROOM + bytes.len() + TAILROOM];
+        buffer[HEADROOM..HEADROOM + bytes.len()].copy_from_slice(bytes);
+        let (host, now) = (&mut self.host, self.now);
+        let verdict = self
+            .engine
+            .client_packet(host, client, &mut buffer, bytes.len(), now);
+        (verdict, buffer)
+    }
+
+    pub fn try_answer(&mut self, client: Client, draft: Draft) -> Option<Seen> {
+        match self.packet(client, &draft.bytes()).0 {
+            Verdict::Answer(answer) => Some(Seen::read(&answer)),
+            Verdict::Drop(_) => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn answer(&mut self, client: Client, draft: Draft) -> Seen {
+        self.try_answer(client, draft).expect("an answer")
+    }
+
+    /// Signs and sends a request; the answer's signature is checked, unless it asks for another one.
+    pub fn ask(&mut self, client: Client, login: &impl Login, draft: Draft) -> Seen {
+        let nonce = self.nonce(client);
+        let key = self.key(login);
+        let signed = draft.sign(login.name(), &self.realm, &nonce, &key);
+        let mut seen = self.answer(client, signed);
+        let challenged = matches!(seen.error(), Some(401 | 438));
+        assert_eq!(seen.signed_with(&key), !challenged);
+        seen
+    }
+
+    fn key(&self, login: &impl Login) -> Key {
+        wire::key(login.name(), &self.realm, login.password())
+    }
+
+    fn nonce(&mut self, client: Client) -> Vec<u8> {
+        if !self.nonces.contains_key(&client) {
+            let seen = self.answer(client, request(Refresh));
+            self.take_nonce(client, &seen);
+        }
+        self.nonces[&client].clone()
+    }
+
+    /// As long runs need, in which an hour may have passed.
+    pub fn renew_nonce(&mut self, client: Client) {
+        let nonce = self
+            .engine
+            .rules
+            .nonces
+            .issue(client.address, self.now.instant);
+        self.nonces.insert(client, nonce.into_bytes());
+    }
+
+    pub fn take_nonce(&mut self, client: Client, seen: &Seen) {
+        self.nonces.insert(client, seen.get(0x0015).unwrap());
+    }
+
+    /// A client with an allocation.
+    pub fn allocated(&mut self, number: u8) -> Client {
+        let client = five_tuple(number);
+        let draft = request(Allocate).transport(17).lifetime(3600);
+        assert_eq!(self.ask(client, ALICE, draft).error(), None);
+        client
+    }
+
+    pub fn relayed(&self, client: Client) -> SocketAddr {
+        let id = self.engine.by_client[&client];
+        self.host.open[&id]
+    }
+
+    pub fn permit(&mut self, client: Client, to: SocketAddr) {
+        let draft = request(CreatePermission).peer(to);
+        assert_eq!(self.ask(client, ALICE, draft).error(), None);
+    }
+
+    pub fn bind(&mut self, client: Client, number: u16, to: SocketAddr) {
+        let draft = request(ChannelBind).channel(number).peer(to);
+        assert_eq!(self.ask(client, ALICE, draft).error(), None);
+    }
+
+    pub fn refresh(&mut self, client: Client) {
+        assert_eq!(self.answer_to_refresh(client, ALICE), None);
+    }
+
+    /// With a new nonce where the old one has expired.
+    pub fn answer_to_refresh(&mut self, client: Client, login: &impl Login) -> Option<u16> {
+        self.nonces.remove(&client);
+        let draft = request(Refresh).lifetime(3600);
+        self.ask(client, login, draft).error()
+    }
+
+    fn heard(&mut self, client: Client, bytes: &[u8]) -> Heard {
+        let (verdict, buffer) = self.packet(client, bytes);
+        Self::outcome(verdict, &buffer)
+    }
+
+    fn outcome(verdict: Verdict, buffer: &[u8]) -> Heard {
+        match verdict {
+            Verdict::ToPeer { to, data, .. } => Heard::Peer(to, buffer[data].to_vec()),
+            Verdict::ToClient { client, message } => {
+                Heard::Client(client, buffer[message].to_vec())
+            }
+            Verdict::Drop(_) => Heard::Nothing,
+            Verdict::Answer(_) => panic!("data is not answered"),
+        }
+    }
+
+    fn send(&mut self, client: Client, to: SocketAddr) -> Heard {
+        let draft = Draft::new(&Kind::Send, [3; 12]).peer(to).data(PAYLOAD);
+        self.heard(client, &draft.bytes())
+    }
+
+    pub fn sends(&mut self, client: Client, to: SocketAddr) -> bool {
+        self.sent_to(client, to).is_some()
+    }
+
+    /// Where a Send indication to `to` goes.
+    pub fn sent_to(&mut self, client: Client, to: SocketAddr) -> Option<SocketAddr> {
+        match self.send(client, to) {
+            Heard::Peer(at, data) => {
+                assert_eq!(data, PAYLOAD);
+                Some(at)
+            }
+            _ => None,
+        }
+    }
+
+    /// Which client hears a Send indication to `to`, and from whom.
+    pub fn inside(&mut self, client: Client, to: SocketAddr) -> Option<(Client, SocketAddr)> {
+        match self.send(client, to) {
+            Heard::Client(other, message) => Some((other, source(&message))),
+            _ => None,
+        }
+    }
+
+    pub fn say(&mut self, client: Client, number: u16, data: &[u8]) -> Heard {
+        self.heard(client, &drafts::channel_data(number, data))
+    }
+
+    pub fn speaks(&mut self, client: Client, number: u16) -> bool {
+        matches!(self.say(client, number, PAYLOAD), Heard::Peer(_, data) if data == PAYLOAD)
+    }
+
+    fn arrives(&mut self, client: Client, from: SocketAddr) -> Option<Vec<u8>> {
+        let id = *self.engine.by_client.get(&client)?;
+        let mut buffer = vec![0; HEADROOM + PAYLOAD.len() + TAILROOM];
+        buffer[HEADROOM..HEADROOM + PAYLOAD.len()].copy_from_slice(PAYLOAD);
+        let (host, now) = (&self.host, self.now.instant);
+        let verdict = self
+            .engine
+            .peer_packet(host, id, from, &mut buffer, PAYLOAD.len(), now);
+        match Self::outcome(verdict, &buffer) {
+            Heard::Client(to, message) => {
+                assert_eq!(to, client);
+                Some(message)
+            }
+            _ => None,
+        }
+    }
+
+    pub fn hears(&mut self, client: Client, from: SocketAddr) -> bool {
+        self.arrives(client, from).is_some()
+    }
+
+    pub fn heard_from(&mut self, client: Client, from: SocketAddr) -> Option<SocketAddr> {
+        self.arrives(client, from).map(|message| source(&message))
+    }
+
+    /// The channel on which a peer is heard.
+    pub fn channel_heard(&mut self, client: Client, from: SocketAddr) -> Option<u16> {
+        let message = self.arrives(client, from)?;
+        let (number, data) = channel_data::parse(&message)?;
+        (message[0] >= 0x40).then(|| {
+            assert_eq!(&message[data], PAYLOAD);
+            number
+        })
+    }
+
+    /// Nothing is left of anybody.
+    pub fn assert_empty(&self) {
+        assert_eq!(self.engine.allocations(), 0);
+        assert!(self.engine.by_client.is_empty() && self.engine.by_relayed.is_empty());
+        assert!(self.engine.by_holder.is_empty());
+        assert_eq!(self.engine.deadlines.len(), 0);
+        assert!(self.host.open.is_empty());
+    }
+}
+
+/// The peer that a Data indication names.
+fn source(message: &[u8]) -> SocketAddr {
+    let seen = Seen::read(message);
+    assert_eq!(seen.get(0x0013).as_deref(), Some(PAYLOAD));
+    seen.address(0x0012).unwrap()
+}

@@ -1,0 +1,215 @@
+//! What shards share off the packet path: quotas, reserved ports, and who is present.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, UdpSocket};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::ports::{Claim, RelayedAddresses};
+use super::rate::SharedRate;
+use crate::config::TurnLimits;
+use crate::limits::AddressKey;
+use crate::presence::Presence;
+
+/// RFC 8656 §7.2 asks for at least 30 seconds.
+const RESERVED_FOR: Duration = Duration::from_secs(30);
+const MAX_RESERVED: usize = 1024;
+
+pub struct Registry {
+    pub addresses: Arc<RelayedAddresses>,
+    pub presence: Presence,
+    pub bitrate: Option<SharedRate>,
+    limits: TurnLimits,
+    quotas: Mutex<Quotas>,
+    reserved: Mutex<HashMap<[u8; 8], Reserved>>,
+}
+
+#[derive(Default)]
+struct Quotas {
+    total: usize,
+    by_holder: HashMap<String, usize>,
+    by_address: HashMap<AddressKey, usize>,
+}
+
+/// A bound port that waits for whoever brings its token.
+pub struct Reserved {
+    pub socket: UdpSocket,
+    pub claim: Claim,
+    /// It counts as an allocation of who asked for it.
+    _place: Place,
+    until: Instant,
+}
+
+/// A counted allocation; dropping it gives its place back.
+pub struct Place {
+    registry: Arc<Registry>,
+    holder: String,
+    address: AddressKey,
+}
+
+impl Registry {
+    pub fn new(
+        addresses: RelayedAddresses,
+        presence: Presence,
+        limits: TurnLimits,
+        now: Instant,
+    ) -> Self {
+        let bitrate = limits.total_bytes_per_second;
+        Self {
+            addresses: Arc::new(addresses),
+            presence,
+            bitrate: bitrate.map(|per_second| SharedRate::new(per_second, now)),
+            limits,
+            quotas: Mutex::default(),
+            reserved: Mutex::default(),
+        }
+    }
+
+    /// A place for another allocation of `holder`; `None` where it, its address or the server has all it may have.
+    pub fn admit(self: &Arc<Self>, holder: &str, ip: IpAddr) -> Option<Place> {
+        let address = AddressKey::from(ip);
+        let mut quotas = lock(&self.quotas);
+        let theirs = quotas.by_holder.get(holder).copied().unwrap_or_default();
+        let here = quotas.by_address.get(&address).copied().unwrap_or_default();
+        let full = quotas.total >= self.limits.allocations
+            || theirs >= self.limits.allocations_per_visitor
+            || here >= self.limits.allocations_per_ip;
+        if full {
+            return None;
+        }
+        quotas.total += 1;
+        quotas.by_holder.insert(holder.to_owned(), theirs + 1);
+        quotas.by_address.insert(address, here + 1);
+        Some(Place {
+            registry: Arc::clone(self),
+            holder: holder.to_owned(),
+            address,
+        })
+    }
+
+    /// Keeps a port for whoever brings `token`; `false` where too many are kept.
+    pub fn reserve(
+        &self,
+        token: [u8; 8],
+        socket: UdpSocket,
+        claim: Claim,
+        place: Place,
+        now: Instant,
+    ) -> bool {
+        let mut reserved = lock(&self.reserved);
+        reserved.retain(|_, kept| kept.until > now);
+        let room = reserved.len() < MAX_RESERVED;
+        if room {
+            let until = now + RESERVED_FOR;
+            let kept = Reserved {
+                socket,
+                claim,
+                _place: place,
+                until,
+            };
+            reserved.insert(token, kept);
+        }
+        room
+    }
+
+    pub fn redeem(&self, token: [u8; 8], now: Instant) -> Option<Reserved> {
+        lock(&self.reserved)
+            .remove(&token)
+            .filter(|kept| kept.until > now)
+    }
+
+    /// Gives up reservations that nobody redeemed.
+    pub fn expire(&self, now: Instant) {
+        lock(&self.reserved).retain(|_, kept| kept.until > now);
+    }
+
+    pub fn allocations(&self) -> usize {
+        lock(&self.quotas).total
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut quotas = lock(&self.registry.quotas);
+        quotas.total -= 1;
+        give_back(&mut quotas.by_holder, &self.holder);
+        give_back(&mut quotas.by_address, &self.address);
+    }
+}
+
+fn give_back<K, Q>(counts: &mut HashMap<K, usize>, key: &Q)
+where
+    K: std::borrow::Borrow<Q> + std::hash::Hash + Eq,
+    Q: std::hash::Hash + Eq + ?Sized,
+{
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PortRange;
+
+    fn registry() -> Arc<Registry> {
+        let range = PortRange {
+            low: 50000,
+            high: 50001,
+        };
+        let addresses = RelayedAddresses::new(range, &[], &[IpAddr::from([127, 0, 0, 1])]);
+        let limits = TurnLimits {
+            allocations: 4,
+            allocations_per_visitor: 2,
+            allocations_per_ip: 3,
+            ..TurnLimits::default()
+        };
+        let presence = Presence::new(Duration::ZERO);
+        Arc::new(Registry::new(addresses, presence, limits, Instant::now()))
+    }
+
+    #[test]
+    fn quotas_hold_and_places_come_back() {
+        let registry = registry();
+        let admit = |holder, last| registry.admit(holder, IpAddr::from([192, 0, 2, last]));
+        let first = admit("ana", 1).unwrap();
+        let second = admit("ana", 1).unwrap();
+        assert!(admit("ana", 2).is_none(), "of a visitor");
+        let third = admit("bo", 1).unwrap();
+        assert!(admit("cy", 1).is_none(), "of an address");
+        let fourth = admit("bo", 2).unwrap();
+        assert!(admit("cy", 3).is_none(), "of the server");
+        drop((first, second, third, fourth));
+        assert_eq!(registry.allocations(), 0);
+        let quotas = lock(&registry.quotas);
+        assert!(quotas.by_holder.is_empty() && quotas.by_address.is_empty());
+    }
+
+    #[test]
+    fn a_token_is_good_once_and_for_thirty_seconds() {
+        let registry = registry();
+        let start = Instant::now();
+        let reserve = |token| {
+            let claim = registry.addresses.claim_port(0, 50001).unwrap();
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let place = registry.admit("ana", IpAddr::from([192, 0, 2, 1])).unwrap();
+            registry.reserve(token, socket, claim, place, start)
+        };
+        assert!(reserve([1; 8]));
+        assert!(registry.addresses.claim_port(0, 50001).is_none());
+        assert!(registry.redeem([2; 8], start).is_none());
+        assert!(registry.redeem([1; 8], start).is_some());
+        assert!(registry.redeem([1; 8], start).is_none());
+        assert!(reserve([3; 8]), "the port is free again");
+        registry.expire(start + RESERVED_FOR);
+        assert!(registry.redeem([3; 8], start).is_none());
+        assert_eq!(registry.allocations(), 0);
+    }
+}

@@ -1,0 +1,483 @@
+//! One core's part of the relay: its sockets, its engine, its streams. No lock on the way of a packet.
+//!
+//! A turn waits for sockets that are ready, receives from each of them into the inbox, lets the engine say where it
+//! goes, and sends all of it on, by the batch where several go through one socket.
+
+use std::io;
+use std::net::UdpSocket;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Instant, SystemTime};
+
+use rustix::event::{EventfdFlags, epoll, eventfd};
+
+use super::channel_data::padded;
+use super::counters::{Counters, Drop, Flow};
+use super::engine::{self, AllocationId, Client, Engine, HEADROOM, Now, Rules, Transport, Verdict};
+use super::gathering::{Gathering, PAUSE};
+use super::peer_policy::PeerPolicy;
+use super::poll::{Batch, Token};
+use super::ports::Families;
+use super::registry::Registry;
+use super::sockets::Sockets;
+use super::stream::Handover;
+use super::streams::{StreamLimits, Streams};
+use super::sys::{self, Inbox, Outgoing, SLOTS};
+use super::timer::Timer;
+
+const EVENTS: usize = 256;
+
+/// What others tell a shard.
+pub enum Command {
+    Stream(Box<Handover>),
+    /// A visitor has left for good.
+    Revoke(Arc<str>),
+    /// The machine's addresses have changed.
+    Policy(Arc<PeerPolicy>),
+    Stop,
+}
+
+/// The way to a running shard.
+#[derive(Clone)]
+pub struct ShardHandle {
+    commands: Sender<Command>,
+    wake: Arc<OwnedFd>,
+}
+
+impl ShardHandle {
+    /// A shard that has stopped takes no commands.
+    pub fn tell(&self, command: Command) {
+        if self.commands.send(command).is_ok() {
+            // It only fails when the counter is full, and then the shard is awake.
+            let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
+        }
+    }
+}
+
+/// What a shard starts with.
+pub struct Setup {
+    /// One socket for each local address.
+    pub listeners: Vec<UdpSocket>,
+    pub registry: Arc<Registry>,
+    pub rules: Rules,
+    pub counters: Arc<Counters>,
+    pub streams: StreamLimits,
+}
+
+struct Listener {
+    socket: UdpSocket,
+    batch: Batch,
+    /// What goes out through it at the end of the turn.
+    outgoing: Vec<Outgoing>,
+}
+
+pub struct Shard {
+    poll: Arc<OwnedFd>,
+    wake: Arc<OwnedFd>,
+    timer: Timer,
+    commands: Receiver<Command>,
+    listeners: Vec<Listener>,
+    engine: Engine,
+    sockets: Sockets,
+    streams: Streams,
+    inbox: Inbox,
+    /// Slots of the inbox that this turn has used.
+    used: usize,
+    /// Packets that this turn has received.
+    received: usize,
+    gathering: Gathering,
+    /// What goes to peers at the end of the turn, by the allocation that it goes out through.
+    to_peers: Vec<(AllocationId, Outgoing)>,
+    counters: Arc<Counters>,
+    stopped: bool,
+}
+
+impl Shard {
+    /// # Errors
+    /// What the kernel says.
+    pub fn new(setup: Setup) -> io::Result<(Self, ShardHandle)> {
+        let poll = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let wanted = epoll::EventFlags::IN;
+        epoll::add(&*poll, &wake, Token::Commands.into(), wanted)?;
+        let timer = Timer::new()?;
+        epoll::add(&*poll, &timer, Token::Timer.into(), wanted)?;
+        let mut families: Vec<Families> = Vec::new();
+        let mut listeners = Vec::new();
+        for (index, socket) in (0..).zip(setup.listeners) {
+            epoll::add(&*poll, &socket, Token::Listener(index).into(), wanted)?;
+            let address = socket.local_addr()?;
+            families.push(setup.registry.addresses.families(address.ip()));
+            listeners.push(Listener {
+                socket,
+                batch: Batch::default(),
+                outgoing: Vec::with_capacity(SLOTS),
+            });
+        }
+        let (sender, commands) = std::sync::mpsc::channel();
+        let wake = Arc::new(wake);
+        let handle = ShardHandle {
+            commands: sender,
+            wake: Arc::clone(&wake),
+        };
+        let shard = Self {
+            sockets: Sockets::new(setup.registry, Arc::clone(&poll), families),
+            streams: Streams::new(Arc::clone(&poll), setup.streams),
+            poll,
+            wake,
+            timer,
+            commands,
+            listeners,
+            engine: Engine::new(setup.rules),
+            inbox: Inbox::new(),
+            used: 0,
+            received: 0,
+            gathering: Gathering::new(Instant::now()),
+            to_peers: Vec::with_capacity(SLOTS),
+            counters: setup.counters,
+            stopped: false,
+        };
+        Ok((shard, handle))
+    }
+
+    /// Serves until it is told to stop.
+    pub fn run(mut self) {
+        let mut events: Vec<epoll::Event> = Vec::with_capacity(EVENTS);
+        while !self.stopped {
+            events.clear();
+            let room = rustix::buffer::spare_capacity(&mut events);
+            let waited = epoll::wait(&*self.poll, room, None);
+            if let Err(error) = waited
+                && error != rustix::io::Errno::INTR
+            {
+                tracing::error!("a relay thread cannot wait for its sockets: {error}");
+                break;
+            }
+            if self.turn(&events) {
+                std::thread::sleep(PAUSE);
+            }
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let engine = self.engine.next_deadline();
+        engine.into_iter().chain(self.streams.next_deadline()).min()
+    }
+
+    /// Gives whether it pays to let packets gather before the next turn.
+    fn turn(&mut self, events: &[epoll::Event]) -> bool {
+        let now = Now {
+            instant: Instant::now(),
+            wall: SystemTime::now(),
+        };
+        if self.next_deadline().is_some_and(|at| at <= now.instant) {
+            self.expire(now.instant);
+        }
+        for event in events {
+            match Token::from(event.data) {
+                Token::Commands => self.obey(now),
+                Token::Timer => self.timer.rang(),
+                Token::Listener(index) => self.receive_from_clients(index, now),
+                Token::Relay(id) => self.receive_from_peers(id, now.instant),
+                Token::Stream(key) => self.serve_stream(key, event.flags, now),
+            }
+        }
+        self.flush(now.instant);
+        self.timer.set(self.next_deadline(), now.instant);
+        let received = std::mem::take(&mut self.received);
+        self.gathering.pays(received, now.instant)
+    }
+
+    fn expire(&mut self, now: Instant) {
+        self.engine.timeout(&mut self.sockets, now);
+        self.streams.expire(&self.engine, now);
+        self.close_ended_streams(now);
+    }
+
+    fn obey(&mut self, now: Now) {
+        // It only fails when there is nothing to read, and then there is no command either.
+        let _ = rustix::io::read(&*self.wake, &mut [0; 8]);
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                Command::Stream(handover) => self.take_stream(*handover, now),
+                Command::Revoke(holder) => {
+                    self.flush_to_peers();
+                    self.engine.revoke(&mut self.sockets, &holder, now.instant);
+                }
+                Command::Policy(policy) => self.engine.set_policy(policy),
+                Command::Stop => {
+                    self.flush_to_peers();
+                    self.engine.stop(&mut self.sockets, now.instant);
+                    self.flush(now.instant);
+                    self.streams.stop(now.instant);
+                    self.stopped = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn receive_from_clients(&mut self, index: u32, now: Now) {
+        let wanted = self.listeners[index as usize].batch.size();
+        let slots = self.free_slots(wanted, now.instant);
+        let (first, asked) = (slots.start, slots.len());
+        let listener = &mut self.listeners[index as usize];
+        // There is nothing to tell anybody of an error, such as an ICMP message about an earlier answer.
+        let received = self.inbox.receive(&listener.socket, slots).unwrap_or(0);
+        listener.batch.came(received, asked);
+        self.used = first + received;
+        self.received += received;
+        for slot in first..self.used {
+            let Some((address, length)) = self.inbox.received(slot) else {
+                continue;
+            };
+            let client = Client {
+                transport: Transport::Udp,
+                via: index,
+                address,
+            };
+            self.client_message(client, slot, length, now);
+        }
+    }
+
+    fn receive_from_peers(&mut self, id: AllocationId, now: Instant) {
+        let Some(relay) = self.sockets.relay(id) else {
+            return;
+        };
+        let wanted = relay.batch.size();
+        let slots = self.free_slots(wanted, now);
+        let (first, asked) = (slots.start, slots.len());
+        let Some(relay) = self.sockets.relay(id) else {
+            return;
+        };
+        let received = self.inbox.receive(&relay.socket, slots).unwrap_or(0);
+        relay.batch.came(received, asked);
+        self.used = first + received;
+        self.received += received;
+        for slot in first..self.used {
+            if let Some((from, length)) = self.inbox.received(slot) {
+                let buffer = self.inbox.slot(slot);
+                let verdict = self
+                    .engine
+                    .peer_packet(&self.sockets, id, from, buffer, length, now);
+                self.carry_out(None, slot, verdict);
+            }
+        }
+    }
+
+    /// Slots of the inbox; sends on what is in them where none is free.
+    fn free_slots(&mut self, wanted: usize, now: Instant) -> std::ops::Range<usize> {
+        if self.used == SLOTS {
+            self.flush(now);
+        }
+        self.used..(self.used + wanted).min(SLOTS)
+    }
+
+    fn client_message(&mut self, client: Client, slot: usize, length: usize, now: Now) {
+        let message = &self.inbox.slot(slot)[HEADROOM..HEADROOM + length];
+        if !engine::is_data(message) {
+            // It may end the allocation that waiting data belongs to.
+            self.flush_to_peers();
+        }
+        let buffer = self.inbox.slot(slot);
+        let verdict = self
+            .engine
+            .client_packet(&mut self.sockets, client, buffer, length, now);
+        self.carry_out(Some(client), slot, verdict);
+    }
+
+    fn carry_out(&mut self, from: Option<Client>, slot: usize, verdict: Verdict) {
+        match verdict {
+            Verdict::Answer(answer) => self.answer(from, &answer),
+            Verdict::ToPeer {
+                from,
+                to,
+                data,
+                dont_fragment,
+            } => {
+                self.counters.passed(Flow::ToPeers, data.len());
+                let outgoing = Outgoing {
+                    slot,
+                    part: data,
+                    to,
+                };
+                if dont_fragment {
+                    self.send_whole(from, &outgoing);
+                } else {
+                    self.to_peers.push((from, outgoing));
+                }
+            }
+            Verdict::ToClient { client, message } => {
+                let flow = match from {
+                    Some(_) => Flow::Inside,
+                    None => Flow::ToClients,
+                };
+                self.counters.passed(flow, message.len());
+                self.send_to_client(client, slot, message);
+            }
+            Verdict::Drop(reason) => self.counters.dropped(reason),
+        }
+    }
+
+    fn answer(&mut self, to: Option<Client>, answer: &[u8]) {
+        let Some(client) = to else { return };
+        self.counters.answered();
+        match client.transport {
+            Transport::Udp => {
+                let socket = &self.listeners[client.via as usize].socket;
+                if socket.send_to(answer, client.address).is_err() {
+                    self.counters.dropped(Drop::NotSent);
+                }
+            }
+            Transport::Tcp | Transport::Tls => {
+                let known = self.engine.serves(client);
+                self.streams.answer(client.via, answer, known);
+            }
+        }
+    }
+
+    fn send_to_client(&mut self, client: Client, slot: usize, message: std::ops::Range<usize>) {
+        match client.transport {
+            Transport::Udp => self.listeners[client.via as usize].outgoing.push(Outgoing {
+                slot,
+                part: message,
+                to: client.address,
+            }),
+            Transport::Tcp | Transport::Tls => {
+                let length = message.len();
+                let padded = message.start..message.start + padded(length);
+                let bytes = &mut self.inbox.slot(slot)[padded];
+                if !self.streams.data(client.via, bytes, length) {
+                    self.counters.dropped(Drop::SlowReader);
+                }
+            }
+        }
+    }
+
+    /// With the DF bit, which is the socket's, so that nothing else must go along.
+    fn send_whole(&mut self, id: AllocationId, outgoing: &Outgoing) {
+        let Some(relay) = self.sockets.relay(id) else {
+            return;
+        };
+        let ipv6 = outgoing.to.is_ipv6();
+        let sent = sys::set_dont_fragment(&relay.socket, ipv6, true).and_then(|()| {
+            self.inbox
+                .send(relay.socket.as_fd(), std::slice::from_ref(outgoing))
+        });
+        if sent.is_err() {
+            self.counters.dropped(Drop::NotSent);
+        }
+        if let Err(error) = sys::set_dont_fragment(&relay.socket, ipv6, false) {
+            tracing::debug!("a relay socket keeps its DF bit: {error}");
+        }
+    }
+
+    /// Sends all that the turn has gathered.
+    fn flush(&mut self, now: Instant) {
+        for listener in &mut self.listeners {
+            let outgoing = &mut listener.outgoing;
+            send_all(
+                &self.inbox,
+                listener.socket.as_fd(),
+                outgoing,
+                &self.counters,
+            );
+            outgoing.clear();
+        }
+        self.flush_to_peers();
+        for client in std::mem::take(&mut self.sockets.orphans) {
+            self.streams.close_when_written(client.via);
+        }
+        self.streams.flush(now);
+        self.close_ended_streams(now);
+        self.used = 0;
+    }
+
+    fn flush_to_peers(&mut self) {
+        // Slots rise, so what goes through one socket keeps its order.
+        self.to_peers
+            .sort_unstable_by_key(|(id, outgoing)| (*id, outgoing.slot));
+        let mut batch: Vec<Outgoing> = Vec::new();
+        let mut waiting = std::mem::take(&mut self.to_peers);
+        for run in waiting.chunk_by(|(a, _), (b, _)| a == b) {
+            let Some(relay) = run.first().and_then(|(id, _)| self.sockets.relay(*id)) else {
+                continue;
+            };
+            batch.clear();
+            batch.extend(run.iter().map(|(_, outgoing)| outgoing.clone()));
+            send_all(&self.inbox, relay.socket.as_fd(), &batch, &self.counters);
+        }
+        waiting.clear();
+        self.to_peers = waiting;
+    }
+
+    fn take_stream(&mut self, handover: Handover, now: Now) {
+        let Ok(local) = handover.socket.local_addr() else {
+            return;
+        };
+        let Some(key) = self.streams.add(handover) else {
+            return;
+        };
+        let families = self
+            .sockets
+            .registry
+            .addresses
+            .families(local.ip().to_canonical());
+        self.sockets.set_stream_families(key, families);
+        self.read_stream(key, true, now);
+    }
+
+    fn serve_stream(&mut self, key: u32, flags: epoll::EventFlags, now: Now) {
+        if flags.contains(epoll::EventFlags::OUT) {
+            self.streams.writable(key);
+        }
+        let readable = epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR;
+        if flags.intersects(readable) {
+            self.read_stream(key, false, now);
+        }
+    }
+
+    fn read_stream(&mut self, key: u32, first: bool, now: Now) {
+        let Some(client) = self.streams.read(key, first) else {
+            return;
+        };
+        while let Some((at, length)) = self.streams.next_message(key) {
+            let slot = self.free_slots(1, now.instant).start;
+            self.used = slot + 1;
+            self.received += 1;
+            let message = self.streams.message(at, length);
+            self.inbox.slot(slot)[HEADROOM..HEADROOM + length].copy_from_slice(message);
+            self.client_message(client, slot, length, now);
+        }
+        self.streams.done_reading(key, now.instant);
+    }
+
+    /// A stream that has ended takes its allocation along.
+    fn close_ended_streams(&mut self, now: Instant) {
+        while let Some(stream) = self.streams.next_ended() {
+            self.engine
+                .disconnected(&mut self.sockets, stream.client, now);
+            stream.close(now);
+        }
+    }
+}
+
+/// Sends a batch; what the kernel does not take is left out.
+fn send_all(
+    inbox: &Inbox,
+    socket: std::os::fd::BorrowedFd<'_>,
+    outgoing: &[Outgoing],
+    counters: &Counters,
+) {
+    let mut rest = outgoing;
+    while !rest.is_empty() {
+        let taken = if let Ok(sent) = inbox.send(socket, rest) {
+            sent.max(1)
+        } else {
+            counters.dropped(Drop::NotSent);
+            1
+        };
+        rest = &rest[taken.min(rest.len())..];
+    }
+}

@@ -1,0 +1,249 @@
+//! The relay sockets of one shard: what its engine asks of the world.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use ring::rand::{SecureRandom, SystemRandom};
+use rustix::event::epoll;
+use socket2::{Domain, Socket, Type};
+
+use super::credentials;
+use super::engine::{
+    AllocationId, Client, End, Ended, Host, NoRelay, Order, Relayed, Transport, Wish,
+};
+use super::poll::{Batch, Token};
+use super::ports::{Claim, Families};
+use super::registry::{Place, Registry};
+use super::sys;
+
+/// Bytes that may wait in a relay socket.
+const RELAY_BUFFER: usize = 256 * 1024;
+
+/// The sockets behind the allocations of one shard.
+pub struct Sockets {
+    pub registry: Arc<Registry>,
+    poll: Arc<OwnedFd>,
+    /// By allocation.
+    relays: Vec<Option<RelaySocket>>,
+    /// What clients are given, by the listening socket or stream that they came through.
+    pub listener_families: Vec<Families>,
+    pub stream_families: Vec<Families>,
+    random: SystemRandom,
+    /// Streams whose allocation has ended without their doing.
+    pub orphans: Vec<Client>,
+}
+
+pub struct RelaySocket {
+    pub socket: UdpSocket,
+    pub batch: Batch,
+    #[expect(dead_code, reason = "held for its drop")]
+    claim: Claim,
+    #[expect(dead_code, reason = "held for its drop")]
+    place: Place,
+}
+
+impl Sockets {
+    pub fn new(
+        registry: Arc<Registry>,
+        poll: Arc<OwnedFd>,
+        listener_families: Vec<Families>,
+    ) -> Self {
+        Self {
+            registry,
+            poll,
+            relays: Vec::new(),
+            listener_families,
+            stream_families: Vec::new(),
+            random: SystemRandom::new(),
+            orphans: Vec::new(),
+        }
+    }
+
+    pub fn relay(&mut self, id: AllocationId) -> Option<&mut RelaySocket> {
+        self.relays.get_mut(id.0 as usize)?.as_mut()
+    }
+
+    fn random<const N: usize>(&self) -> Result<[u8; N], NoRelay> {
+        let mut bytes = [0; N];
+        let filled = self.random.fill(&mut bytes);
+        filled.map(|()| bytes).map_err(|_| NoRelay::Capacity)
+    }
+
+    /// A bound socket as wished for, and the token of the one next to it.
+    fn bind(&self, order: &Order<'_>) -> Result<(UdpSocket, Claim, Option<[u8; 8]>), NoRelay> {
+        if let Wish::Reserved(token) = order.wish {
+            let reserved = self.registry.redeem(token, Instant::now());
+            let reserved = reserved.ok_or(NoRelay::Capacity)?;
+            return Ok((reserved.socket, reserved.claim, None));
+        }
+        let families = match order.client.transport {
+            Transport::Udp => &self.listener_families,
+            Transport::Tcp | Transport::Tls => &self.stream_families,
+        };
+        let home = families
+            .get(order.client.via as usize)
+            .and_then(|families| families.of(order.ipv6))
+            .ok_or(NoRelay::Family)?;
+        let random = u32::from_ne_bytes(self.random()?);
+        let addresses = &self.registry.addresses;
+        let even = |port: u16| port.is_multiple_of(2);
+        let even_with_next = |port: u16| even(port) && addresses.is_free(home, port + 1);
+        let bound = match order.wish {
+            Wish::Pair => {
+                let holder = credentials::holder(order.username);
+                let place = self.registry.admit(holder, order.client.address.ip());
+                let place = place.ok_or(NoRelay::Quota)?;
+                let pair = |address: SocketAddr| {
+                    let next = addresses.claim_port(home, address.port() + 1);
+                    let next = next.ok_or(io::ErrorKind::AddrInUse)?;
+                    let first = relay_socket(address)?;
+                    Ok((first, relay_socket(next.bound())?, next))
+                };
+                let (claim, (first, second, next)) = addresses
+                    .claim(home, random, even_with_next, pair)
+                    .map_err(|_| NoRelay::Capacity)?;
+                let token = self.random()?;
+                let now = Instant::now();
+                let kept = self.registry.reserve(token, second, next, place, now);
+                kept.then_some(()).ok_or(NoRelay::Capacity)?;
+                return Ok((first, claim, Some(token)));
+            }
+            Wish::Even => addresses.claim(home, random, even, relay_socket),
+            _ => addresses.claim(home, random, |_| true, relay_socket),
+        };
+        let (claim, socket) = bound.map_err(|_| NoRelay::Capacity)?;
+        Ok((socket, claim, None))
+    }
+}
+
+impl Host for Sockets {
+    fn may_relay(&self, visitor: &str, setting_out: Duration) -> bool {
+        self.registry.presence.admits(visitor, setting_out)
+    }
+
+    fn open(&mut self, id: AllocationId, order: &Order<'_>) -> Result<Relayed, NoRelay> {
+        let holder = credentials::holder(order.username);
+        let place = self
+            .registry
+            .admit(holder, order.client.address.ip())
+            .ok_or(NoRelay::Quota)?;
+        let (socket, claim, token) = self.bind(order)?;
+        let wanted = epoll::EventFlags::IN;
+        epoll::add(&*self.poll, &socket, Token::Relay(id).into(), wanted)
+            .map_err(|_| NoRelay::Capacity)?;
+        claim.go_live();
+        let relayed = Relayed {
+            address: claim.advertised(),
+            bound: claim.bound(),
+            token,
+        };
+        let index = id.0 as usize;
+        if self.relays.len() <= index {
+            self.relays.resize_with(index + 1, || None);
+        }
+        self.relays[index] = Some(RelaySocket {
+            socket,
+            batch: Batch::default(),
+            claim,
+            place,
+        });
+        tracing::debug!(
+            user = credentials::holder(order.username),
+            transport = %order.client.transport,
+            relayed = %relayed.address,
+            "relayed address given out"
+        );
+        Ok(relayed)
+    }
+
+    fn close(&mut self, id: AllocationId, ended: &Ended<'_>) {
+        if let Some(relay) = self.relays.get_mut(id.0 as usize) {
+            // Closing the socket takes it out of the poll.
+            *relay = None;
+        }
+        // A client that gave its allocation up may go on with its stream.
+        let without_its_doing = matches!(ended.end, End::Expired | End::Left);
+        if ended.client.transport != Transport::Udp && without_its_doing {
+            self.orphans.push(ended.client);
+        }
+        tracing::info!(
+            user = credentials::holder(ended.username),
+            transport = %ended.client.transport,
+            relayed = %ended.relayed,
+            packets_out = ended.usage.to_peers.packets,
+            bytes_out = ended.usage.to_peers.bytes,
+            packets_in = ended.usage.to_client.packets,
+            bytes_in = ended.usage.to_client.bytes,
+            seconds = ended.lived.as_secs(),
+            reason = %ended.end,
+            "relaying ended"
+        );
+    }
+
+    fn bound(&self, address: SocketAddr) -> Option<SocketAddr> {
+        self.registry.addresses.bound(address)
+    }
+
+    fn advertised(&self, address: SocketAddr) -> Option<SocketAddr> {
+        self.registry.addresses.advertised(address)
+    }
+
+    fn is_relaying_on(&self, ip: IpAddr) -> bool {
+        self.registry.addresses.is_relaying_on(ip)
+    }
+
+    fn spend(&self, bytes: usize, now: Instant) -> bool {
+        match &self.registry.bitrate {
+            Some(rate) => rate.allows(bytes as u64, now),
+            None => true,
+        }
+    }
+}
+
+fn relay_socket(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::DGRAM.nonblocking(),
+        None,
+    )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    set_receive_buffer(&socket, RELAY_BUFFER, "relay")?;
+    sys::set_dont_fragment(&socket, address.is_ipv6(), false)?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+/// Asks for a receive buffer; says how to get it where the kernel allows less, once.
+pub fn set_receive_buffer(socket: &Socket, bytes: usize, what: &str) -> io::Result<()> {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    socket.set_recv_buffer_size(bytes)?;
+    // The kernel doubles what it grants, for its own bookkeeping.
+    let granted = socket.recv_buffer_size()? / 2;
+    if granted < bytes && !TOLD.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "the kernel grants {granted} of {bytes} bytes to the receive buffer of a {what} socket, so bursts may be \
+             lost; run `sysctl -w net.core.rmem_max={LISTENER_BUFFER}`, or install deploy/60-callbox.conf in /etc/sysctl.d"
+        );
+    }
+    Ok(())
+}
+
+/// Bytes that may wait in a listening socket, which all clients share.
+pub const LISTENER_BUFFER: usize = 4 * 1024 * 1024;
+
+impl Sockets {
+    /// What the client on this stream is given.
+    pub fn set_stream_families(&mut self, key: u32, families: Families) {
+        let index = key as usize;
+        if self.stream_families.len() <= index {
+            self.stream_families.resize(index + 1, families);
+        }
+        self.stream_families[index] = families;
+    }
+}
