@@ -3,7 +3,7 @@
 import puppeteer from "puppeteer-core";
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const FIREFOX = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
+export const FIREFOX = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
 
 /** Without these Chromium looks up its maker's hosts at every start. */
 const QUIET = [
@@ -22,12 +22,16 @@ const QUIET = [
  * @param {boolean} [options.devices]  with a fake camera and microphone
  * @param {boolean} [options.allow]  whoever asks for them gets them
  * @param {string} [options.executablePath]
+ * @param {boolean} [options.insecure]  any certificate will do
+ * @param {string[]} [options.args]
+ * @param {Record<string, string>} [options.env]
  */
-export function chromium({ devices = true, allow = true, executablePath = CHROMIUM } = {}) {
+export function chromium({ devices = true, allow = true, executablePath = CHROMIUM, insecure = true, args = [], env = {} } = {}) {
   return puppeteer.launch({
     executablePath,
     headless: true,
-    acceptInsecureCerts: true,
+    acceptInsecureCerts: insecure,
+    env: { ...process.env, ...env },
     pipe: true,
     protocolTimeout: 60_000,
     args: [
@@ -36,16 +40,23 @@ export function chromium({ devices = true, allow = true, executablePath = CHROMI
       "--autoplay-policy=no-user-gesture-required",
       ...(devices ? ["--use-fake-device-for-media-stream"] : []),
       ...(allow ? ["--use-fake-ui-for-media-stream"] : []),
+      ...args,
     ],
   });
 }
 
-export function firefox() {
+/**
+ * @param {object} [options]
+ * @param {string} [options.executablePath]
+ * @param {boolean} [options.insecure]  any certificate will do
+ * @param {Record<string, unknown>} [options.preferences]
+ */
+export function firefox({ executablePath = FIREFOX, insecure = true, preferences = {} } = {}) {
   return puppeteer.launch({
     browser: "firefox",
-    executablePath: FIREFOX,
+    executablePath,
     headless: true,
-    acceptInsecureCerts: true,
+    acceptInsecureCerts: insecure,
     protocolTimeout: 60_000,
     extraPrefsFirefox: {
       "media.navigator.streams.fake": true,
@@ -58,6 +69,7 @@ export function firefox() {
       "app.update.enabled": false,
       "datareporting.policy.dataSubmissionEnabled": false,
       "toolkit.telemetry.enabled": false,
+      ...preferences,
     },
   });
 }
@@ -149,7 +161,10 @@ export class Person {
     });
   }
 
-  /** What each connection that is not closed has received, and its selected local candidate. */
+  /**
+   * What each connection that is not closed has received, and of its selected pair the types of both candidates and, if
+   * the local one is relayed, how the relay is reached.
+   */
   stats() {
     return this.page.evaluate(async () => {
       const open = globalThis.testConnections.filter((pc) => pc.signalingState !== "closed");
@@ -162,10 +177,13 @@ export class Person {
           const pair = transport
             ? report.get(transport.selectedCandidatePairId)
             : all.find((stat) => stat.type === "candidate-pair" && stat.nominated && stat.state === "succeeded");
+          const local = report.get(pair?.localCandidateId);
           return {
             frames: sum("framesDecoded"),
             energy: sum("totalAudioEnergy"),
-            local: report.get(pair?.localCandidateId)?.candidateType,
+            local: local?.candidateType,
+            remote: report.get(pair?.remoteCandidateId)?.candidateType,
+            relayProtocol: local?.relayProtocol,
           };
         }),
       );
@@ -184,5 +202,10 @@ export class Person {
   /** The type of the local candidate of each connection. */
   async routes() {
     return (await this.stats()).map(({ local }) => local);
+  }
+
+  /** How the relay is reached by each connection whose local candidate is relayed. */
+  async relayProtocols() {
+    return (await this.stats()).map(({ local, relayProtocol }) => (local === "relay" ? relayProtocol : undefined));
   }
 }

@@ -30,25 +30,42 @@ export class Server {
    * @param {Record<string, string>} [options.env]  such as { CALLBOX__SIGNALING__MAX_PEERS: "2" }
    * @param {string[]} [options.prefix]  a command to run it under
    * @param {string} [options.host]  address to listen on
+   * @param {string} [options.name]  the host in URLs, if it is not the address
    */
-  static async start({ env = {}, prefix = [], host = "127.0.0.1" } = {}) {
-    const server = new Server();
-    server.dir = mkdtempSync(path.join(tmpdir(), "callbox-e2e-"));
-    server.host = host;
-    server.port = await freePort();
-    server.prefix = prefix;
-    server.env = env;
+  static async start({ env = {}, prefix = [], host = "127.0.0.1", name = host } = {}) {
     const listen = host === "127.0.0.1" ? host : "0.0.0.0";
-    writeFileSync(
-      path.join(server.dir, "callbox.toml"),
-      `listen = "${listen}:${server.port}"\n[turn]\nlisten = "${listen}:${await freePort()}"\ntls_listen = "${listen}:${await freePort()}"\n`,
-    );
-    await server.run();
+    const [port, turn, tls] = [await freePort(), await freePort(), await freePort()].map((port) => `${listen}:${port}`);
+    const server = new Server();
+    server.config = `listen = "${port}"\n[turn]\nlisten = "${turn}"\ntls_listen = "${tls}"\n`;
+    server.host = host;
+    server.port = Number(port.split(":")[1]);
+    server.url = `https://${name}:${server.port}`;
+    await server.#begin(prefix, env);
     return server;
   }
 
-  get url() {
-    return `https://${this.host}:${this.port}`;
+  /**
+   * On a machine that it has for itself, on the ports that an operator would choose.
+   * @param {import("./netns.mjs").Machine} machine
+   * @param {string} host  in URLs
+   * @param {Record<string, string>} [env]
+   */
+  static async startOn(machine, host, env = {}) {
+    const server = new Server();
+    server.config = 'listen = "[::]:443"\n';
+    server.host = host;
+    server.port = 443;
+    server.url = `https://${host}`;
+    await server.#begin(machine.prefix, env);
+    return server;
+  }
+
+  async #begin(prefix, env) {
+    this.prefix = prefix;
+    this.env = env;
+    this.dir = mkdtempSync(path.join(tmpdir(), "callbox-e2e-"));
+    writeFileSync(path.join(this.dir, "callbox.toml"), this.config);
+    await this.run();
   }
 
   async run() {

@@ -1,0 +1,171 @@
+// Networks of the test's own: machines that are network namespaces, links between them, and rules. Needs root, iproute2
+// and nftables.
+
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { chromium } from "./browser.mjs";
+
+/** A machine's link to its router. */
+const UPLINK = "uplink";
+
+/**
+ * @param {string[]} command
+ * @param {string} [input]
+ */
+function run(command, input = "") {
+  return execFileSync(command[0], command.slice(1), { input, stdio: "pipe", encoding: "utf8" });
+}
+
+export class Machine {
+  /** @param {string} name */
+  constructor(name) {
+    this.name = name;
+    this.namespace = `callbox-${name}`;
+    /** What to put in front of a command that shall run here. */
+    this.prefix = ["ip", "netns", "exec", this.namespace];
+  }
+
+  /** @param {string} words  of `ip`, such as "link set uplink down" */
+  ip(words) {
+    return run(["ip", "-n", this.namespace, ...words.split(" ")]);
+  }
+
+  /** @param {string[]} settings  for sysctl, such as "net.ipv4.ip_forward=1" */
+  set(...settings) {
+    run([...this.prefix, "sysctl", "-qw", ...settings]);
+  }
+
+  /** @param {string} rules  for nftables, instead of those that are there */
+  rules(rules) {
+    run([...this.prefix, "nft", "-f", "-"], `flush ruleset\n${rules}`);
+  }
+
+  /**
+   * Packets that a rule has met.
+   * @param {string} comment  the rule's; it has a counter
+   * @returns {number}
+   */
+  counted(comment) {
+    const { nftables } = JSON.parse(run([...this.prefix, "nft", "--json", "list", "ruleset"]));
+    const found = nftables.filter(({ rule }) => rule?.comment === comment);
+    const packets = found.map(({ rule }) => rule.expr.find(({ counter }) => counter).counter.packets);
+    return packets.reduce((sum, count) => sum + count, 0);
+  }
+}
+
+/** All machines of a test. */
+export class Network {
+  /** @type {Machine[]} */
+  #machines = [];
+  #dir = mkdtempSync(path.join(tmpdir(), "callbox-netns-"));
+
+  /** @param {string} name */
+  machine(name) {
+    const machine = new Machine(name);
+    // What an aborted run has left.
+    deleteNamespace(machine);
+    this.#machines.push(machine);
+    run(["ip", "netns", "add", machine.namespace]);
+    // Looking for duplicates keeps IPv6 addresses from use for a second or two, and then tells browsers of a change.
+    machine.set("net.ipv6.conf.default.accept_dad=0");
+    machine.ip("link set lo up");
+    return machine;
+  }
+
+  /** @param {string} name */
+  router(name) {
+    const router = this.machine(name);
+    router.set("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
+    return router;
+  }
+
+  /**
+   * Links a machine to a router, `to-NAME` there, which takes it to everywhere else.
+   * @param {Machine} router
+   * @param {Machine} machine
+   * @param {...string} networks  such as "10.0.0." or "fd00:1::": the machine has number 1 in it
+   */
+  join(router, machine, ...networks) {
+    const link = `to-${machine.name}`;
+    router.ip(`link add ${link} type veth peer name ${UPLINK} netns ${machine.namespace}`);
+    router.ip(`link set ${link} up`);
+    machine.ip(`link set ${UPLINK} up`);
+    for (const network of networks) enter(router, machine, network);
+  }
+
+  /**
+   * Gives a machine another address, and takes away the one that it had.
+   * @param {Machine} router
+   * @param {Machine} machine
+   * @param {string} from  a network, as for `join`
+   * @param {string} to
+   */
+  move(router, machine, from, to) {
+    machine.ip(`address delete ${own(from)} dev ${UPLINK}`);
+    router.ip(`address delete ${gateway(from)} dev to-${machine.name}`);
+    enter(router, machine, to);
+  }
+
+  /**
+   * Chromium on that machine.
+   * @param {Machine} machine
+   * @param {Parameters<typeof chromium>[0]} [options]
+   */
+  chromium(machine, options) {
+    const wrapper = path.join(this.#dir, machine.name);
+    const browser = process.env.CHROMIUM ?? "/usr/bin/chromium";
+    writeFileSync(wrapper, `#!/bin/sh\nexec ${machine.prefix.join(" ")} ${browser} "$@"\n`);
+    chmodSync(wrapper, 0o755);
+    return chromium({ ...options, executablePath: wrapper });
+  }
+
+  remove() {
+    this.#machines.forEach(deleteNamespace);
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Rules of a router that gives those behind it its own address and, for each destination, another port, and lets in
+ * answers only: address- and port-dependent mapping and filtering (RFC 4787).
+ */
+export const STRICT_NAT = `
+  table inet nat {
+    chain postrouting {
+      type nat hook postrouting priority srcnat
+      oifname ${UPLINK} masquerade fully-random
+    }
+    chain input {
+      type filter hook input priority filter
+      iifname ${UPLINK} ct state new counter drop comment "unsolicited"
+    }
+  }`;
+
+/** @param {string} network */
+const isIpv6 = (network) => network.includes(":");
+/** @param {string} network */
+const own = (network) => `${network}1/${isIpv6(network) ? 64 : 24}`;
+/** @param {string} network */
+const gateway = (network) => (isIpv6(network) ? `${network}fe/64` : `${network}254/24`);
+
+/**
+ * @param {Machine} router
+ * @param {Machine} machine
+ * @param {string} network
+ */
+function enter(router, machine, network) {
+  router.ip(`address add ${gateway(network)} dev to-${machine.name}`);
+  machine.ip(`address add ${own(network)} dev ${UPLINK}`);
+  machine.ip(`route add default via ${gateway(network).split("/")[0]}`);
+}
+
+/** @param {Machine} machine */
+function deleteNamespace({ namespace }) {
+  try {
+    run(["ip", "netns", "delete", namespace]);
+  } catch {
+    // It was not there.
+  }
+}
