@@ -175,7 +175,10 @@ export class Call {
       stream: this.#options.stream,
       tracks: this.#options.stream.getTracks(),
       send: (data) => this.#signaling.signal(id, data),
-      onchange: () => this.#options.onchange(id),
+      onchange: () => {
+        if (peer.state === "reconnecting") this.#signaling.check();
+        this.#options.onchange(id);
+      },
     });
     this.peers.set(id, peer);
     this.#options.onpeer(id, name, peer);

@@ -79,19 +79,27 @@ export class Signaling {
     this.#end();
   }
 
-  /** The network is back or another one, or the page was asleep: find out at once whether the connection still lives. */
+  /** The network is back or another one, or the page was asleep. */
   wake() {
     if (this.#ended) return;
     this.#attempts = 0;
     if (this.#joined) {
-      this.#send({ type: "ping" });
-      clearTimeout(this.#wakeTimer);
-      const socket = this.#socket;
-      this.#wakeTimer = setTimeout(() => socket && this.#lost(socket), WAKE_MS);
+      this.check();
     } else {
       this.#drop();
       this.#connect();
     }
+  }
+
+  /**
+   * Something is wrong with the network: finds out at once whether the connection still lives. Of an address that the
+   * machine has lost, browsers tell the connection nothing.
+   */
+  check() {
+    const socket = this.#socket;
+    if (!this.#joined || !socket || this.#wakeTimer !== undefined) return;
+    this.#send({ type: "ping" });
+    this.#wakeTimer = setTimeout(() => this.#lost(socket), WAKE_MS);
   }
 
   #connect() {
@@ -127,7 +135,7 @@ export class Signaling {
     /** @type {ServerMessage} */
     const message = JSON.parse(text);
     this.#missed = 0;
-    clearTimeout(this.#wakeTimer);
+    this.#alive();
     switch (message.type) {
       case "pong":
         // It lasts: the next loss is a new one.
@@ -157,6 +165,11 @@ export class Signaling {
     } else if (FINAL.has(code) && !this.#joined) {
       this.#finish(code);
     }
+  }
+
+  #alive() {
+    clearTimeout(this.#wakeTimer);
+    this.#wakeTimer = undefined;
   }
 
   #ping() {
@@ -202,7 +215,7 @@ export class Signaling {
   #drop() {
     clearTimeout(this.#connectTimer);
     clearInterval(this.#pingTimer);
-    clearTimeout(this.#wakeTimer);
+    this.#alive();
     this.#joined = false;
     this.#missed = 0;
     const socket = this.#socket;

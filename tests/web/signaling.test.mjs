@@ -105,6 +105,25 @@ test("a server that does not answer is tried again and again, and sooner when th
   assert.equal(last().closedWith ?? FakeSocket.all.at(-2).closedWith, "none", "a try that hangs is given up");
 });
 
+test("where something is wrong, an answer is awaited for 3 seconds", async () => {
+  const signaling = await joined();
+  signaling.check();
+  assert.deepEqual(last().sent.at(-1), { type: "ping" });
+  last().say({ type: "pong" });
+  mock.timers.tick(9_000);
+  assert.equal(FakeSocket.all.length, 1, "it answered");
+  signaling.check();
+  mock.timers.tick(2_000);
+  signaling.check();
+  mock.timers.tick(1_000);
+  assert.equal(last().closedWith, "none");
+  mock.timers.tick(1_000);
+  assert.equal(FakeSocket.all.length, 2);
+  signaling.check();
+  mock.timers.tick(1_000);
+  assert.equal(FakeSocket.all.length, 2, "a try is left to go on");
+});
+
 test("refusals that another try would meet again end it", async () => {
   new Signaling({
     url: "wss://x/ws",
