@@ -49,11 +49,12 @@ async function lay(t, authority) {
   [host, ...clients].forEach((machine, index) => network.join(internet, machine, `51.15.${7 + index}.`));
   const server = await Server.startOn(host, authority ? NAME : ADDRESS, authority?.server);
   t.after(() => server.stop());
-  const trusting = { insecure: false, env: authority?.chromium, args: [`--host-resolver-rules=MAP ${NAME} ${ADDRESS}`] };
+  for (const client of clients) client.resolve(NAME, ADDRESS);
+  const trusting = authority && { insecure: false, env: authority.chromium };
   const call = async (room) => {
     const people = [];
     for (const client of clients) {
-      const browser = await network.chromium(client, authority && trusting);
+      const browser = await network.chromium(client, trusting);
       t.after(() => browser.close());
       people.push(await Person.join(browser, `${server.url}/r/${room}`));
     }

@@ -24,8 +24,9 @@ export async function seeAndHear(people, others = people.length - 1) {
  * a picture shows more frames.
  * @param {import("./browser.mjs").Person} person
  * @param {number} [timeout]
+ * @param {boolean} [sound]  false where nobody has a microphone
  */
-export async function moving(person, timeout) {
+export async function moving(person, timeout, sound = true) {
   const look = async () => ({ connections: await person.stats(), shown: await person.shown() });
   const before = await look();
   let now = before;
@@ -33,7 +34,7 @@ export async function moving(person, timeout) {
     now = await look();
     const received = now.connections.every(({ frames, energy }, index) => {
       const then = before.connections[index];
-      return then && frames >= then.frames + 5 && energy > then.energy;
+      return then && frames >= then.frames + 5 && (!sound || energy > then.energy);
     });
     const { shown } = now;
     const played = !shown || (shown.length > 0 && shown.every((frames, index) => frames > (before.shown[index] ?? 0)));

@@ -2,7 +2,7 @@
 // and nftables.
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { chromium } from "./browser.mjs";
@@ -25,11 +25,24 @@ export class Machine {
     this.namespace = `callbox-${name}`;
     /** What to put in front of a command that shall run here. */
     this.prefix = ["ip", "netns", "exec", this.namespace];
+    /** What lies here stands in the place of what is in /etc. */
+    this.etc = `/etc/netns/${this.namespace}`;
   }
 
   /** @param {string} words  of `ip`, such as "link set uplink down" */
   ip(words) {
     return run(["ip", "-n", this.namespace, ...words.split(" ")]);
+  }
+
+  /**
+   * Tells programs of this machine that start from now on where a host is.
+   * @param {string} name
+   * @param {string} address
+   */
+  resolve(name, address) {
+    mkdirSync(this.etc, { recursive: true });
+    // With a dot at the end Chromium looks up TURN servers.
+    writeFileSync(path.join(this.etc, "hosts"), `127.0.0.1 localhost\n${address} ${name} ${name}.\n`);
   }
 
   /** @param {string[]} settings  for sysctl, such as "net.ipv4.ip_forward=1" */
@@ -65,7 +78,7 @@ export class Network {
   machine(name) {
     const machine = new Machine(name);
     // What an aborted run has left.
-    deleteNamespace(machine);
+    removeMachine(machine);
     this.#machines.push(machine);
     run(["ip", "netns", "add", machine.namespace]);
     // Looking for duplicates keeps IPv6 addresses from use for a second or two, and then tells browsers of a change.
@@ -109,20 +122,22 @@ export class Network {
   }
 
   /**
-   * Chromium on that machine.
+   * Chromium on that machine, with a camera that two cores can encode several times.
    * @param {Machine} machine
-   * @param {Parameters<typeof chromium>[0]} [options]
+   * @param {Parameters<typeof chromium>[0] & { camera?: Camera }} [options]
    */
-  chromium(machine, options) {
+  chromium(machine, { camera = { width: 320, height: 180, rate: 10 }, ...options } = {}) {
+    const film = path.join(this.#dir, `${machine.name}.y4m`);
+    writeFileSync(film, video(camera));
     const wrapper = path.join(this.#dir, machine.name);
     const browser = process.env.CHROMIUM ?? "/usr/bin/chromium";
     writeFileSync(wrapper, `#!/bin/sh\nexec ${machine.prefix.join(" ")} ${browser} "$@"\n`);
     chmodSync(wrapper, 0o755);
-    return chromium({ ...options, executablePath: wrapper });
+    return chromium({ ...options, executablePath: wrapper, args: [`--use-file-for-fake-video-capture=${film}`] });
   }
 
   remove() {
-    this.#machines.forEach(deleteNamespace);
+    this.#machines.forEach(removeMachine);
     rmSync(this.#dir, { recursive: true, force: true });
   }
 }
@@ -143,6 +158,23 @@ export const STRICT_NAT = `
     }
   }`;
 
+/** @typedef {{ width: number, height: number, rate: number }} Camera  rate: frames in a second */
+
+/**
+ * Three seconds of a picture that grows lighter from the left, as YUV4MPEG2.
+ * @param {Camera} camera
+ */
+function video({ width, height, rate }) {
+  const frames = 3 * rate;
+  const parts = [Buffer.from(`YUV4MPEG2 W${width} H${height} F${rate}:1 Ip A1:1 C420jpeg\n`)];
+  for (let frame = 0; frame < frames; frame += 1) {
+    const row = Buffer.alloc(width, 64).fill(200, 0, Math.floor((width * frame) / frames));
+    const luma = Buffer.concat(Array(height).fill(row));
+    parts.push(Buffer.from("FRAME\n"), luma, Buffer.alloc((width * height) / 2, 128));
+  }
+  return Buffer.concat(parts);
+}
+
 /** @param {string} network */
 const isIpv6 = (network) => network.includes(":");
 /** @param {string} network */
@@ -162,7 +194,8 @@ function enter(router, machine, network) {
 }
 
 /** @param {Machine} machine */
-function deleteNamespace({ namespace }) {
+function removeMachine({ namespace, etc }) {
+  rmSync(etc, { recursive: true, force: true });
   try {
     run(["ip", "netns", "delete", namespace]);
   } catch {

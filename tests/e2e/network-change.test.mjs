@@ -1,0 +1,78 @@
+// Calls over networks that change or lose packets.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Person } from "./lib/browser.mjs";
+import { moving, seeAndHear } from "./lib/expect.mjs";
+import { Network } from "./lib/netns.mjs";
+import { Server } from "./lib/server.mjs";
+import { until } from "./lib/until.mjs";
+
+const LOSSY_MS = 20_000;
+
+const network = new Network();
+const internet = network.router("internet");
+const [host, ana, bo] = ["server", "ana", "bo"].map((name) => network.machine(name));
+/** @type {Server} */
+let server;
+/** @type {import("puppeteer-core").Browser[]} */
+const browsers = [];
+
+before(async () => {
+  network.join(internet, host, "51.15.7.");
+  network.join(internet, ana, "51.15.8.");
+  network.join(internet, bo, "51.15.9.");
+  server = await Server.startOn(host, "51.15.7.1");
+  for (const machine of [ana, bo]) browsers.push(await network.chromium(machine));
+});
+after(async () => {
+  await Promise.all(browsers.map((browser) => browser.close()));
+  await server?.stop();
+  network.remove();
+});
+
+/** @param {string} room */
+async function call(room) {
+  const people = [];
+  for (const browser of browsers) people.push(await Person.join(browser, `${server.url}/r/${room}`));
+  await seeAndHear(people);
+  return people;
+}
+
+/** Of Ana, one after the other. */
+const ADDRESSES = ["51.15.8.", "51.15.10.", "51.15.11."];
+for (const [index, query] of ["", "?relay=1"].entries()) {
+  test(`a call goes on where one gets another address${query && ", over the relay"}`, async () => {
+    const people = await call(`address${query}`);
+    const ids = await Promise.all(people.map(async (person) => (await person.tiles())[0].id));
+    for (const person of people) await person.markTiles();
+
+    network.move(internet, ana, ADDRESSES[index], ADDRESSES[index + 1]);
+    for (const [index, person] of people.entries()) {
+      await moving(person, 20_000);
+      await until("connected", async () => (await person.tiles())[0].state === "connected");
+      const tiles = await person.tiles();
+      assert.deepEqual(tiles.map(({ id, mark }) => ({ id, mark })), [{ id: ids[index], mark: "same" }]);
+      await until("the page is calm again", async () => (await person.text("#server-state")) === "");
+    }
+    await Promise.all(people.map((person) => person.close()));
+  });
+}
+
+test("pictures and sound go on where 5 % of all packets are lost, directly and over the relay", async () => {
+  internet.rules(`
+    table inet filter {
+      chain forward {
+        type filter hook forward priority filter
+        numgen random mod 100 < 5 counter drop comment "lost"
+      }
+    }`);
+  const people = [...(await call("lossy")), ...(await call("lossy-relay?relay=1"))];
+  await until("the direct way is found", async () => {
+    const routes = await Promise.all(people.map((person) => person.routes()));
+    return routes.flat().join() === "host,host,relay,relay";
+  });
+  const end = Date.now() + LOSSY_MS;
+  while (Date.now() < end) await Promise.all(people.map((person) => moving(person, 3_000)));
+  assert.ok(internet.counted("lost") > 100);
+});
