@@ -11,14 +11,19 @@ import { until } from "./lib/until.mjs";
 const LOSSY_MS = 20_000;
 
 const network = new Network();
-const internet = network.router("internet");
-const [host, ana, bo] = ["server", "ana", "bo"].map((name) => network.machine(name));
+/** @type {import("./lib/netns.mjs").Machine} */
+let internet;
+/** @type {import("./lib/netns.mjs").Machine} */
+let ana;
 /** @type {Server} */
 let server;
 /** @type {import("puppeteer-core").Browser[]} */
 const browsers = [];
 
 before(async () => {
+  internet = network.router("internet");
+  const [host, bo] = [network.machine("server"), network.machine("bo")];
+  ana = network.machine("ana");
   network.join(internet, host, "51.15.7.");
   network.join(internet, ana, "51.15.8.");
   network.join(internet, bo, "51.15.9.");
