@@ -161,7 +161,7 @@ table! {
 table! {
     Server {
         max_connections: u32 = 4096,
-        max_connections_per_ip: u32 = 256,
+        max_connections_per_ip: u32 = 1024,
         handshake_timeout: String = "10s".into(),
         header_timeout: String = "20s".into(),
         idle_timeout: String = "75s".into(),
