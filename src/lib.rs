@@ -17,6 +17,8 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 mod front;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod limits;
 mod listen;
 mod net;

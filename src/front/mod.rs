@@ -1,8 +1,8 @@
 //! The one TCP port: told apart by its first bytes into HTTPS (with WebSockets), plain HTTP, which is redirected, and
 //! TURN over TCP and over TLS, which is handed to the relay.
 
-mod connection;
-mod sniff;
+pub mod connection;
+pub mod sniff;
 mod turn_port;
 
 use std::future::Future;

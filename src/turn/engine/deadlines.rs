@@ -51,7 +51,7 @@ impl Deadlines {
             .map(|(_, id, deadline)| (id, deadline))
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub fn len(&self) -> usize {
         self.entries.len()
     }

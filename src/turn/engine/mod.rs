@@ -17,8 +17,12 @@ mod host;
 mod relaying;
 mod reply;
 mod requests;
+#[cfg(any(test, fuzzing))]
+pub mod schedule;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, fuzzing))]
+mod world;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;

@@ -1,7 +1,10 @@
-//! A server without sockets: the engine, a host that gives out addresses, and a clock that moves when told to.
+//! A server without sockets: the engine, a host that gives out addresses, and a clock that moves when told to. For
+//! tests and fuzzing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg_attr(fuzzing, allow(dead_code))]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use ring::rand::SystemRandom;
@@ -10,13 +13,20 @@ use super::*;
 use crate::config::{CredentialMode, Secret};
 use crate::net::{LocalAddress, Machine};
 use crate::turn::credentials;
-use crate::turn::wire::drafts::{self, Seen};
+use crate::turn::wire::Method::{Allocate, ChannelBind, CreatePermission, Refresh};
+use crate::turn::wire::drafts::{self, Draft, Kind, Seen};
 use crate::turn::wire::{self, Key};
 
 pub const MAX_PERMISSIONS: usize = 50;
 pub const MAX_CHANNELS: usize = 20;
 pub const PAYLOAD: &[u8] = b"ten bytes.";
-const REALM: &str = "callbox";
+pub const REALM: &str = "callbox";
+
+/// Where relayed addresses are: as the world knows them, and as they are bound.
+pub const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::new(5, 6, 7, 8));
+pub const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5));
+/// Both at once.
+pub const GLOBAL_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 5, 0, 0, 0, 0, 5));
 
 pub type User = (&'static str, &'static str);
 pub const ALICE: &User = &("alice", "wonderland");
@@ -60,8 +70,11 @@ pub enum Heard {
 pub struct FakeHost {
     pub present: BTreeSet<String>,
     pub ended: Vec<End>,
-    pub open: BTreeMap<AllocationId, SocketAddr>,
+    pub open: BTreeMap<AllocationId, Relayed>,
     pub quota: Option<usize>,
+    pub ipv6: bool,
+    /// Tokens of ports that are kept.
+    pub reserved: BTreeSet<[u8; 8]>,
     /// A relayed address of another shard: as advertised, as bound.
     pub elsewhere: Option<(SocketAddr, SocketAddr)>,
     next_port: u16,
@@ -76,50 +89,67 @@ impl Host for FakeHost {
         if self.quota.is_some_and(|quota| self.open.len() >= quota) {
             return Err(NoRelay::Quota);
         }
-        if order.ipv6 {
+        if order.ipv6 && !self.ipv6 {
             return Err(NoRelay::Family);
         }
-        if matches!(order.wish, Wish::Reserved(_)) {
+        if let Wish::Reserved(token) = order.wish
+            && !self.reserved.remove(&token)
+        {
             return Err(NoRelay::Capacity);
         }
         self.next_port = self.next_port.wrapping_add(1) % 10_000;
         let port = 50_000 + self.next_port;
-        let address = SocketAddr::from(([5, 6, 7, 8], port));
-        assert!(
-            self.open.insert(id, address).is_none(),
-            "an id is used twice"
-        );
-        Ok(Relayed {
-            address,
-            bound: SocketAddr::from(([10, 0, 0, 5], port)),
-            token: None,
-        })
+        let (address, bound) = if order.ipv6 {
+            (GLOBAL_V6, GLOBAL_V6)
+        } else {
+            (PUBLIC, LOCAL)
+        };
+        let token = (order.wish == Wish::Pair).then(|| (u64::from(port) << 16).to_be_bytes());
+        self.reserved.extend(token);
+        let relayed = Relayed {
+            address: SocketAddr::new(address, port),
+            bound: SocketAddr::new(bound, port),
+            token,
+        };
+        let before = self.open.insert(id, relayed);
+        assert!(before.is_none(), "an id is used twice");
+        Ok(relayed)
     }
 
     fn close(&mut self, id: AllocationId, ended: &Ended<'_>) {
-        assert_eq!(self.open.remove(&id), Some(ended.relayed));
+        let opened = self.open.remove(&id).map(|relayed| relayed.address);
+        assert_eq!(opened, Some(ended.relayed));
         self.ended.push(ended.end);
     }
 
     fn bound(&self, address: SocketAddr) -> Option<SocketAddr> {
-        let own = self.open.values().find(|relayed| **relayed == address);
-        let own = own.map(|relayed| SocketAddr::from(([10, 0, 0, 5], relayed.port())));
-        let elsewhere = self.elsewhere.filter(|(at, _)| *at == address);
-        own.or(elsewhere.map(|(_, bound)| bound))
+        self.relayed()
+            .find(|(advertised, bound)| *advertised == address || *bound == address)
+            .map(|(_, bound)| bound)
     }
 
     fn advertised(&self, address: SocketAddr) -> Option<SocketAddr> {
-        let elsewhere = self.elsewhere.filter(|(_, bound)| *bound == address);
-        elsewhere.map(|(at, _)| at)
+        self.relayed()
+            .find(|(_, bound)| *bound == address)
+            .map(|(advertised, _)| advertised)
     }
 
     fn is_relaying_on(&self, ip: IpAddr) -> bool {
-        self.open.values().any(|relayed| relayed.ip() == ip)
-            || self.elsewhere.is_some_and(|(at, _)| at.ip() == ip)
+        self.relayed()
+            .any(|(advertised, bound)| advertised.ip() == ip || bound.ip() == ip)
     }
 
     fn spend(&self, _: usize, _: Instant) -> bool {
         true
+    }
+}
+
+impl FakeHost {
+    /// The relayed addresses of all shards, as advertised and as bound.
+    fn relayed(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr)> {
+        let here = self.open.values();
+        here.map(|relayed| (relayed.address, relayed.bound))
+            .chain(self.elsewhere)
     }
 }
 
@@ -161,20 +191,21 @@ impl World {
         Self::build(realm, None)
     }
 
-    fn build(realm: &str, bytes_per_second: Option<u64>) -> Self {
+    pub fn build(realm: &str, bytes_per_second: Option<u64>) -> Self {
         let now = Now {
             instant: Instant::now(),
             wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000),
         };
         let machine = Machine {
-            addresses: vec![LocalAddress {
-                ip: IpAddr::from([10, 0, 0, 5]),
-                prefix: 24,
-                stable: true,
-            }],
+            addresses: [(LOCAL, 24), (GLOBAL_V6, 64)]
+                .map(|(ip, prefix)| LocalAddress {
+                    ip,
+                    prefix,
+                    stable: true,
+                })
+                .into(),
             ..Machine::default()
         };
-        let public = [IpAddr::from([5, 6, 7, 8])];
         let secret = Secret::new("0123456789-secret");
         let users = [ALICE, BOB].map(|(name, password)| (name.to_string(), Secret::new(*password)));
         let rules = Rules {
@@ -185,7 +216,13 @@ impl World {
                 mode: CredentialMode::Call,
                 ttl: Duration::from_secs(3600),
             }),
-            policy: Arc::new(PeerPolicy::new(&machine, &public, None, false, vec![3478])),
+            policy: Arc::new(PeerPolicy::new(
+                &machine,
+                &[PUBLIC],
+                None,
+                false,
+                vec![3478],
+            )),
             nonces: Nonces::new(&SystemRandom::new(), now.instant).unwrap(),
             max_permissions: MAX_PERMISSIONS,
             max_channels: MAX_CHANNELS,
@@ -287,7 +324,7 @@ impl World {
 
     pub fn relayed(&self, client: Client) -> SocketAddr {
         let id = self.engine.by_client[&client];
-        self.host.open[&id]
+        self.host.open[&id].address
     }
 
     pub fn permit(&mut self, client: Client, to: SocketAddr) {
@@ -396,6 +433,22 @@ impl World {
             assert_eq!(&message[data], PAYLOAD);
             number
         })
+    }
+
+    /// The tables tell of the same allocations.
+    pub fn assert_consistent(&self) {
+        let engine = &self.engine;
+        let allocations = || engine.allocations.iter().map(|(_, allocation)| allocation);
+        let count = allocations().count();
+        assert_eq!(
+            (engine.by_client.len(), engine.by_holder.len()),
+            (count, count)
+        );
+        assert_eq!(self.host.open.len(), count);
+        let addresses = allocations().map(|a| if a.relayed == a.bound { 1 } else { 2 });
+        assert_eq!(engine.by_relayed.len(), addresses.sum::<usize>());
+        let deadlines = allocations().map(|a| 1 + a.permissions().len() + a.channels().len());
+        assert_eq!(engine.deadlines.len(), deadlines.sum::<usize>());
     }
 
     /// Nothing is left of anybody.
