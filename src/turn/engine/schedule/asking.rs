@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::world::{ALICE, BOB, GLOBAL_V6, LOCAL, PUBLIC};
 use super::super::{Client, Method, Relayed};
-use super::model::Known;
+use super::model::{Held, Known};
 use super::steps::{Asked, Login, Nonce, Oddity, Peer, channel_number, client, visitor};
 use super::{ELSEWHERE, Run, VISITORS};
 use crate::turn::credentials;
@@ -62,7 +62,9 @@ impl Run {
             }
         };
         match peer {
+            Peer::V4(last @ 0xf0..) => SocketAddr::from(([8, 8, 4, last % 8], 0)),
             Peer::V4(last) => SocketAddr::from(([8, 8, 4, last % 8], 9000)),
+            Peer::Known(which) => self.known_peer(which),
             Peer::V6(last) => {
                 let last = u16::from(last % 8);
                 SocketAddr::from(([0x2606, 0x4700, 0, 0, 0, 0, 0, last], 9000))
@@ -81,6 +83,19 @@ impl Run {
             Peer::AnyV4(ip, port) => (ip, port).into(),
             Peer::AnyV6(ip, port) => (ip, port).into(),
         }
+    }
+
+    fn known_peer(&self, which: u8) -> SocketAddr {
+        let permitted = |held: &Held| {
+            let ips = held.permissions.keys().copied();
+            let peers = held.channels.values().map(|(peer, _)| *peer);
+            ips.map(|ip| SocketAddr::new(ip, 9000))
+                .chain(peers)
+                .collect::<Vec<_>>()
+        };
+        let known: Vec<_> = self.held.values().flat_map(permitted).collect();
+        let index = usize::from(which) % known.len().max(1);
+        known.get(index).copied().unwrap_or(ELSEWHERE[0])
     }
 
     pub(super) fn mint(&mut self, name: &str, seconds: u16) {

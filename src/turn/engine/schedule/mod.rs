@@ -24,7 +24,7 @@ use crate::turn::framing::{self, Frame};
 use crate::turn::wire;
 use crate::turn::wire::drafts::{self, Draft, Kind};
 use model::{Held, Known};
-use steps::{Asked, Schedule, Step, channel_number, client, visitor};
+use steps::{Asked, FAVOURITES, Login, Nonce, Schedule, Step, channel_number, client, visitor};
 
 const MAX_PERMISSIONS: usize = 5;
 const MAX_CHANNELS: usize = 4;
@@ -111,14 +111,39 @@ impl Run {
         self.world.now.instant
     }
 
+    fn client(&self, number: u8) -> Client {
+        let favourite = usize::from(number) % self.held.len().max(1);
+        let favourite = self.held.keys().nth(favourite);
+        match favourite {
+            Some(favourite) if number >= FAVOURITES => *favourite,
+            _ => client(number),
+        }
+    }
+
+    /// One that has been bound, or not.
+    fn channel(&self, of: Client, channel: u8) -> u16 {
+        let bound: Vec<_> = self
+            .held
+            .get(&of)
+            .map(|held| held.channels.keys().copied().collect())
+            .unwrap_or_default();
+        match bound.get(usize::from(channel) % bound.len().max(1)) {
+            Some(bound) if channel >= FAVOURITES => *bound,
+            _ => channel_number(channel),
+        }
+    }
+
     fn take(&mut self, step: &Step) {
         match step {
             Step::Call {
                 client: from,
+                visitor,
                 ipv6,
                 peer,
                 channel,
             } => {
+                let from = self.client(*from);
+                let login = visitor.map_or(Login::Alice, Login::Visitor);
                 let allocate = Asked::Allocate {
                     transaction: 0,
                     lifetime: Some(3600),
@@ -134,28 +159,28 @@ impl Run {
                     },
                     None => Asked::CreatePermission(vec![*peer]),
                 };
-                for asked in [allocate, way] {
-                    self.go_on(client(*from), &asked);
-                }
+                self.ask(from, login, &Nonce::Fresh, &allocate, None);
+                self.go_on(from, &way);
             }
             Step::Continue {
                 client: from,
                 request,
-            } => self.go_on(client(*from), request),
+            } => self.go_on(self.client(*from), request),
             Step::Ask {
                 client: from,
                 login,
                 nonce,
                 request,
                 oddity,
-            } => self.ask(client(*from), *login, nonce, request, oddity.as_ref()),
+            } => self.ask(self.client(*from), *login, nonce, request, oddity.as_ref()),
             Step::Say {
                 client: from,
                 channel,
                 data,
             } => {
-                let message = drafts::channel_data(channel_number(*channel), &data.bytes());
-                self.deliver(client(*from), message);
+                let from = self.client(*from);
+                let number = self.channel(from, *channel);
+                self.deliver(from, drafts::channel_data(number, &data.bytes()));
             }
             Step::Send {
                 client: from,
@@ -170,14 +195,14 @@ impl Run {
                 if *dont_fragment {
                     draft = draft.raw(0x001a, b"");
                 }
-                self.deliver(client(*from), draft.bytes());
+                self.deliver(self.client(*from), draft.bytes());
             }
             Step::Arrive {
                 client: to,
                 peer,
                 data,
             } => {
-                if let Some(held) = self.held.get(&client(*to)) {
+                if let Some(held) = self.held.get(&self.client(*to)) {
                     self.arrive(held.id, self.peer(*peer), &data.bytes());
                 }
             }
@@ -188,7 +213,7 @@ impl Run {
             Step::Noise {
                 client: from,
                 bytes,
-            } => self.deliver(client(*from), bytes.0.clone()),
+            } => self.deliver(self.client(*from), bytes.0.clone()),
             Step::Mint {
                 visitor: who,
                 seconds,
@@ -200,8 +225,8 @@ impl Run {
                 visitor: who,
                 revoke,
             } => self.leave(&visitor(*who), *revoke),
-            Step::Disconnect { client: gone } => self.disconnect(client(*gone)),
-            Step::Pass { seconds, timeout } => self.pass(u64::from(*seconds % 4000), *timeout),
+            Step::Disconnect { client: gone } => self.disconnect(self.client(*gone)),
+            Step::Pass { seconds, timeout } => self.pass(steps::seconds(*seconds), *timeout),
         }
     }
 

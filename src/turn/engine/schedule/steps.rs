@@ -62,6 +62,7 @@ pub enum Step {
     /// A client that does all as it should: an allocation, and a way to a peer.
     Call {
         client: u8,
+        visitor: Option<u8>,
         ipv6: bool,
         peer: Peer,
         channel: Option<u8>,
@@ -184,6 +185,8 @@ pub enum Oddity {
 pub enum Peer {
     V4(u8),
     V6(u8),
+    /// Of those that have had a permission or a channel.
+    Known(u8),
     Relayed(u8),
     Bound(u8),
     /// The relayed address of another shard, in one of its two forms.
@@ -218,6 +221,9 @@ impl Data {
     }
 }
 
+/// Those who have allocations are worth more visits than others.
+pub const FAVOURITES: u8 = 64;
+
 /// Two on the same address, one of them over IPv6, and streams.
 pub fn client(number: u8) -> Client {
     let v4 = |last, port| SocketAddr::from(([192, 0, 2, last], port));
@@ -242,6 +248,15 @@ pub fn visitor(number: u8) -> String {
     match number % (VISITORS + 1) {
         VISITORS => "foreign".to_owned(),
         number => format!("v-{number}"),
+    }
+}
+
+/// How much time passes: mostly as much as makes a difference.
+pub fn seconds(number: u16) -> u64 {
+    const EDGES: [u64; 8] = [1, 59, 60, 299, 300, 599, 600, 3599];
+    match usize::from(number) {
+        edge @ 0x8000.. => EDGES[edge % EDGES.len()],
+        other => other as u64 % 4000,
     }
 }
 
