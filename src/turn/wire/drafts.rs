@@ -1,10 +1,21 @@
 //! Requests of every kind and a look at their answers, for tests and fuzzing.
 #![allow(clippy::unwrap_used)]
 
+use std::net::SocketAddr;
+
+use stun::attributes::AttrType;
+use stun::error_code::ErrorCodeAttribute;
+use stun::fingerprint::FINGERPRINT;
+use stun::integrity::MessageIntegrity;
+use stun::message::{
+    CLASS_ERROR_RESPONSE, CLASS_REQUEST, METHOD_ALLOCATE, METHOD_BINDING, METHOD_CHANNEL_BIND,
+    METHOD_CREATE_PERMISSION, METHOD_REFRESH, Message, MessageType, Setter,
+};
 use turn::proto::peeraddr::PeerAddress;
 use turn::proto::{chandata, channum::ChannelNumber};
 
-use super::*;
+use super::request::{Method, peer_address};
+use super::{Key, TransactionId};
 
 /// A request or Send indication that a test puts together.
 pub struct Draft(pub Message);

@@ -3,11 +3,15 @@
 //! A turn waits for sockets that are ready, receives from each of them into the inbox, lets the engine say where it
 //! goes, and sends all of it on, by the batch where several go through one socket.
 
+mod handle;
+mod sending;
+mod serving;
+
 use std::io;
 use std::net::UdpSocket;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::Receiver;
 use std::time::{Instant, SystemTime};
 
 use rustix::event::{EventfdFlags, epoll, eventfd};
@@ -16,44 +20,16 @@ use super::channel_data::padded;
 use super::counters::{Counters, Drop, Flow};
 use super::engine::{self, AllocationId, Client, Engine, HEADROOM, Now, Rules, Transport, Verdict};
 use super::gathering::{Gathering, PAUSE};
-use super::peer_policy::PeerPolicy;
 use super::poll::{Batch, Token};
 use super::ports::Families;
 use super::registry::Registry;
 use super::sockets::Sockets;
-use super::stream::Handover;
 use super::streams::{StreamLimits, Streams};
-use super::sys::{self, Inbox, Outgoing, SLOTS};
+use super::sys::{Inbox, Outgoing, SLOTS};
 use super::timer::Timer;
+pub use handle::{Command, ShardHandle};
 
 const EVENTS: usize = 256;
-
-/// What others tell a shard.
-pub enum Command {
-    Stream(Box<Handover>),
-    /// A visitor has left for good.
-    Revoke(Arc<str>),
-    /// The machine's addresses have changed.
-    Policy(Arc<PeerPolicy>),
-    Stop,
-}
-
-/// The way to a running shard.
-#[derive(Clone)]
-pub struct ShardHandle {
-    commands: Sender<Command>,
-    wake: Arc<OwnedFd>,
-}
-
-impl ShardHandle {
-    /// A shard that has stopped takes no commands.
-    pub fn tell(&self, command: Command) {
-        if self.commands.send(command).is_ok() {
-            // It only fails when the counter is full, and then the shard is awake.
-            let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
-        }
-    }
-}
 
 /// What a shard starts with.
 pub struct Setup {
@@ -353,131 +329,5 @@ impl Shard {
                 }
             }
         }
-    }
-
-    /// With the DF bit, which is the socket's, so that nothing else must go along.
-    fn send_whole(&mut self, id: AllocationId, outgoing: &Outgoing) {
-        let Some(relay) = self.sockets.relay(id) else {
-            return;
-        };
-        let ipv6 = outgoing.to.is_ipv6();
-        let sent = sys::set_dont_fragment(&relay.socket, ipv6, true).and_then(|()| {
-            self.inbox
-                .send(relay.socket.as_fd(), std::slice::from_ref(outgoing))
-        });
-        if sent.is_err() {
-            self.counters.dropped(Drop::NotSent);
-        }
-        if let Err(error) = sys::set_dont_fragment(&relay.socket, ipv6, false) {
-            tracing::debug!("a relay socket keeps its DF bit: {error}");
-        }
-    }
-
-    /// Sends all that the turn has gathered.
-    fn flush(&mut self, now: Instant) {
-        for listener in &mut self.listeners {
-            let outgoing = &mut listener.outgoing;
-            send_all(
-                &self.inbox,
-                listener.socket.as_fd(),
-                outgoing,
-                &self.counters,
-            );
-            outgoing.clear();
-        }
-        self.flush_to_peers();
-        for client in std::mem::take(&mut self.sockets.orphans) {
-            self.streams.close_when_written(client.via);
-        }
-        self.streams.flush(now);
-        self.close_ended_streams(now);
-        self.used = 0;
-    }
-
-    fn flush_to_peers(&mut self) {
-        // Slots rise, so what goes through one socket keeps its order.
-        self.to_peers
-            .sort_unstable_by_key(|(id, outgoing)| (*id, outgoing.slot));
-        let mut batch: Vec<Outgoing> = Vec::new();
-        let mut waiting = std::mem::take(&mut self.to_peers);
-        for run in waiting.chunk_by(|(a, _), (b, _)| a == b) {
-            let Some(relay) = run.first().and_then(|(id, _)| self.sockets.relay(*id)) else {
-                continue;
-            };
-            batch.clear();
-            batch.extend(run.iter().map(|(_, outgoing)| outgoing.clone()));
-            send_all(&self.inbox, relay.socket.as_fd(), &batch, &self.counters);
-        }
-        waiting.clear();
-        self.to_peers = waiting;
-    }
-
-    fn take_stream(&mut self, handover: Handover, now: Now) {
-        let Ok(local) = handover.socket.local_addr() else {
-            return;
-        };
-        let Some(key) = self.streams.add(handover) else {
-            return;
-        };
-        let families = self
-            .sockets
-            .registry
-            .addresses
-            .families(local.ip().to_canonical());
-        self.sockets.set_stream_families(key, families);
-        self.read_stream(key, true, now);
-    }
-
-    fn serve_stream(&mut self, key: u32, flags: epoll::EventFlags, now: Now) {
-        if flags.contains(epoll::EventFlags::OUT) {
-            self.streams.writable(key);
-        }
-        let readable = epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR;
-        if flags.intersects(readable) {
-            self.read_stream(key, false, now);
-        }
-    }
-
-    fn read_stream(&mut self, key: u32, first: bool, now: Now) {
-        let Some(client) = self.streams.read(key, first) else {
-            return;
-        };
-        while let Some((at, length)) = self.streams.next_message(key) {
-            let slot = self.free_slots(1, now.instant).start;
-            self.used = slot + 1;
-            self.received += 1;
-            let message = self.streams.message(at, length);
-            self.inbox.slot(slot)[HEADROOM..HEADROOM + length].copy_from_slice(message);
-            self.client_message(client, slot, length, now);
-        }
-        self.streams.done_reading(key, now.instant);
-    }
-
-    /// A stream that has ended takes its allocation along.
-    fn close_ended_streams(&mut self, now: Instant) {
-        while let Some(stream) = self.streams.next_ended() {
-            self.engine
-                .disconnected(&mut self.sockets, stream.client, now);
-            stream.close(now);
-        }
-    }
-}
-
-/// Sends a batch; what the kernel does not take is left out.
-fn send_all(
-    inbox: &Inbox,
-    socket: std::os::fd::BorrowedFd<'_>,
-    outgoing: &[Outgoing],
-    counters: &Counters,
-) {
-    let mut rest = outgoing;
-    while !rest.is_empty() {
-        let taken = if let Ok(sent) = inbox.send(socket, rest) {
-            sent.max(1)
-        } else {
-            counters.dropped(Drop::NotSent);
-            1
-        };
-        rest = &rest[taken.min(rest.len())..];
     }
 }
