@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::banner::Banner;
 use crate::config::Config;
 use crate::front::Front;
-use crate::limits::AddressRate;
+use crate::limits::KeyedRate;
 use crate::listen::{self, Listeners};
 use crate::net::{self, Machine};
 use crate::presence::Presence;
@@ -108,7 +108,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         hub: Arc::clone(&hub),
         ice,
         tickets,
-        visitors: AddressRate::per_minute(config.signaling.visitors_per_minute),
+        visitors: KeyedRate::per_minute(config.signaling.visitors_per_minute),
         origins: config.signaling.origins.clone(),
         max_peers: config.signaling.max_peers,
         resume: config.signaling.resume,

@@ -79,13 +79,13 @@ impl Drop for Place {
     }
 }
 
-/// Limits how often something happens per address, in a table of bounded size.
+/// Limits how often something happens per key, in a table of bounded size.
 #[derive(Debug)]
-pub struct AddressRate {
-    limiter: DefaultKeyedRateLimiter<AddressKey>,
+pub struct KeyedRate<K: Hash + Eq + Clone> {
+    limiter: DefaultKeyedRateLimiter<K>,
 }
 
-impl AddressRate {
+impl<K: Hash + Eq + Clone> KeyedRate<K> {
     /// `per_minute` at once, refilled evenly over a minute.
     pub fn per_minute(per_minute: u32) -> Self {
         let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
@@ -94,15 +94,15 @@ impl AddressRate {
         }
     }
 
-    /// Counts one; `false` when this address has used up its share, or when too many others are being counted.
-    pub fn allows(&self, ip: IpAddr) -> bool {
+    /// Counts one; `false` when this key has used up its share, or when too many others are being counted.
+    pub fn allows(&self, key: &K) -> bool {
         if self.limiter.len() >= MAX_TRACKED {
             self.limiter.retain_recent();
             if self.limiter.len() >= MAX_TRACKED {
                 return false;
             }
         }
-        self.limiter.check_key(&AddressKey::from(ip)).is_ok()
+        self.limiter.check_key(key).is_ok()
     }
 }
 
@@ -144,9 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_holds_per_address() {
-        let rate = AddressRate::per_minute(3);
-        let allowed = |text| (0..10).filter(|_| rate.allows(ip(text))).count();
+    fn a_rate_holds_per_key() {
+        let rate = KeyedRate::per_minute(3);
+        let allowed = |text| {
+            (0..10)
+                .filter(|_| rate.allows(&AddressKey::from(ip(text))))
+                .count()
+        };
         assert_eq!(allowed("192.0.2.1"), 3);
         assert_eq!(allowed("192.0.2.2"), 3);
     }

@@ -212,6 +212,7 @@ fn callbox(setting: &Setting, dir: &Path, addresses: Addresses) -> io::Result<Co
          [turn]\nlisten = \"{udp}\"\ntls_listen = \"{tls}\"\nshards = 1\nrealm = \"{REALM}\"\n\
          [turn.users]\n{USER} = \"{PASSWORD}\"\n\
          [turn.limits]\nallocations_per_visitor = 100000\nallocations_per_ip = 100000\n\
+         allocations_per_minute = 1000000\n\
          unauthenticated_per_second = 1000000\n\
          [log]\nlevel = \"warn\"\n"
     );

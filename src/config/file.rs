@@ -221,6 +221,7 @@ table! {
         allocations: u32 = 8192,
         allocations_per_visitor: u32 = 128,
         allocations_per_ip: u32 = 1024,
+        allocations_per_minute: u32 = 1024,
         permissions: u32 = 256,
         channels: u32 = 256,
         unauthenticated_per_second: u32 = 200,

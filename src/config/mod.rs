@@ -133,6 +133,8 @@ pub struct TurnLimits {
     /// A visitor, or a user by name.
     pub allocations_per_visitor: usize,
     pub allocations_per_ip: usize,
+    /// Begun by a visitor or user.
+    pub allocations_per_minute: u32,
     /// Of one allocation, as are channels.
     pub permissions: usize,
     pub channels: usize,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::ports::{Claim, RelayedAddresses};
 use super::rate::SharedRate;
 use crate::config::TurnLimits;
-use crate::limits::AddressKey;
+use crate::limits::{AddressKey, KeyedRate};
 use crate::presence::Presence;
 
 /// RFC 8656 §7.2 asks for at least 30 seconds.
@@ -20,6 +20,8 @@ pub struct Registry {
     pub presence: Presence,
     pub bitrate: Option<SharedRate>,
     limits: TurnLimits,
+    /// New allocations by holder.
+    beginnings: KeyedRate<String>,
     quotas: Mutex<Quotas>,
     reserved: Mutex<HashMap<[u8; 8], Reserved>>,
 }
@@ -59,13 +61,15 @@ impl Registry {
             addresses: Arc::new(addresses),
             presence,
             bitrate: bitrate.map(|per_second| SharedRate::new(per_second, now)),
+            beginnings: KeyedRate::per_minute(limits.allocations_per_minute),
             limits,
             quotas: Mutex::default(),
             reserved: Mutex::default(),
         }
     }
 
-    /// A place for another allocation of `holder`; `None` where it, its address or the server has all it may have.
+    /// A place for another allocation of `holder`; `None` where it, its address or the server has all it may have, or
+    /// where it has begun too many of late: each costs a socket and a line of the log.
     pub fn admit(self: &Arc<Self>, holder: &str, ip: IpAddr) -> Option<Place> {
         let address = AddressKey::from(ip);
         let mut quotas = lock(&self.quotas);
@@ -74,7 +78,7 @@ impl Registry {
         let full = quotas.total >= self.limits.allocations
             || theirs >= self.limits.allocations_per_visitor
             || here >= self.limits.allocations_per_ip;
-        if full {
+        if full || !self.beginnings.allows(&holder.to_owned()) {
             return None;
         }
         quotas.total += 1;
@@ -169,6 +173,7 @@ mod tests {
             allocations: 4,
             allocations_per_visitor: 2,
             allocations_per_ip: 3,
+            allocations_per_minute: 8,
             ..TurnLimits::default()
         };
         let presence = Presence::new(Duration::ZERO);
@@ -190,6 +195,20 @@ mod tests {
         assert_eq!(registry.allocations(), 0);
         let quotas = lock(&registry.quotas);
         assert!(quotas.by_holder.is_empty() && quotas.by_address.is_empty());
+    }
+
+    #[test]
+    fn beginnings_are_counted_also_when_they_have_ended() {
+        let registry = registry();
+        let ip = IpAddr::from([192, 0, 2, 1]);
+        let begun = |holder| {
+            (0..10)
+                .filter(|_| registry.admit(holder, ip).is_some())
+                .count()
+        };
+        assert_eq!(begun("ana"), 8);
+        assert_eq!(begun("bo"), 8);
+        assert_eq!(registry.allocations(), 0);
     }
 
     #[test]

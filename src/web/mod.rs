@@ -19,7 +19,7 @@ use axum::routing::{any, get};
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::limits::AddressRate;
+use crate::limits::{AddressKey, KeyedRate};
 use crate::net::canonical;
 use crate::signaling::ticket::TicketKey;
 use crate::signaling::{self, Hub, Visit};
@@ -37,7 +37,7 @@ pub struct App {
     pub ice: Arc<IceServers>,
     pub tickets: TicketKey,
     /// How often one address may become a new visitor.
-    pub visitors: AddressRate,
+    pub visitors: KeyedRate<AddressKey>,
     /// Foreign origins that may use `/ws`.
     pub origins: Vec<String>,
     pub max_peers: usize,

@@ -204,7 +204,7 @@ fn script(
     let Some(reached) = Reached::from_request(uri, headers) else {
         return (StatusCode::BAD_REQUEST, "The Host header names no host.\n").into_response();
     };
-    if !shared.visitors.allows(canonical(client).ip()) {
+    if !shared.visitors.allows(&canonical(client).ip().into()) {
         let wait = [(RETRY_AFTER, "60")];
         return (
             StatusCode::TOO_MANY_REQUESTS,

@@ -10,6 +10,7 @@ stories! {
     row_26_quota_of_a_user: udp tcp tls;
     row_26_quota_of_a_user_with_two_shards: udp tcp tls;
     row_26_quota_of_an_address: udp tcp tls;
+    row_26_new_allocations_of_a_user: udp tcp tls;
     row_26_no_relay_port_left: udp tcp tls;
     row_26_no_relay_port_left_with_two_shards: udp tcp tls;
     row_26_no_even_port_left: udp;
@@ -52,6 +53,20 @@ fn row_26_quota_of_an_address(via: Via) {
         .client_of(&server.bob, via)
         .refused(&allocation(), 486);
     second.free();
+    server.client_of(&server.bob, via).allocate();
+}
+
+/// Giving each back at once does not buy more.
+fn row_26_new_allocations_of_a_user(via: Via) {
+    let setup = Setup::default().limit("allocations_per_minute = 2");
+    let Some(server) = setup.start() else {
+        return;
+    };
+    for _ in 0..2 {
+        let (mut client, _) = server.allocated(via);
+        client.free();
+    }
+    server.client(via).refused(&allocation(), 486);
     server.client_of(&server.bob, via).allocate();
 }
 

@@ -154,6 +154,7 @@ impl Context<'_> {
             "16 MiB",
             "256 KiB",
         )?;
+        positive("allocations_per_minute", limits.allocations_per_minute)?;
         positive(
             "unauthenticated_per_second",
             limits.unauthenticated_per_second,
@@ -165,6 +166,7 @@ impl Context<'_> {
                 limits.allocations_per_visitor,
             )?,
             allocations_per_ip: positive("allocations_per_ip", limits.allocations_per_ip)?,
+            allocations_per_minute: limits.allocations_per_minute,
             permissions: positive("permissions", limits.permissions)?,
             channels: positive("channels", limits.channels)?,
             unauthenticated_per_second: limits.unauthenticated_per_second,
