@@ -225,13 +225,21 @@ pub fn set_receive_buffer(socket: &Socket, bytes: usize, what: &str) -> io::Resu
     socket.set_recv_buffer_size(bytes)?;
     // The kernel doubles what it grants, for its own bookkeeping.
     let granted = socket.recv_buffer_size()? / 2;
-    if granted < bytes && !TOLD.swap(true, Ordering::Relaxed) {
-        tracing::warn!(
-            "the kernel grants {granted} of {bytes} bytes to the receive buffer of a {what} socket, so bursts may be \
-             lost; run `sysctl -w net.core.rmem_max={LISTENER_BUFFER}`, or install deploy/60-callbox.conf in /etc/sysctl.d"
-        );
+    if let Some(warning) = shortfall(granted, bytes, what)
+        && !TOLD.swap(true, Ordering::Relaxed)
+    {
+        tracing::warn!("{warning}");
     }
     Ok(())
+}
+
+fn shortfall(granted: usize, wanted: usize, what: &str) -> Option<String> {
+    (granted < wanted).then(|| {
+        format!(
+            "the kernel grants {granted} of {wanted} bytes to the receive buffer of a {what} socket, so bursts may be \
+             lost; run `sysctl -w net.core.rmem_max={LISTENER_BUFFER}`, or install deploy/60-callbox.conf in /etc/sysctl.d"
+        )
+    })
 }
 
 /// Bytes that may wait in a listening socket, which all clients share.
@@ -245,5 +253,27 @@ impl Sockets {
             self.stream_families.resize(index + 1, families);
         }
         self.stream_families[index] = families;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_that_grants_less_is_named_with_the_remedy() {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+        let wanted = 1 << 30;
+        socket.set_recv_buffer_size(wanted).unwrap();
+        let granted = socket.recv_buffer_size().unwrap() / 2;
+        let warning = shortfall(granted, wanted, "listening").unwrap();
+        assert!(warning.contains(&format!("{granted} of {wanted} bytes")));
+        assert!(warning.contains("sysctl -w net.core.rmem_max=4194304"));
+        assert_eq!(
+            shortfall(LISTENER_BUFFER, LISTENER_BUFFER, "listening"),
+            None
+        );
+        let sysctl = include_str!("../../deploy/60-callbox.conf");
+        assert!(sysctl.contains(&format!("net.core.rmem_max = {LISTENER_BUFFER}")));
     }
 }
