@@ -3,6 +3,7 @@
 mod assets;
 mod headers;
 mod pc_config;
+mod qr;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -54,6 +55,7 @@ pub fn router(app: Shared, config: &crate::config::Web, trusted_certificate: boo
     let dynamic = Router::new()
         .route("/config.js", get(pc_config::module))
         .route("/config.global.js", get(pc_config::classic))
+        .route("/qr.svg", get(qr::code))
         .route("/ws", any(websocket))
         .route("/healthz", get(health))
         .with_state(app);

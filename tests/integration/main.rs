@@ -5,6 +5,7 @@ mod configuration;
 mod hostile;
 mod https;
 mod lifecycle;
+mod qr;
 mod relay;
 mod signaling;
 mod support;

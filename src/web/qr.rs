@@ -1,0 +1,134 @@
+//! `GET /qr.svg?room=NAME`: the link of a room as a QR code, for the camera of another device.
+
+use std::fmt::Write;
+
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use fast_qr::{ECL, QRBuilder, QRCode};
+
+use super::Reached;
+use crate::signaling::RoomName;
+
+/// Modules of light around the code (ISO/IEC 18004, 9.1).
+const QUIET_ZONE: usize = 4;
+/// A whole number of pixels for each module keeps edges sharp.
+const PIXELS: usize = 8;
+
+/// The code of a link to this server only: whoever could ask for any text would make this server vouch for it.
+pub async fn code(uri: Uri, headers: HeaderMap) -> Response {
+    let refuse = |why: &'static str| (StatusCode::BAD_REQUEST, why).into_response();
+    let Some(reached) = Reached::from_request(&uri, &headers) else {
+        return refuse("The Host header names no host.\n");
+    };
+    let Some(room) = uri.query().and_then(room) else {
+        return refuse("Ask for /qr.svg?room= and the name of a room.\n");
+    };
+    match QRBuilder::new(link(&reached, &room)).ecl(ECL::M).build() {
+        Ok(code) => {
+            // The same for the same address, and nobody else's business.
+            let common = [
+                (CONTENT_TYPE, "image/svg+xml"),
+                (CACHE_CONTROL, "private, max-age=86400"),
+            ];
+            (common, svg(&code)).into_response()
+        }
+        Err(_) => refuse("This link is too long for a QR code.\n"),
+    }
+}
+
+/// `room=NAME` and nothing else.
+fn room(query: &str) -> Option<RoomName> {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let (key, value) = pairs.next()?;
+    let alone = pairs.next().is_none();
+    RoomName::parse(&value).filter(|_| alone && key == "room")
+}
+
+fn link(reached: &Reached, room: &RoomName) -> String {
+    // Room names hold none of the few characters for which forms and paths differ.
+    let segment: String = form_urlencoded::byte_serialize(room.as_str().as_bytes()).collect();
+    format!("https://{}/r/{segment}", reached.authority())
+}
+
+/// Dark on light whatever the page's colours are: not every camera reads the inverse.
+fn svg(code: &QRCode) -> String {
+    let width = code.size + 2 * QUIET_ZONE;
+    let pixels = width * PIXELS;
+    let mut text = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{pixels}\" height=\"{pixels}\" \
+         viewBox=\"0 0 {width} {width}\" shape-rendering=\"crispEdges\">\
+         <path fill=\"#fff\" d=\"M0 0h{width}v{width}H0z\"/><path d=\""
+    );
+    for row in 0..code.size {
+        let cells = &code[row];
+        let mut column = 0;
+        for run in cells.chunk_by(|left, right| left.value() == right.value()) {
+            let length = run.len();
+            if run[0].value() {
+                let (x, y) = (column + QUIET_ZONE, row + QUIET_ZONE);
+                let _ = write!(text, "M{x} {y}h{length}v1h-{length}z");
+            }
+            column += length;
+        }
+    }
+    text.push_str("\"/></svg>\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_name_of_a_room_is_taken() {
+        let name = |query: &str| room(query).map(|room| room.as_str().to_owned());
+        assert_eq!(name("room=Blue-Otter").unwrap(), "blue-otter");
+        assert_eq!(name("room=b%C3%BCcher").unwrap(), "bücher");
+        for bad in [
+            "",
+            "room",
+            "room=",
+            "room=a+b",
+            "room=a%2Fb",
+            "room=%FF",
+            "room=https://evil.example",
+            "name=a",
+            "room=a&room=b",
+            "room=a&text=b",
+        ] {
+            assert_eq!(name(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn links_stand_as_browsers_write_them() {
+        let link = |host: &str, name: &str| {
+            link(
+                &Reached::parse(host).unwrap(),
+                &RoomName::parse(name).unwrap(),
+            )
+        };
+        assert_eq!(
+            link("Call.Example.com:443", "Team_1"),
+            "https://call.example.com/r/team_1"
+        );
+        assert_eq!(
+            link("[fd00::5]:8443", "bücher"),
+            "https://[fd00::5]:8443/r/b%C3%BCcher"
+        );
+    }
+
+    #[test]
+    fn the_longest_link_fits() {
+        let host = format!("{}.example:65535", ["a".repeat(60).as_str(); 4].join("."));
+        let reached = Reached::parse(&host).unwrap();
+        let room = RoomName::parse(&"𠀀".repeat(64)).unwrap();
+        assert!(
+            QRBuilder::new(link(&reached, &room))
+                .ecl(ECL::M)
+                .build()
+                .is_ok()
+        );
+    }
+}
