@@ -66,7 +66,9 @@ async fn hide_dot_files(request: Request, next: Next) -> Response {
 
 async fn embedded(uri: Uri, headers: HeaderMap) -> Response {
     match uri.path().trim_start_matches('/') {
-        "" => page("index.html", &headers),
+        folder if folder.is_empty() || folder.ends_with('/') => {
+            page(&format!("{folder}index.html"), &headers)
+        }
         path => page(path, &headers),
     }
 }
