@@ -21,10 +21,11 @@ const APP_CSP: HeaderValue = HeaderValue::from_static(
 );
 /// For a folder of the operator's own, unless they say otherwise: whatever the pages do, nobody frames them.
 const OWN_FOLDER_CSP: HeaderValue = HeaderValue::from_static("frame-ancestors 'none'");
+/// Sharing links (`web-share`) is the own pages' by default, and browsers that cannot do it warn of its name.
 const PERMISSIONS: HeaderValue = HeaderValue::from_static(
     "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self), \
      picture-in-picture=(self), screen-wake-lock=(self), speaker-selection=(self), \
-     clipboard-write=(self), web-share=(self)",
+     clipboard-write=(self)",
 );
 const ONE_DAY: HeaderValue = HeaderValue::from_static("max-age=86400");
 
