@@ -23,8 +23,13 @@ impl fmt::Display for PeerId {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ClientMessage {
     Join(JoinMessage),
-    Signal { to: PeerId, data: SignalData },
+    Signal {
+        to: PeerId,
+        data: SignalData,
+    },
     Leave,
+    /// The page is about to be frozen by its browser.
+    Freeze,
     Ping,
 }
 
@@ -61,6 +66,7 @@ impl ClientMessage {
                 .ok()
                 .map(|SignalMessage { to, data }| Self::Signal { to, data }),
             "leave" => Some(Self::Leave),
+            "freeze" => Some(Self::Freeze),
             "ping" => Some(Self::Ping),
             _ => None,
         }

@@ -89,6 +89,8 @@ struct Session<'a> {
     stay: Option<Stay>,
     rate: DefaultDirectRateLimiter,
     bad_messages: u32,
+    /// Its browser has frozen the page, and closes with 1001 when it thaws.
+    frozen: bool,
 }
 
 impl<'a> Session<'a> {
@@ -106,6 +108,7 @@ impl<'a> Session<'a> {
             stay: None,
             rate,
             bad_messages: 0,
+            frozen: false,
         }
     }
 
@@ -172,6 +175,7 @@ impl<'a> Session<'a> {
             None => Err(Ending::Lost),
             Some(Err(error)) => Err(broken(error)),
             Some(Ok(Message::Close(frame))) => Err(match frame.map(|frame| frame.code) {
+                Some(1001) if self.frozen => Ending::Lost,
                 Some(1000 | 1001) => Ending::Left,
                 _ => Ending::Lost,
             }),
@@ -199,6 +203,7 @@ impl<'a> Session<'a> {
             self.hub.send(conn, &ErrorCode::BadMessage.into());
             return Ok(());
         };
+        self.frozen = message == ClientMessage::Freeze;
         let result = match message {
             ClientMessage::Join(join) => {
                 let Visit {
@@ -216,6 +221,7 @@ impl<'a> Session<'a> {
                 self.hub.send(conn, &ServerMessage::Pong);
                 Ok(())
             }
+            ClientMessage::Freeze => Ok(()),
             ClientMessage::Leave => return Err(Ending::Left),
         };
         if let Err(code) = result {

@@ -60,6 +60,27 @@ async fn closing_with_1000_or_1001_frees_the_seat_at_once() {
 }
 
 #[tokio::test]
+async fn a_page_that_was_frozen_keeps_its_seat_when_its_browser_closes_with_1001() {
+    let server = Server::start("");
+    let mut ana = Client::join(server.https, "a", "Ana").await;
+    let mut bo = Client::join(server.https, "a", "Bo").await;
+    ana.expect("peer-joined").await;
+    bo.send(&json!({"type": "freeze"})).await;
+    let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame {
+        code: 1001.into(),
+        reason: "".into(),
+    };
+    bo.socket.close(Some(frame)).await.unwrap();
+    ana.expect_nothing().await;
+    let mut back = Client::connect_as(server.https, &bo.ticket).await;
+    let welcome = back.enter("a", "Bo", Some(&bo.resume)).await;
+    assert_eq!(
+        (&welcome["id"], &welcome["resumed"]),
+        (&json!(bo.id), &json!(true))
+    );
+}
+
+#[tokio::test]
 async fn a_lost_connection_keeps_the_seat_and_what_is_sent_to_it() {
     let server = Server::start("");
     let mut ana = Client::join(server.https, "a", "Ana").await;
