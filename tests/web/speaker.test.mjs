@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Meter, SILENCE, listen } from "../../web/speaker.js";
+
+/** Lets a story of levels happen, one moment every 250 ms; tells who is heard and who is the speaker at its end. */
+function after(moments, ids = ["ana", "bo", "cy"]) {
+  const voices = moments.reduce((before, moment, index) => {
+    const levels = new Map(ids.map((id) => [id, moment[id] ?? 0]));
+    return listen(before, levels, 1_000 + index * 250);
+  }, SILENCE);
+  return { heard: [...voices.heard.keys()].sort(), speaker: voices.speaker };
+}
+const times = (count, moment) => Array.from({ length: count }, () => moment);
+
+test("nobody speaks in a quiet room", () => {
+  assert.deepEqual(after(times(10, { ana: 0.006, bo: 0.001 })), { heard: [], speaker: null });
+});
+
+test("who is loud speaks at once, and goes on at a lower level", () => {
+  assert.deepEqual(after([{ ana: 0.1 }]), { heard: ["ana"], speaker: "ana" });
+  assert.deepEqual(after([{ ana: 0.1 }, ...times(20, { ana: 0.012 })]), { heard: ["ana"], speaker: "ana" });
+  assert.deepEqual(after(times(20, { ana: 0.012 })), { heard: [], speaker: null });
+});
+
+test("a pause between two words is not the end; a longer one is, and who spoke last stays the one to look at", () => {
+  assert.deepEqual(after([{ ana: 0.1 }, {}, {}, {}]).heard, ["ana"]);
+  assert.deepEqual(after([{ ana: 0.1 }, {}, {}, {}, {}]), { heard: [], speaker: "ana" });
+});
+
+test("the speaker keeps the floor until silent; then the loudest has it", () => {
+  const both = { ana: 0.05, bo: 0.4, cy: 0.2 };
+  assert.deepEqual(after([{ ana: 0.05 }, ...times(8, both)]), { heard: ["ana", "bo", "cy"], speaker: "ana" });
+  assert.equal(after([{ ana: 0.05 }, ...times(8, both), ...times(6, { bo: 0.4, cy: 0.2 })]).speaker, "bo");
+});
+
+test("who has left does not speak", () => {
+  const before = listen(SILENCE, new Map([["ana", 0.2]]), 0);
+  assert.deepEqual(listen(before, new Map([["bo", 0]]), 250), { heard: new Map(), speaker: null });
+});
+
+test("a level that stays on display after the last packet is silence", () => {
+  const track = /** @type {any} */ ({});
+  let source = { timestamp: 1, audioLevel: 0.3 };
+  const connection = /** @type {any} */ ({ getReceivers: () => [{ track, getSynchronizationSources: () => [source] }] });
+  const meter = new Meter();
+  assert.equal(meter.level(connection, track), 0.3);
+  assert.equal(meter.level(connection, track), 0);
+  source = { timestamp: 2, audioLevel: 0.2 };
+  assert.equal(meter.level(connection, track), 0.2);
+  assert.equal(meter.level(connection, undefined), 0);
+});

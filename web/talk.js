@@ -1,0 +1,73 @@
+// What two pages tell each other directly, over a data channel: no server is needed for it, and none can read it.
+// Knows no DOM.
+
+/** A message longer than this is nobody's. */
+const MAX_LENGTH = 16_384;
+
+/**
+ * What the others shall know of a person.
+ * @typedef {object} PersonState
+ * @property {boolean} mic  is heard
+ * @property {boolean} camera  is seen
+ * @property {boolean} hand  is up
+ * @property {boolean} screen  shares a screen
+ * @property {boolean} trouble  has a bad connection to more than one
+ *
+ * How large a page shows what it gets, in pixels of height; 0 for hidden.
+ * @typedef {{ camera: number, screen: number }} Wanted
+ *
+ * @typedef {{ type: "state" } & PersonState} StateMessage
+ * @typedef {{ type: "want" } & Wanted} WantMessage
+ * @typedef {StateMessage | WantMessage} TalkMessage
+ */
+
+/**
+ * What came, if it is something known and well-formed. Pure.
+ * @param {unknown} text
+ * @returns {TalkMessage | null}
+ */
+export function read(text) {
+  if (typeof text !== "string" || text.length > MAX_LENGTH) return null;
+  let message;
+  try {
+    message = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (message?.type === "state") {
+    const { mic, camera, hand, screen, trouble } = message;
+    return { type: "state", mic: !!mic, camera: !!camera, hand: !!hand, screen: !!screen, trouble: !!trouble };
+  }
+  if (message?.type === "want") {
+    return { type: "want", camera: height(message.camera), screen: height(message.screen) };
+  }
+  return null;
+}
+
+/** @param {unknown} value */
+function height(value) {
+  return typeof value === "number" && value >= 0 && value < 10_000 ? value : 0;
+}
+
+export class Talk {
+  #channel;
+
+  /**
+   * @param {RTCPeerConnection} pc
+   * @param {{ onopen: () => void, onmessage: (message: TalkMessage) => void }} options
+   */
+  constructor(pc, { onopen, onmessage }) {
+    // Also makes a connection between two who send nothing.
+    this.#channel = pc.createDataChannel("callbox", { negotiated: true, id: 0 });
+    this.#channel.onopen = onopen;
+    this.#channel.onmessage = ({ data }) => {
+      const message = read(data);
+      if (message) onmessage(message);
+    };
+  }
+
+  /** @param {TalkMessage} message  dropped where there is no channel yet, or no longer */
+  send(message) {
+    if (this.#channel.readyState === "open") this.#channel.send(JSON.stringify(message));
+  }
+}
