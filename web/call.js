@@ -1,6 +1,7 @@
 // A call: signaling, room and peers put together. Knows no DOM.
 
 import { Peer } from "./peer.js";
+import { cameraEncoding, heightForPath, screenEncoding } from "./quality.js";
 import { Room } from "./room.js";
 import { Signaling } from "./signaling.js";
 
@@ -35,14 +36,16 @@ export function configure(config, relay) {
  * @property {string} room
  * @property {string} name
  * @property {RelayOnly} relay
+ * @property {WebSocket | null} [socket]  opened ahead
  * @property {() => Promise<string>} ticket
  * @property {() => void} refreshTicket
  * @property {() => number} keepMs  how long a peer is kept that the server does not list after its own restart
- * @property {MediaStream} stream  the local stream
+ * @property {MediaStream} stream  the own microphone and camera
  * @property {(id: string, name: string, peer: Peer) => void} onpeer  somebody came
- * @property {(id: string) => void} onchange  state or tracks of somebody changed
+ * @property {(id: string) => void} onchange  state or tracks of somebody changed, or what they say of themselves
  * @property {(id: string) => void} ongone
  * @property {(online: boolean) => void} onstate  is the server there?
+ * @property {(ms: number) => void} [onpong]  so long the server took to answer
  * @property {() => void} onjoined  welcomed, for the first time or again
  * @property {(code: string) => void} onend
  */
@@ -58,30 +61,85 @@ export class Call {
   #config = {};
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #expiry;
+  /** What the others know of us. @type {import("./talk.js").PersonState} */
+  #state = { mic: false, camera: false, hand: false, screen: false, trouble: false };
+  /** The own screen and its sound, while they are shared. */
+  #screen = new MediaStream();
+  /** @type {import("./quality.js").Limit} */
+  #limit = "auto";
+  /** The tallest picture that the path to somebody carries. @type {Map<string, number>} */
+  #paths = new Map();
 
   /** @param {Options} options */
   constructor(options) {
     this.#options = options;
-    const { url, room, name, ticket, refreshTicket } = options;
+    const { url, socket, room, name, ticket, refreshTicket } = options;
     this.#room = new Room(options.keepMs);
     this.#signaling = new Signaling({
       url,
+      socket,
       room,
       name,
       ticket,
       refreshTicket,
       onstate: (online) => this.#setOnline(online),
+      onpong: options.onpong,
       onmessage: (message) => this.#receive(message),
       onend: (code) => this.#end(code),
     });
   }
 
   /**
-   * @param {"audio" | "video"} kind
+   * Sends another track here, or none.
+   * @param {import("./lines.js").Slot} slot
    * @param {MediaStreamTrack | null} track
    */
-  setTrack(kind, track) {
-    for (const peer of this.peers.values()) peer.setTrack(kind, track);
+  setTrack(slot, track) {
+    if (slot === "screen" || slot === "sound") {
+      const kind = slot === "screen" ? "video" : "audio";
+      for (const old of this.#screen.getTracks()) if (old.kind === kind) this.#screen.removeTrack(old);
+      if (track) this.#screen.addTrack(track);
+    }
+    for (const peer of this.peers.values()) peer.setTrack(slot, track);
+    this.#shapeAll();
+  }
+
+  /** @param {Partial<import("./talk.js").PersonState>} change  of what the others know of us */
+  setState(change) {
+    const state = { ...this.#state, ...change };
+    if (JSON.stringify(state) === JSON.stringify(this.#state)) return;
+    this.#state = state;
+    for (const peer of this.peers.values()) peer.tell();
+  }
+
+  /** @param {import("./quality.js").Limit} limit  of what is sent to each */
+  setLimit(limit) {
+    this.#limit = limit;
+    this.#shapeAll();
+    for (const peer of this.peers.values()) peer.tell();
+  }
+
+  /**
+   * What the path to somebody is expected to carry.
+   * @param {string} id
+   * @param {number} bitrate  bits per second
+   */
+  setAvailable(id, bitrate) {
+    const before = this.#paths.get(id) ?? Infinity;
+    const height = heightForPath(before, bitrate);
+    if (height === before) return;
+    this.#paths.set(id, height);
+    this.#shape(id);
+  }
+
+  /** The page is about to be frozen. */
+  freeze() {
+    this.#signaling.freeze();
+  }
+
+  /** @param {boolean} hurry  measure the link to the server more often? */
+  hurry(hurry) {
+    this.#signaling.hurry(hurry);
   }
 
   /** The network is said to be back. */
@@ -157,10 +215,30 @@ export class Call {
         case "remove":
           this.peers.get(action.id)?.close();
           this.peers.delete(action.id);
+          this.#paths.delete(action.id);
           this.#options.ongone(action.id);
       }
     }
+    this.#shapeAll();
     this.#scheduleExpiry();
+  }
+
+  #shapeAll() {
+    for (const id of this.peers.keys()) this.#shape(id);
+  }
+
+  /** @param {string} id */
+  #shape(id) {
+    const peer = this.peers.get(id);
+    if (!peer) return;
+    const others = this.peers.size;
+    const { camera, screen } = peer.wanted;
+    const captured = this.#options.stream.getVideoTracks()[0]?.getSettings().height ?? 720;
+    const path = this.#paths.get(id) ?? Infinity;
+    peer.shape("video", cameraEncoding({ limit: this.#limit, others, wanted: camera, captured, path }));
+    const shared = this.#screen.getVideoTracks()[0];
+    const hint = shared?.contentHint === "motion" ? "motion" : "detail";
+    if (shared) peer.shape("screen", screenEncoding({ hint, others, wanted: screen }));
   }
 
   /**
@@ -172,16 +250,34 @@ export class Call {
     const peer = new Peer({
       offer,
       config: this.#config,
-      stream: this.#options.stream,
-      tracks: this.#options.stream.getTracks(),
+      streams: { person: this.#options.stream, screen: this.#screen },
+      tracks: () => this.#tracks(),
+      state: () => this.#told(),
       send: (data) => this.#signaling.signal(id, data),
       onchange: () => {
         if (peer.state === "reconnecting") this.#signaling.check();
         this.#options.onchange(id);
       },
+      onwant: () => this.#shape(id),
     });
     this.peers.set(id, peer);
     this.#options.onpeer(id, name, peer);
+  }
+
+  /** Of a camera that sends nothing, the last picture would stand still. */
+  #told() {
+    return { ...this.#state, camera: this.#state.camera && this.#limit !== "audio" };
+  }
+
+  /** What is sent to whoever comes. */
+  #tracks() {
+    const slots = /** @type {const} */ ([
+      ["audio", this.#options.stream.getAudioTracks()],
+      ["video", this.#options.stream.getVideoTracks()],
+      ["screen", this.#screen.getVideoTracks()],
+      ["sound", this.#screen.getAudioTracks()],
+    ]);
+    return slots.flatMap(([slot, [track]]) => (track ? [/** @type {[typeof slot, MediaStreamTrack]} */ ([slot, track])] : []));
   }
 
   #scheduleExpiry() {

@@ -2,9 +2,17 @@
 
 /**
  * @typedef {"audio" | "video"} Kind
- * @typedef {"insecure" | "denied" | "missing" | "busy" | "ended" | "failed"} Problem
+ * @typedef {"insecure" | "denied" | "missing" | "busy" | "ended" | "interrupted" | "failed"} Problem
+ * @typedef {import("./remembered.js").Choice} Choice
+ *
+ * @typedef {object} Options
+ * @property {(kind: Kind, track: MediaStreamTrack | null) => void} onchange  another track, or none, or what it gives
+ * @property {Record<Kind, Choice>} [chosen]  earlier
+ * @property {(kind: Kind, choice: Partial<Choice>) => void} [onchoice]  the person chose something
+ * @property {(text: string) => void} [onnotice]
  */
 
+const KINDS = /** @type {Kind[]} */ (["audio", "video"]);
 const DEVICE = { audio: "microphone", video: "camera" };
 
 /**
@@ -25,6 +33,8 @@ export function sentence(kind, problem) {
       return `The ${device} is in use by another program. Close that one, then switch it on here.`;
     case "ended":
       return `The ${device} was disconnected.`;
+    case "interrupted":
+      return `The ${device} is paused by the system, as during a phone call. It comes back by itself.`;
     default:
       return `The ${device} could not be started. Try another one.`;
   }
@@ -56,6 +66,16 @@ const WISHES = {
   video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30, max: 30 } },
 };
 
+/**
+ * Has the person allowed this already?
+ * @param {Kind} kind
+ */
+async function isGranted(kind) {
+  const name = /** @type {PermissionName} */ (DEVICE[kind]);
+  const status = await navigator.permissions?.query({ name }).catch(() => null);
+  return status?.state === "granted";
+}
+
 export class LocalMedia {
   /** Holds the tracks that are on; stays the same object for the whole call. */
   stream = new MediaStream();
@@ -64,15 +84,25 @@ export class LocalMedia {
 
   /** @type {Record<Kind, string | undefined>} */
   #deviceIds = { audio: undefined, video: undefined };
-  #muted = false;
+  #muted;
   #closed = false;
+  /** The camera was off the last time, and stays dark until somebody switches it on. */
+  #dark;
+  /** The device that went away while in use; empty once any other may take its place. @type {Partial<Record<Kind, string>>} */
+  #lost = {};
+  /** One after the other: a device that goes is heard of by its track and by the list. */
+  #refits = Promise.resolve();
   /** Counts what was asked for, so that an answer that comes late is not taken for the last wish. */
   #wish = { audio: 0, video: 0 };
-  #onchange;
+  #options;
 
-  /** @param {(kind: Kind, track: MediaStreamTrack | null) => void} onchange  another track, or none */
-  constructor(onchange) {
-    this.#onchange = onchange;
+  /** @param {Options} options */
+  constructor(options) {
+    this.#options = options;
+    const { audio, video } = options.chosen ?? {};
+    this.#muted = audio?.on === false;
+    this.#dark = video?.on === false;
+    this.#deviceIds = { audio: audio?.deviceId || undefined, video: video?.deviceId || undefined };
   }
 
   /** @param {Kind} kind */
@@ -97,13 +127,20 @@ export class LocalMedia {
       this.problems = { audio: "insecure", video: "insecure" };
       return;
     }
+    if (this.#dark) {
+      await this.#start("audio");
+      return;
+    }
     const turn = { audio: ++this.#wish.audio, video: ++this.#wish.video };
     try {
-      const { audio, video } = WISHES;
-      this.#take(await navigator.mediaDevices.getUserMedia({ audio, video }), turn);
-    } catch {
-      await this.#start("audio");
-      await this.#start("video");
+      this.#take(await navigator.mediaDevices.getUserMedia({ audio: this.#wishFor("audio"), video: this.#wishFor("video") }), turn);
+    } catch (error) {
+      // Whoever has just said no is not asked again.
+      const denied = problemOf(error) === "denied";
+      for (const kind of KINDS) {
+        if (denied && !(await isGranted(kind))) this.problems[kind] = "denied";
+        else await this.#start(kind);
+      }
     }
   }
 
@@ -116,13 +153,20 @@ export class LocalMedia {
     const before = this.deviceId(kind);
     this.#deviceIds[kind] = deviceId;
     const old = this.track(kind);
-    if (!old) return;
+    if (!old) {
+      // Somebody who picks another device after a failure wants to see whether that one works.
+      if (!this.problems[kind] || (await this.#start(kind))) this.#chose(kind);
+      return;
+    }
     // Many phones open one camera at a time.
     if (kind === "video") {
-      old.onended = null;
+      old.onended = old.onmute = null;
       old.stop();
     }
-    if (await this.#start(kind)) return;
+    if (await this.#start(kind)) {
+      this.#chose(kind);
+      return;
+    }
     const problem = this.problems[kind];
     this.#deviceIds[kind] = before;
     if (kind === "video" && !(await this.#start(kind))) this.#replace(kind, null);
@@ -137,26 +181,78 @@ export class LocalMedia {
   async set(kind, on) {
     if (kind === "audio") this.#muted = !on;
     if (!on) this.#wish[kind] += 1;
+    if (!on && kind === "video") delete this.#lost.video;
+    this.#options.onchoice?.(kind, { on });
     const track = this.track(kind);
     if (on && !track) await this.#start(kind);
     else if (!on && kind === "video") this.#replace(kind, null);
-    else if (track) track.enabled = on;
+    else if (track) {
+      track.enabled = on;
+      this.#options.onchange(kind, track);
+    }
   }
 
   /** Devices of this kind that can be chosen. */
   async devices(/** @type {Kind} */ kind) {
     if (!navigator.mediaDevices) return [];
-    const all = await navigator.mediaDevices.enumerateDevices();
+    const all = await navigator.mediaDevices.enumerateDevices().catch(() => []);
     return all.filter((device) => device.kind === `${kind}input` && device.deviceId);
+  }
+
+  /** After devices came or went: what was used and is gone gives way to another. */
+  refit() {
+    this.#refits = this.#refits.then(async () => {
+      for (const kind of KINDS) await this.#refit(kind);
+    });
+    return this.#refits;
   }
 
   close() {
     this.#closed = true;
     for (const track of this.stream.getTracks()) {
-      track.onended = null;
+      track.onended = track.onmute = null;
       track.stop();
       this.stream.removeTrack(track);
     }
+  }
+
+  /**
+   * With the device that was chosen, if it is there.
+   * @param {Kind} kind
+   * @returns {MediaTrackConstraints}
+   */
+  #wishFor(kind) {
+    const deviceId = this.#deviceIds[kind];
+    return deviceId ? { ...WISHES[kind], deviceId: { ideal: deviceId } } : WISHES[kind];
+  }
+
+  /** @param {Kind} kind */
+  #chose(kind) {
+    this.#options.onchoice?.(kind, { deviceId: this.#deviceIds[kind] ?? "" });
+  }
+
+  /** @param {Kind} kind */
+  async #refit(kind) {
+    const track = this.track(kind);
+    const used = track ? track.getSettings().deviceId : this.#lost[kind];
+    const devices = await this.devices(kind);
+    if (this.#closed || used === undefined || devices.some((device) => device.deviceId === used)) return;
+    // A track that runs while nothing is listed shows that the browser lists nothing.
+    if (track?.readyState === "live" && devices.length === 0) return;
+    this.#deviceIds[kind] = undefined;
+    this.#lost[kind] = "";
+    if (this.track(kind)) this.#end(kind);
+    if (devices.length === 0 || !(await this.#start(kind))) return;
+    this.#options.onnotice?.(`${sentence(kind, "ended")} Now in use: ${this.track(kind)?.label || "another one"}.`);
+  }
+
+  /**
+   * It gives nothing any more.
+   * @param {Kind} kind
+   */
+  #end(kind) {
+    this.problems[kind] = "ended";
+    this.#replace(kind, null);
   }
 
   /**
@@ -198,6 +294,7 @@ export class LocalMedia {
         continue;
       }
       this.problems[kind] = null;
+      delete this.#lost[kind];
       this.#replace(kind, track);
     }
   }
@@ -209,18 +306,48 @@ export class LocalMedia {
   #replace(kind, track) {
     const old = this.track(kind);
     if (old) {
-      old.onended = null;
+      old.onended = old.onmute = null;
       old.stop();
       this.stream.removeTrack(old);
+      if (this.problems[kind] === "interrupted") this.problems[kind] = null;
     }
     if (track) {
       if (kind === "audio") track.enabled = !this.#muted;
-      track.onended = () => {
-        this.problems[kind] = "ended";
-        this.#replace(kind, null);
-      };
+      this.#watch(kind, track);
       this.stream.addTrack(track);
     }
-    this.#onchange(kind, track);
+    this.#options.onchange(kind, track);
   }
+
+  /**
+   * Phones take camera and microphone away for a call of their own: some mute the track for so long, some end it.
+   * @param {Kind} kind
+   * @param {MediaStreamTrack} track
+   */
+  #watch(kind, track) {
+    const { onchange } = this.#options;
+    track.onended = () => {
+      this.#lost[kind] = isStandIn(track) ? "" : track.getSettings().deviceId;
+      this.#end(kind);
+      void this.refit();
+    };
+    track.onmute = () => {
+      this.problems[kind] = "interrupted";
+      onchange(kind, track);
+      track.onunmute = () => {
+        track.onunmute = null;
+        if (this.track(kind) !== track) return;
+        this.problems[kind] = null;
+        onchange(kind, track);
+      };
+    };
+  }
+}
+
+/**
+ * Chromium lists whatever the system uses under a name of its own, which stays when the device goes.
+ * @param {MediaStreamTrack} track
+ */
+function isStandIn(track) {
+  return ["default", "communications"].includes(track.getSettings().deviceId ?? "");
 }

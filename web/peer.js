@@ -1,36 +1,42 @@
 // One other person: an RTCPeerConnection under perfect negotiation (W3C WebRTC, 10.7), which repairs itself.
 // Knows no DOM.
 
+import { Lines, isScreen } from "./lines.js";
+import { Repair } from "./repair.js";
+import { tuned } from "./sdp.js";
+import { Talk } from "./talk.js";
+
 const OFFER_AGAIN_MS = 5_000;
 const FIRST_OFFER_MS = 10_000;
-const DISCONNECTED_MS = 2_500;
-const RETRY_MS = 8_000;
-const MAX_RETRY_MS = 30_000;
-/** A restart that was begun so recently answers for all that ask for one. */
-const SETTLE_MS = 3_000;
-/** The polite one leaves the impolite one time to begin, so that both seldom offer at once. */
-const POLITE_DELAY_MS = 2_000;
 const ASK_AGAIN_MS = 4_000;
 const ASK_TIMES = 3;
 
 /**
- * @typedef {"audio" | "video"} Kind
+ * @typedef {import("./lines.js").Slot} Slot
  * @typedef {"connecting" | "connected" | "reconnecting"} PeerState
  * `offer` numbers an offer; its answer carries the same number, so that a late answer is not taken for another offer's.
  * @typedef {RTCSessionDescriptionInit & { offer?: number }} Description
  * @typedef {object} Options
  * @property {boolean} offer  this side offers and is the impolite one
  * @property {RTCConfiguration} config
- * @property {MediaStream} stream  names the local tracks' stream to the other side
- * @property {MediaStreamTrack[]} tracks  the local tracks
+ * @property {{ person: MediaStream, screen: MediaStream }} streams  name what is sent to the other side
+ * @property {() => [Slot, MediaStreamTrack][]} tracks  what is sent at first
+ * @property {() => import("./talk.js").PersonState} state  what the other side shall know
  * @property {(data: { description: Description | null } | { candidate: RTCIceCandidate | null }) => boolean} send
  *   passes a signal to the other side; false if that is not possible now
  * @property {() => void} onchange  state, tracks, or their being muted
+ * @property {() => void} onwant  the other side wants another size
  */
 
 export class Peer {
-  /** What the other side sends. */
+  /** What the other side sends: microphone and camera. */
   stream = new MediaStream();
+  /** The screen that it shares, and its sound. */
+  screen = new MediaStream();
+  /** What it says of itself; null before it has said anything. @type {import("./talk.js").PersonState | null} */
+  remote = null;
+  /** How large it shows what it gets. @type {import("./talk.js").Wanted} */
+  wanted = { camera: Infinity, screen: Infinity };
   /** @type {PeerState} */
   state = "connecting";
 
@@ -38,18 +44,17 @@ export class Peer {
   #polite;
   #config;
   #pc;
-  /** @type {Map<Kind, MediaStreamTrack>} */
-  #tracks = new Map();
+  #lines;
+  #talk;
+  /** The last that was wanted: it is said once there is a channel. @type {import("./talk.js").Wanted | null} */
+  #want = null;
   /** Once tracks are added and offers may be made. */
   #started = false;
   #present = true;
   #makingOffer = false;
   #ignoreOffer = false;
   #answerPending = false;
-  #restartWanted = false;
   #offerWanted = false;
-  #restartedAt = -Infinity;
-  #retryMs = RETRY_MS;
   #offerNumber = 0;
   /** @type {number | undefined} */
   #answeredOffer;
@@ -58,8 +63,7 @@ export class Peer {
   #queue = Promise.resolve();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #offerTimer;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #restartTimer;
+  #repair;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #firstOfferTimer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -70,8 +74,16 @@ export class Peer {
     this.#options = options;
     this.#polite = !options.offer;
     this.#config = options.config;
-    for (const track of options.tracks) this.#tracks.set(/** @type {Kind} */ (track.kind), track);
     this.#pc = this.#open();
+    this.#repair = new Repair({
+      connection: this.#pc,
+      isPolite: () => this.#polite,
+      isPresent: () => this.#present,
+      restart: () => this.#restart(),
+    });
+    this.#lines = new Lines(this.#pc, options.streams);
+    for (const [slot, track] of options.tracks()) this.#lines.set(slot, track);
+    this.#talk = new Talk(this.#pc, { onopen: () => this.#opened(), onmessage: (message) => this.#told(message) });
     if (options.offer) this.#start();
     else this.#firstOfferTimer = setTimeout(() => this.#start(), FIRST_OFFER_MS);
   }
@@ -82,7 +94,33 @@ export class Peer {
   }
 
   get hasVideo() {
-    return this.stream.getVideoTracks().some((track) => track.readyState === "live" && !track.muted);
+    return this.remote?.camera !== false && isShown(this.stream);
+  }
+
+  get hasScreen() {
+    return this.remote?.screen !== false && isShown(this.screen);
+  }
+
+  /** Says anew what the other side shall know. */
+  tell() {
+    this.#talk.send({ type: "state", ...this.#options.state() });
+  }
+
+  /**
+   * Says how large the other side's pictures are shown here.
+   * @param {import("./talk.js").Wanted} wanted
+   */
+  want(wanted) {
+    this.#want = wanted;
+    this.#talk.send({ type: "want", ...wanted });
+  }
+
+  /**
+   * @param {Slot} slot
+   * @param {import("./lines.js").Encoding} encoding
+   */
+  shape(slot, encoding) {
+    this.#lines.shape(slot, encoding);
   }
 
   /**
@@ -109,7 +147,7 @@ export class Peer {
       return;
     }
     this.#offerAgain();
-    void this.#restartIfNeeded();
+    void this.#repair.resume(this.#started);
   }
 
   /**
@@ -121,31 +159,23 @@ export class Peer {
   }
 
   /**
-   * Sends another track of this kind, or none.
-   * @param {Kind} kind
+   * Sends another track here, or none.
+   * @param {Slot} slot
    * @param {MediaStreamTrack | null} track
    */
-  setTrack(kind, track) {
-    if (track) this.#tracks.set(kind, track);
-    else this.#tracks.delete(kind);
+  setTrack(slot, track) {
+    this.#lines.set(slot, track);
     if (!this.#started) return;
-    const transceiver = this.#pc.getTransceivers().find((t) => t.receiver.track.kind === kind);
-    if (!transceiver) {
-      if (track) this.#pc.addTrack(track, this.#options.stream);
-      return;
-    }
-    // One transceiver per kind for the whole call: removeTrack and addTrack would add another each time.
-    transceiver.sender.replaceTrack(track).catch(() => {});
-    const direction = track ? "sendrecv" : "recvonly";
-    if (transceiver.direction === direction) return;
-    if (track) transceiver.sender.setStreams?.(this.#options.stream);
-    transceiver.direction = direction;
+    // The impolite side makes lines; of a screen to come it hears by `state`.
+    if (this.#polite) this.#lines.attach();
+    else this.#lines.widen();
+    this.#lines.reshape();
   }
 
   close() {
     this.#closed = true;
     clearTimeout(this.#offerTimer);
-    clearTimeout(this.#restartTimer);
+    this.#repair.close();
     clearTimeout(this.#firstOfferTimer);
     clearTimeout(this.#askTimer);
     this.#pc.close();
@@ -153,43 +183,59 @@ export class Peer {
 
   #open() {
     const pc = new RTCPeerConnection(this.#config);
-    // Makes a connection even between two who send nothing.
-    pc.createDataChannel("callbox", { negotiated: true, id: 0 });
     pc.onicecandidate = ({ candidate }) => this.#options.send({ candidate });
     pc.onnegotiationneeded = () => this.#negotiate();
     pc.onsignalingstatechange = () => {
       if (pc.signalingState !== "stable") return;
       clearTimeout(this.#offerTimer);
+      this.#lines.reshape();
       if (!this.#offerWanted) return;
       this.#offerWanted = false;
       void this.#offer();
     };
     pc.onconnectionstatechange = () => this.#connectionChanged();
-    pc.ontrack = ({ track }) => {
-      for (const old of this.stream.getTracks()) {
-        if (old.kind === track.kind && old !== track) this.stream.removeTrack(old);
+    pc.ontrack = ({ track, transceiver }) => {
+      const slot = this.#lines.slotOf(transceiver);
+      const stream = slot && isScreen(slot) ? this.screen : this.stream;
+      for (const old of stream.getTracks()) {
+        if (old.kind === track.kind && old !== track) stream.removeTrack(old);
       }
-      this.stream.addTrack(track);
+      stream.addTrack(track);
       track.onmute = track.onunmute = this.#options.onchange;
       this.#options.onchange();
     };
     return pc;
   }
 
+  /** The channel is open: what was said before was said to nobody. */
+  #opened() {
+    this.tell();
+    if (this.#want) this.want(this.#want);
+  }
+
+  /** @param {import("./talk.js").TalkMessage} message */
+  #told(message) {
+    if (message.type === "want") {
+      this.wanted = { camera: message.camera, screen: message.screen };
+      this.#options.onwant();
+      return;
+    }
+    this.remote = message;
+    if (message.screen && this.#started && !this.#polite) this.#lines.widen(true);
+    this.#options.onchange();
+  }
+
   #start() {
     if (this.#started) return;
-    this.#addTracks();
-    for (const kind of /** @type {Kind[]} */ (["audio", "video"])) {
-      if (!this.#tracks.has(kind)) this.#pc.addTransceiver(kind, { direction: "recvonly" });
-    }
+    this.#begin();
+    this.#lines.open();
     // Without tracks nothing else asks for the first offer: it did when nothing was started yet.
     if (this.#pc.signalingState === "stable") void this.#offer();
   }
 
-  #addTracks() {
+  #begin() {
     this.#started = true;
     clearTimeout(this.#firstOfferTimer);
-    for (const track of this.#tracks.values()) this.#pc.addTrack(track, this.#options.stream);
   }
 
   /** The impolite side offers. */
@@ -217,7 +263,7 @@ export class Peer {
   /** The other side wants an offer. */
   #asked() {
     if (!this.#started) this.#start();
-    else if (this.#pc.connectionState !== "connected") this.#restartIn(0);
+    else if (this.#pc.connectionState !== "connected") this.#repair.begin(0);
     else if (this.#pc.signalingState === "stable") void this.#offer();
     else this.#offerWanted = true;
   }
@@ -241,7 +287,7 @@ export class Peer {
     if (!localDescription) return;
     const { type, sdp } = localDescription;
     const offer = type === "offer" ? this.#offerNumber : this.#answeredOffer;
-    this.#options.send({ description: { type, sdp, offer } });
+    this.#options.send({ description: { type, sdp: tuned(sdp), offer } });
     clearTimeout(this.#offerTimer);
     if (signalingState === "have-local-offer") {
       this.#offerTimer = setTimeout(() => this.#offerAgain(), OFFER_AGAIN_MS);
@@ -274,7 +320,9 @@ export class Peer {
       const late = offer !== undefined && offer !== this.#offerNumber;
       if (late || pc.signalingState !== "have-local-offer") return;
     }
-    const before = iceGeneration(pc.remoteDescription?.sdp);
+    const restarts = type === "offer" && iceGeneration(pc.remoteDescription?.sdp) !== iceGeneration(sdp);
+    // This side gathers anew as well, and what it had may have expired.
+    if (restarts && pc.remoteDescription) pc.setConfiguration(this.#config);
     this.#answerPending = type === "answer";
     try {
       await pc.setRemoteDescription({ type, sdp });
@@ -285,8 +333,9 @@ export class Peer {
     clearTimeout(this.#askTimer);
     this.#answeredOffer = offer;
     // The other side restarts ICE: no need to do it from here.
-    if (before !== iceGeneration(sdp)) this.#restartBegan();
-    if (!this.#started) this.#addTracks();
+    if (restarts) this.#repair.began();
+    this.#begin();
+    this.#lines.attach();
     await pc.setLocalDescription();
     this.#sendDescription();
   }
@@ -303,20 +352,20 @@ export class Peer {
   }
 
   #connectionChanged() {
-    switch (this.#pc.connectionState) {
-      case "connected":
-        clearTimeout(this.#restartTimer);
-        this.#retryMs = RETRY_MS;
-        this.#setState("connected");
-        break;
-      case "disconnected":
-        this.#setState("reconnecting");
-        this.#restartIn(DISCONNECTED_MS);
-        break;
-      case "failed":
-        this.#setState("reconnecting");
-        this.#restartIn(0);
+    const { connectionState } = this.#pc;
+    this.#repair.connectionChanged();
+    if (connectionState === "connected") {
+      this.#lines.reshape();
+      this.#setState("connected");
+    } else if (connectionState === "disconnected" || connectionState === "failed") {
+      this.#setState("reconnecting");
     }
+  }
+
+  #restart() {
+    this.#pc.setConfiguration(this.#config);
+    if (this.#polite) this.#ask();
+    else this.#pc.restartIce();
   }
 
   /** @param {PeerState} state */
@@ -324,49 +373,11 @@ export class Peer {
     this.state = state;
     this.#options.onchange();
   }
+}
 
-  /** After signaling came back: paths through the server may be gone although ICE has not noticed yet. */
-  async #restartIfNeeded() {
-    const unconnected = this.#started && this.state !== "connected";
-    const needed = this.#restartWanted || unconnected || (await this.#isRelayed());
-    const settled = performance.now() - this.#restartedAt > SETTLE_MS;
-    if (needed && settled && !this.#closed) this.#restartIn(0);
-  }
-
-  async #isRelayed() {
-    const report = await this.#pc.getStats();
-    const candidates = [...report.values()]
-      .filter((stat) => stat.type === "candidate-pair" && stat.nominated && stat.state === "succeeded")
-      .flatMap((pair) => [report.get(pair.localCandidateId), report.get(pair.remoteCandidateId)]);
-    return candidates.some((candidate) => candidate?.candidateType === "relay");
-  }
-
-  /** @param {number} delay  milliseconds */
-  #restartIn(delay) {
-    const settles = this.#restartedAt + SETTLE_MS - performance.now();
-    const wait = Math.max(delay + (this.#polite ? POLITE_DELAY_MS : 0), settles);
-    clearTimeout(this.#restartTimer);
-    this.#restartTimer = setTimeout(() => this.#restart(), wait);
-  }
-
-  #restart() {
-    this.#restartWanted = !this.#present;
-    if (!this.#present) return;
-    this.#pc.setConfiguration(this.#config);
-    if (this.#polite) this.#ask();
-    else this.#pc.restartIce();
-    this.#restartBegan();
-  }
-
-  /** Gives the restart time, then tries again, less and less often. */
-  #restartBegan() {
-    this.#restartedAt = performance.now();
-    clearTimeout(this.#restartTimer);
-    this.#restartTimer = setTimeout(() => {
-      if (this.#pc.connectionState !== "connected") this.#restart();
-    }, this.#retryMs);
-    this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 1.5);
-  }
+/** @param {MediaStream} stream */
+function isShown(stream) {
+  return stream.getVideoTracks().some((track) => track.readyState === "live" && !track.muted);
 }
 
 /**

@@ -2,6 +2,9 @@
 // The protocol is described in docs/signaling.md. Knows no DOM.
 
 const PING_MS = 10_000;
+/** How often the round trip is measured while something seems wrong, and how many answers may be awaited at once. */
+const HURRY_MS = 500;
+const MEASURED_AT_ONCE = 8;
 const MISSES = 2;
 const FIRST_RETRY_MS = 300;
 const MAX_RETRY_MS = 3_000;
@@ -24,8 +27,10 @@ const FINAL = new Set(["room-full", "bad-room", "too-many-rooms", "bad-ticket"])
  * @property {() => void} refreshTicket  the ticket has expired
  * @property {(message: ServerMessage) => void} onmessage  all but errors, pings and pongs
  * @property {(online: boolean) => void} onstate
+ * @property {(ms: number) => void} [onpong]  so long the server took to answer a ping
  * @property {(code: string) => void} onend  it is over and will not be tried again: an error code, or "replaced"
  * @property {typeof WebSocket} [WebSocket]
+ * @property {WebSocket | null} [socket]  one to the same URL that has been opened ahead, to join the sooner
  */
 
 export class Signaling {
@@ -46,6 +51,10 @@ export class Signaling {
   #connectTimer;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #pingTimer;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #hurryTimer;
+  /** When the pings were sent that are not answered yet. @type {number[]} */
+  #pinged = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #wakeTimer;
 
@@ -79,6 +88,11 @@ export class Signaling {
     this.#end();
   }
 
+  /** The browser is about to freeze the page; the seat shall be kept although it closes the WebSocket then. */
+  freeze() {
+    this.#send({ type: "freeze" });
+  }
+
   /** The network is back or another one, or the page was asleep. */
   wake() {
     if (this.#ended) return;
@@ -98,17 +112,31 @@ export class Signaling {
   check() {
     const socket = this.#socket;
     if (!this.#joined || !socket || this.#wakeTimer !== undefined) return;
-    this.#send({ type: "ping" });
+    this.#sendPing();
     this.#wakeTimer = setTimeout(() => this.#lost(socket), WAKE_MS);
+  }
+
+  /**
+   * Measures the round trip more often. Whether the connection lives is left to the usual pings: where packets get lost,
+   * answers may be late without its being dead.
+   * @param {boolean} hurry
+   */
+  hurry(hurry) {
+    if (hurry === (this.#hurryTimer !== undefined)) return;
+    clearInterval(this.#hurryTimer);
+    this.#hurryTimer = hurry ? setInterval(() => this.#measure(), HURRY_MS) : undefined;
   }
 
   #connect() {
     clearTimeout(this.#retryTimer);
     const WebSocketClass = this.#options.WebSocket ?? WebSocket;
-    const socket = new WebSocketClass(this.#options.url);
+    const { socket: ahead } = this.#options;
+    this.#options.socket = null;
+    const socket = ahead && ahead.readyState < 2 ? ahead : new WebSocketClass(this.#options.url);
     this.#socket = socket;
     this.#connectTimer = setTimeout(() => this.#lost(socket), CONNECT_MS);
-    socket.onopen = () => void this.#join(socket);
+    if (socket.readyState === 1) void this.#join(socket);
+    else socket.onopen = () => void this.#join(socket);
     socket.onmessage = (event) => {
       if (socket === this.#socket) this.#receive(event.data);
     };
@@ -140,6 +168,7 @@ export class Signaling {
       case "pong":
         // It lasts: the next loss is a new one.
         this.#attempts = 0;
+        this.#ponged();
         return;
       case "error":
         this.#refused(message.code);
@@ -178,7 +207,22 @@ export class Signaling {
       return;
     }
     this.#missed += 1;
+    this.#sendPing();
+  }
+
+  #measure() {
+    if (this.#joined && this.#pinged.length < MEASURED_AT_ONCE) this.#sendPing();
+  }
+
+  #sendPing() {
+    this.#pinged.push(performance.now());
     this.#send({ type: "ping" });
+  }
+
+  /** Answers come in the order of the pings. */
+  #ponged() {
+    const sent = this.#pinged.shift();
+    if (sent !== undefined) this.#options.onpong?.(performance.now() - sent);
   }
 
   /** @param {object} message */
@@ -208,6 +252,7 @@ export class Signaling {
 
   #end() {
     this.#ended = true;
+    this.hurry(false);
     clearTimeout(this.#retryTimer);
     this.#drop();
   }
@@ -218,6 +263,7 @@ export class Signaling {
     this.#alive();
     this.#joined = false;
     this.#missed = 0;
+    this.#pinged = [];
     const socket = this.#socket;
     this.#socket = null;
     // Without a code the server keeps the seat.

@@ -5,17 +5,11 @@ import { test } from "node:test";
 import { Person } from "./lib/browser.mjs";
 import { moving } from "./lib/expect.mjs";
 import { Network, STRICT_NAT } from "./lib/netns.mjs";
+import { noMicrophone } from "./lib/no-microphone.mjs";
 import { Server } from "./lib/server.mjs";
 import { until } from "./lib/until.mjs";
 
 const PEOPLE = 8;
-
-/** Two cores cannot encode and mix the sound of eight pages. */
-function noMicrophone() {
-  const devices = navigator.mediaDevices;
-  const open = devices.getUserMedia.bind(devices);
-  devices.getUserMedia = (wish) => (wish.audio ? Promise.reject(new DOMException("", "NotFoundError")) : open(wish));
-}
 
 test("eight pages behind one address see each other over the relay", async (t) => {
   const network = new Network();

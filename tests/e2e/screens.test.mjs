@@ -5,12 +5,16 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { Person, chromium } from "./lib/browser.mjs";
-import { seeAndHear } from "./lib/expect.mjs";
+import { fakeScreen } from "./lib/screen.mjs";
 import { Server } from "./lib/server.mjs";
 import { until } from "./lib/until.mjs";
 
 const OUT = path.join(import.meta.dirname, "artifacts");
-const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 360, height: 740, hasTouch: true, isMobile: true } };
+const SIZES = {
+  phone: { width: 360, height: 740, hasTouch: true, isMobile: true },
+  tablet: { width: 768, height: 1024, hasTouch: true, isMobile: true },
+  desktop: { width: 1440, height: 900 },
+};
 const LONG = "Maximiliane-Alexandra von und zu Hohenlohe-Waldenburg-Schillingsfürst";
 
 const deny = () => {
@@ -74,26 +78,66 @@ for (const [size, viewport] of Object.entries(SIZES)) {
   }
 }
 
-test("calls of two, three and five", async () => {
-  const people = [];
-  const names = ["Ana", LONG, "Cy", "Dee Dee", "Eve"];
-  for (const name of names) {
-    const options = { viewport: people.length % 2 ? SIZES.phone : SIZES.desktop };
-    people.push(await Person.join(browser, `${server.url}/r/team?name=${encodeURIComponent(name)}`, options));
-    if (![2, 3, 5].includes(people.length)) continue;
-    await seeAndHear(people.slice(0, 2), people.length - 1);
-    await picture(people[0], `call-${people.length}-desktop`);
-    await picture(people[1], `call-${people.length}-phone`);
+/** The same page at each size. */
+async function pictures(person, name) {
+  for (const [size, { width, height }] of Object.entries(SIZES)) {
+    // Touch would load it anew.
+    await person.page.setViewport({ width, height });
+    await picture(person, `${name}-${size}`);
   }
-  await people[2].page.click("#camera");
-  await until("initials", () => people[0].page.$(".tile.no-picture"));
-  await people[0].page.click("#people");
-  await people[0].page.click("#mic");
-  await picture(people[0], "call-people-desktop");
+}
+
+test("calls of up to eight people", async () => {
+  const names = ["Ana", LONG, "Cy", "Dee Dee", "Eve", "Fay", "Gus", "Hal"];
+  const people = [];
+  for (const [index, name] of names.entries()) {
+    // The machine carries a few cameras.
+    const options = { before: index < 4 ? fakeScreen : deny, viewport: SIZES.desktop };
+    people.push(await Person.join(browser, `${server.url}/r/team?name=${encodeURIComponent(name)}`, options));
+    const others = index;
+    const [{ page }] = people;
+    await page.bringToFront();
+    await until(`${others} others`, async () => (await people[0].tiles()).filter(({ state }) => state === "connected").length === others);
+    if (![1, 2, 3, 5].includes(others)) continue;
+    await until("pictures", async () => (await people[0].tiles()).slice(0, 3).every(({ width }) => width > 0));
+    await pictures(people[0], `call-${others}`);
+  }
+  const [ana, bo, cy] = people;
+  await pictures(ana, "call-7");
+  await cy.page.bringToFront();
+  await cy.page.click("#hand");
+  await cy.page.click("#mic");
+  await bo.page.bringToFront();
+  await bo.page.click("#share");
+  await ana.page.bringToFront();
+  await until("the screen", () => ana.page.evaluate(() => document.querySelector("video.shared")?.videoWidth > 0));
+  await pictures(ana, "call-screen");
+  await ana.page.click("#people");
+  await pictures(ana, "call-people");
+  await ana.page.click("#people");
+  await ana.page.click("#more");
+  await pictures(ana, "call-menu");
+  await ana.page.click("#show-shortcuts");
+  await pictures(ana, "call-shortcuts");
+  await ana.page.keyboard.press("Escape");
+  await ana.page.click(".signal button");
+  await until("figures", () => ana.page.$eval("#connection", (panel) => panel.checkVisibility() && !panel.matches(".measuring")));
+  await pictures(ana, "call-connection");
+  await ana.page.click("#connection-close");
   await server.kill("SIGKILL");
-  await until("the sentence", () => people[0].text("#server-state"));
-  await picture(people[0], "call-server-gone-desktop");
-  await picture(people[1], "call-server-gone-phone");
+  await until("the sentence", () => ana.text("#server-state"));
+  await pictures(ana, "call-server-gone");
   await server.run();
   await Promise.all(people.map((person) => person.close()));
+});
+
+test("the dialogs of the lobby", async () => {
+  for (const scheme of ["dark", "light"]) {
+    const person = await Person.open(browser, `${server.url}/r/team`, { viewport: { width: 360, height: 740 } });
+    await person.page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+    await person.page.click("[data-invite=qr]");
+    await until("the code", () => person.page.$eval("dialog[open] img", (image) => image.complete && image.naturalWidth > 0));
+    await pictures(person, `lobby-qr-${scheme}`);
+    await person.close();
+  }
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { configure } from "../../web/call.js";
 import { problemOf, sentence } from "../../web/media.js";
-import { columnsFor } from "../../web/view/tiles.js";
+import { columnsFor } from "../../web/view/layout.js";
 
 globalThis.MediaStream ??= class {};
 
@@ -32,6 +32,6 @@ test("each problem of a device has its own sentence", () => {
   const error = (name) => problemOf(new DOMException("", name));
   const problems = ["NotAllowedError", "NotFoundError", "NotReadableError", "OtherError"].map(error);
   assert.deepEqual(problems, ["denied", "missing", "busy", "failed"]);
-  const all = [...problems, "insecure", "ended"].map((problem) => sentence("video", problem));
+  const all = [...problems, "insecure", "ended", "interrupted"].map((problem) => sentence("video", problem));
   assert.equal(new Set(all).size, all.length);
 });

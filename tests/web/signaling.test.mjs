@@ -36,6 +36,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 const welcome = { type: "welcome", id: "p1", resume: "r1", resumed: false, peers: [], pc_config: {} };
 let seen;
 let refreshes;
+let pongs;
 
 beforeEach(() => {
   mock.timers.reset();
@@ -43,6 +44,7 @@ beforeEach(() => {
   FakeSocket.all = [];
   seen = [];
   refreshes = 0;
+  pongs = [];
 });
 
 async function joined() {
@@ -54,6 +56,7 @@ async function joined() {
     refreshTicket: () => (refreshes += 1),
     onmessage: (message) => seen.push(message.type),
     onstate: (online) => seen.push(online),
+    onpong: (ms) => pongs.push(ms),
     onend: (code) => seen.push(`end:${code}`),
     WebSocket: FakeSocket,
   });
@@ -122,6 +125,34 @@ test("where something is wrong, an answer is awaited for 3 seconds", async () =>
   signaling.check();
   mock.timers.tick(1_000);
   assert.equal(FakeSocket.all.length, 2, "a try is left to go on");
+});
+
+test("the round trip is measured with each answer, and more often while something seems wrong", async () => {
+  const signaling = await joined();
+  const pings = () => last().sent.filter(({ type }) => type === "ping").length;
+  mock.timers.tick(10_000);
+  assert.equal(pings(), 1);
+  last().say({ type: "pong" });
+  assert.equal(pongs.length, 1);
+  assert.ok(pongs[0] >= 0);
+  signaling.hurry(true);
+  signaling.hurry(true);
+  mock.timers.tick(2_000);
+  assert.equal(pings(), 5);
+  for (let answer = 0; answer < 4; answer += 1) last().say({ type: "pong" });
+  assert.equal(pongs.length, 5);
+  signaling.hurry(false);
+  mock.timers.tick(5_000);
+  assert.equal(pings(), 5);
+});
+
+test("answers to the many pings may be late without the connection being given up", async () => {
+  const signaling = await joined();
+  signaling.hurry(true);
+  mock.timers.tick(9_000);
+  assert.equal(last().closedWith, null);
+  const pings = last().sent.filter(({ type }) => type === "ping").length;
+  assert.ok(pings <= 10, "and they do not heap up");
 });
 
 test("refusals that another try would meet again end it", async () => {

@@ -1,11 +1,16 @@
 // The screen of a call: bar, tiles, own picture, controls.
 
-import { sentence } from "../media.js";
-import { byId, copyWith, onClick, setToggle, showScreen, within } from "./dom.js";
+import { Controls } from "./controls.js";
+import { byId, copyWith, showScreen } from "./dom.js";
+import { Notices } from "./notices.js";
+import { Panel } from "./panel.js";
+import { People } from "./people.js";
+import { SelfView } from "./self.js";
+import { Signals } from "./signal.js";
 import { Tiles } from "./tiles.js";
 
-const NOTICE_MS = 6000;
-const ANNOUNCE_MS = 100;
+/** Making a tile takes time that a newcomer's first offer and answer need more. */
+const ARRIVAL_MS = 60;
 
 /**
  * @typedef {object} Options
@@ -13,54 +18,77 @@ const ANNOUNCE_MS = 100;
  * @property {string} name  the own one
  * @property {string} link
  * @property {import("../media.js").LocalMedia} media
+ * @property {import("../share.js").ScreenShare} share
+ * @property {(up: boolean) => void} onhand
+ * @property {(limit: import("../quality.js").Limit) => void} onlimit
+ * @property {(id: string, wanted: import("../talk.js").Wanted) => void} onwant  somebody is shown at another size
+ * @property {(id: string) => import("../watch.js").Watched | undefined} connection  what is known of the one to somebody
  * @property {() => void} onleave
  */
 
 export class CallView {
-  tiles = new Tiles(() => this.notice("Click or tap anywhere to hear the others."));
+  notices = new Notices();
+  tiles;
   #options;
-  /** @type {Map<string, string>} */
-  #names = new Map();
-  #joined = false;
-  #online = false;
-  #unreachable = false;
-  /** @type {string[]} */
-  #said = [];
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #noticeTimer;
+  #people;
+  #self;
+  #controls;
+  #panel = new Panel();
+  #signals;
+  /** Those who are to be shown in a moment. @type {Map<string, ReturnType<typeof setTimeout>>} */
+  #arrivals = new Map();
+  /** Who shares a screen, by name. @type {Map<string, string>} */
+  #sharing = new Map();
 
   /** @param {Options} options */
   constructor(options) {
     this.#options = options;
-    const { room, link, media } = options;
+    const { room, link, name, media, share, onhand, onlimit, onleave } = options;
     byId("call-room", HTMLElement).textContent = room;
     byId("link", HTMLElement).textContent = link.replace(/^https:\/\//, "");
-    byId("self-video", HTMLVideoElement).srcObject = media.stream;
-    this.#toggle("mic", "audio");
-    this.#toggle("camera", "video");
     for (const id of ["copy-link", "copy-link-alone"]) {
       const button = byId(id, HTMLButtonElement);
       button.onclick = () => void copyWith(button, link);
     }
-    byId("leave", HTMLButtonElement).onclick = options.onleave;
-    byId("people", HTMLButtonElement).onclick = () => this.#togglePeople();
-    this.refreshOwn();
-    this.#refreshPeople();
-    this.setOnline(false);
+    // Before all that measures: what is hidden has no size.
     showScreen("call");
-    byId("mic", HTMLButtonElement).focus();
+    this.tiles = new Tiles({
+      onblocked: () => this.notices.show("Click or tap anywhere to hear the others."),
+      onwant: options.onwant,
+    });
+    this.#signals = new Signals({
+      announce: (text) => this.notices.announce(text),
+      onopen: (id, opener) => this.#panel.toggle({ id, name: this.#people.nameOf(id) ?? "", opener }, options.connection(id)),
+    });
+    this.#people = new People(name);
+    this.#self = new SelfView(media, {
+      onhide: () => {
+        this.notices.show("Your picture is hidden. The menu shows it again.");
+        byId("more", HTMLButtonElement).focus();
+      },
+    });
+    this.#controls = new Controls({
+      media,
+      share,
+      onhand: (up) => {
+        this.#people.setHand(null, up);
+        onhand(up);
+      },
+      onlimit,
+      onself: () => this.#self.toggle(),
+      onleave,
+      notice: (text) => this.notices.show(text),
+      videos: () => this.tiles.videos(),
+    });
+    this.notices.setOnline(false);
+    this.refreshOwn();
   }
 
-  /** The own microphone and camera changed. */
+  /** The own microphone, camera or share changed. */
   refreshOwn() {
-    const { media } = this.#options;
-    const camera = media.isOn("video");
-    const mic = media.isOn("audio");
-    setToggle(byId("mic", HTMLButtonElement), mic, "Microphone");
-    setToggle(byId("camera", HTMLButtonElement), camera, "Camera");
-    const self = byId("self", HTMLElement);
-    self.classList.toggle("no-picture", !camera);
-    self.classList.toggle("muted", !mic);
+    this.#self.refresh();
+    this.#controls.refresh();
+    this.#showShared();
   }
 
   /**
@@ -69,103 +97,86 @@ export class CallView {
    * @param {import("../peer.js").Peer} peer
    */
   add(id, name, peer) {
-    this.#names.set(id, name || "Guest");
-    this.tiles.add(id, name, peer);
-    this.#announce(`${name || "Guest"} joined.`);
-    this.#refreshPeople();
-  }
-
-  /** @param {string} id */
-  remove(id) {
-    const name = this.#names.get(id);
-    this.#names.delete(id);
-    this.tiles.remove(id);
-    if (name) this.#announce(`${name} left.`);
-    this.#refreshPeople();
-  }
-
-  /** @param {boolean} online */
-  setOnline(online) {
-    this.#joined ||= online;
-    this.#online = online;
-    this.#showServer();
-  }
-
-  /** Still not in the room after a while. */
-  setUnreachable() {
-    this.#unreachable = true;
-    this.#showServer();
-  }
-
-  #showServer() {
-    const line = byId("server-state", HTMLElement);
-    let text = "Connecting to the server…";
-    if (this.#joined) text = "The server is not reachable. Trying again; running calls go on.";
-    else if (this.#unreachable) text = "The server does not answer. Trying again…";
-    line.hidden = this.#online;
-    // Written only when it changes: a screen reader says it each time.
-    if (line.textContent !== text) line.textContent = text;
-  }
-
-  close() {
-    clearTimeout(this.#noticeTimer);
-    this.tiles.close();
-    byId("self-video", HTMLVideoElement).srcObject = null;
-    byId("people-list", HTMLElement).hidden = true;
+    this.#arrivals.set(id, setTimeout(() => this.#show(id, name || "Guest", peer), ARRIVAL_MS));
   }
 
   /**
    * @param {string} id
-   * @param {"audio" | "video"} kind
+   * @param {string} shown  name
+   * @param {import("../peer.js").Peer} peer
    */
-  #toggle(id, kind) {
-    const button = byId(id, HTMLButtonElement);
-    const { media } = this.#options;
-    onClick(button, async () => {
-      const on = !media.isOn(kind);
-      await media.set(kind, on);
-      const problem = media.problems[kind];
-      if (on && problem) this.notice(sentence(kind, problem));
-      this.refreshOwn();
-    });
+  #show(id, shown, peer) {
+    this.#arrivals.delete(id);
+    this.#people.add(id, shown);
+    this.tiles.add(id, shown, peer);
+    this.notices.announce(`${shown} joined.`);
+    this.update(id, peer);
   }
 
-  /** @param {string} text  shown for a while */
-  notice(text) {
-    const line = byId("notice", HTMLElement);
-    line.textContent = text;
-    line.hidden = false;
-    clearTimeout(this.#noticeTimer);
-    this.#noticeTimer = setTimeout(() => (line.hidden = true), NOTICE_MS);
+  /**
+   * @param {string} id
+   * @param {import("../peer.js").Peer} peer
+   */
+  update(id, peer) {
+    if (this.#arrivals.has(id)) return;
+    this.tiles.update(id, peer);
+    const name = this.#people.nameOf(id);
+    if (!name) return;
+    if (this.#people.setHand(id, peer.remote?.hand ?? false) && peer.remote?.hand) {
+      this.notices.show(`${name} raised a hand.`);
+    }
+    if (peer.hasScreen !== this.#sharing.has(id)) {
+      this.notices.announce(peer.hasScreen ? `${name} shares a screen.` : `${name} stopped sharing.`);
+      if (peer.hasScreen) this.#sharing.set(id, name);
+      else this.#sharing.delete(id);
+    }
+    this.#controls.refresh();
   }
 
-  /** @param {string} text  for screen readers */
-  #announce(text) {
-    // Several may come at once; the later ones must not silence the first.
-    this.#said.push(text);
-    if (this.#said.length > 1) return;
-    setTimeout(() => {
-      byId("announcements", HTMLElement).textContent = this.#said.join(" ");
-      this.#said = [];
-    }, ANNOUNCE_MS);
+  /**
+   * There is a new sample of the connection to somebody.
+   * @param {string} id
+   * @param {import("../watch.js").Watched} watched
+   */
+  setConnection(id, watched) {
+    this.#signals.show(id, this.#people.nameOf(id) ?? "", watched);
+    this.#panel.show(id, watched);
   }
 
-  #togglePeople() {
-    const list = byId("people-list", HTMLElement);
-    list.hidden = !list.hidden;
-    byId("people", HTMLButtonElement).setAttribute("aria-expanded", String(!list.hidden));
+  /** @param {string} id */
+  remove(id) {
+    clearTimeout(this.#arrivals.get(id));
+    this.#arrivals.delete(id);
+    const name = this.#people.nameOf(id);
+    this.#people.remove(id);
+    this.#sharing.delete(id);
+    this.tiles.remove(id);
+    this.#signals.remove(id);
+    this.#panel.left(id);
+    if (name) this.notices.announce(`${name} left.`);
+    this.#controls.refresh();
   }
 
-  #refreshPeople() {
-    const button = byId("people", HTMLButtonElement);
-    const names = [`${this.#options.name || "Guest"} (you)`, ...this.#names.values()];
-    within(button, ".label", HTMLElement).textContent = String(names.length);
-    button.setAttribute("aria-label", names.length === 1 ? "1 person in the call" : `${names.length} people in the call`);
-    const items = names.map((name) => {
-      const item = document.createElement("li");
-      item.textContent = name;
-      return item;
-    });
-    within(byId("people-list", HTMLElement), "ul", HTMLElement).replaceChildren(...items);
+  /** The page was asleep: browsers leave the pictures of a page that they froze standing still. */
+  wake() {
+    for (const video of document.querySelectorAll("[data-screen=call] video")) {
+      if (video instanceof HTMLVideoElement && video.srcObject && video.paused) video.play().catch(() => {});
+    }
+  }
+
+  close() {
+    for (const timer of this.#arrivals.values()) clearTimeout(timer);
+    this.notices.close();
+    this.tiles.close();
+    this.#controls.close();
+    this.#people.close();
+    this.#panel.close();
+    this.#signals.close();
+    this.#self.close();
+  }
+
+  /** The own screen is shown as a tile too, so that one sees what the others see. */
+  #showShared() {
+    this.tiles.setOwnScreen(this.#options.share.shared?.screen ?? null);
   }
 }

@@ -91,3 +91,12 @@ export function onClick(button, action) {
     busy = false;
   };
 }
+
+/**
+ * Sends an element's sound to a speaker, in browsers that can. One that is gone leaves it where it was.
+ * @param {HTMLMediaElement} element
+ * @param {string} speaker  empty for the system's own
+ */
+export function setSink(element, speaker) {
+  if ("setSinkId" in element && element.sinkId !== speaker) element.setSinkId(speaker).catch(() => {});
+}

@@ -1,6 +1,16 @@
 // After a call, or where one cannot be: a sentence and what to do next.
 
 import { byId, showScreen } from "./dom.js";
+import { BAD_ROOM } from "./start.js";
+
+/** Why a call could not be, or is over, by the code that signaling ends with. */
+export const ENDS = {
+  "room-full": ["The room is full", "Everybody who fits is in already. Try again when somebody has left."],
+  "bad-room": ["No such room", BAD_ROOM],
+  "too-many-rooms": ["No room left on this server", "It has as many open rooms as it may. Try again later."],
+  "bad-ticket": ["The server does not know this page", "It may have been set up anew. Load the page again."],
+  replaced: ["Continued elsewhere", "This call goes on in another tab or window."],
+};
 
 /**
  * @param {object} options

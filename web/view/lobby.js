@@ -8,42 +8,36 @@ import { byId, onClick, setToggle, showScreen } from "./dom.js";
  * @param {string} options.room
  * @param {string} options.name
  * @param {import("../media.js").LocalMedia} options.media
+ * @param {import("./devices.js").DeviceChooser} options.chooser
  * @returns {Promise<string>} the name to join with
  */
-export function showLobby({ room, name, media }) {
+export function showLobby({ room, name, media, chooser }) {
   const preview = byId("preview", HTMLVideoElement);
   const nameInput = byId("name", HTMLInputElement);
-  const join = byId("join", HTMLButtonElement);
   byId("lobby-room", HTMLElement).textContent = room;
   document.title = `${room} · callbox`;
   nameInput.value = name;
   preview.srcObject = media.stream;
-  const show = () => void render(media);
-  wireToggle("lobby-mic", "audio", media, show);
-  wireToggle("lobby-camera", "video", media, show);
-  wireChoice("microphone-choice", "audio", media, show);
-  wireChoice("camera-choice", "video", media, show);
-  if (navigator.mediaDevices) navigator.mediaDevices.ondevicechange = show;
-  show();
+  wireToggle("lobby-mic", "audio", media);
+  wireToggle("lobby-camera", "video", media);
+  refreshLobby(media);
   showScreen("lobby");
+  chooser.showIn(byId("lobby-devices", HTMLElement));
   return new Promise((resolve) => {
     byId("lobby-form", HTMLFormElement).onsubmit = (event) => {
       event.preventDefault();
       preview.srcObject = null;
-      if (navigator.mediaDevices) navigator.mediaDevices.ondevicechange = null;
       resolve(nameInput.value.trim());
     };
-    join.focus();
+    byId("join", HTMLButtonElement).focus();
   });
 }
 
-/** Shows what is on, and what is wrong. */
-export function refreshLobby(/** @type {import("../media.js").LocalMedia} */ media) {
-  void render(media);
-}
-
-/** @param {import("../media.js").LocalMedia} media */
-async function render(media) {
+/**
+ * Shows what is on, and what is wrong.
+ * @param {import("../media.js").LocalMedia} media
+ */
+export function refreshLobby(media) {
   const camera = media.isOn("video");
   byId("preview", HTMLVideoElement).hidden = !camera;
   byId("preview-off", HTMLElement).hidden = camera;
@@ -51,8 +45,11 @@ async function render(media) {
   setToggle(byId("lobby-camera", HTMLButtonElement), camera, "Camera");
   const problem = problemText(media);
   byId("lobby-problem", HTMLElement).textContent = problem && `${problem} You can join without.`;
-  await fillChoice("microphone-choice", "audio", media);
-  await fillChoice("camera-choice", "video", media);
+}
+
+/** @param {string} text  what changed by itself; empty once something else did */
+export function showLobbyNotice(text) {
+  byId("lobby-notice", HTMLElement).textContent = text;
 }
 
 /**
@@ -75,42 +72,11 @@ export function problemText(media) {
  * @param {string} id
  * @param {"audio" | "video"} kind
  * @param {import("../media.js").LocalMedia} media
- * @param {() => void} show
  */
-function wireToggle(id, kind, media, show) {
+function wireToggle(id, kind, media) {
   const button = byId(id, HTMLButtonElement);
   onClick(button, async () => {
     await media.set(kind, !media.isOn(kind));
-    show();
+    refreshLobby(media);
   });
-}
-
-/**
- * @param {string} id
- * @param {"audio" | "video"} kind
- * @param {import("../media.js").LocalMedia} media
- * @param {() => void} show
- */
-function wireChoice(id, kind, media, show) {
-  const select = byId(id, HTMLSelectElement);
-  select.onchange = async () => {
-    await media.choose(kind, select.value);
-    show();
-  };
-}
-
-/**
- * @param {string} id
- * @param {"audio" | "video"} kind
- * @param {import("../media.js").LocalMedia} media
- */
-async function fillChoice(id, kind, media) {
-  const select = byId(id, HTMLSelectElement);
-  const devices = await media.devices(kind);
-  select.disabled = devices.length === 0;
-  const options = devices.map((device, index) => {
-    const label = device.label || `${kind === "audio" ? "Microphone" : "Camera"} ${index + 1}`;
-    return new Option(label, device.deviceId, false, device.deviceId === media.deviceId(kind));
-  });
-  select.replaceChildren(...(options.length ? options : [new Option("None found", "")]));
 }

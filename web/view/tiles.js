@@ -1,65 +1,65 @@
-// The pictures of the others, and the own one.
+// The stage: everybody's tile, where it is and how large, and who speaks.
 
-import { initials } from "../names.js";
-import { byId, copyOf, within } from "./dom.js";
+import { Meter, SILENCE, listen } from "../speaker.js";
+import { byId, setSink } from "./dom.js";
+import { layOut, shapesFor } from "./layout.js";
+import { PictureInPicture } from "./pip.js";
+import { addSignal } from "./signal.js";
+import { Spotlight } from "./spotlight.js";
+import { Tile } from "./tile.js";
+import { Wants, inDevicePixels } from "./wants.js";
 
-/** Wide enough for a picture of 4:3 to be preferred over more columns. */
-const RATIO = 4 / 3;
-
-/**
- * How many columns make the largest tiles. Pure.
- * @param {number} count
- * @param {number} width
- * @param {number} height
- */
-export function columnsFor(count, width, height) {
-  let best = { columns: 1, size: 0 };
-  for (let columns = 1; columns <= count; columns += 1) {
-    const rows = Math.ceil(count / columns);
-    const size = Math.min(width / columns, (height / rows) * RATIO);
-    if (size > best.size) best = { columns, size };
-  }
-  return best.columns;
-}
-
-/** What is said in a tile while there is no picture or sound to expect. */
-const STATES = { connecting: "Connecting…", connected: "", reconnecting: "Connection lost. Reconnecting…" };
+const GAP = 10;
+const LISTEN_MS = 250;
+/** A small window shows that many, and each about that high. */
+const SMALL_WINDOW = { videos: 4, height: 270 };
 
 export class Tiles {
   #grid = byId("tiles", HTMLElement);
   #empty = byId("alone", HTMLElement);
-  /** @type {Map<string, HTMLElement>} */
-  #tiles = new Map();
-  #observer = new ResizeObserver(() => this.#arrange());
+  /** @type {Map<string, { peer: import("../peer.js").Peer, tile: Tile, meter: Meter, connected: boolean }>} */
+  #people = new Map();
+  /** By who shares; the own one is `own`. @type {Map<string, Tile>} */
+  #screens = new Map();
+  #spotlight = new Spotlight();
+  #voices = SILENCE;
+  /** How loud each is to be played, kept while a tile comes and goes. By key. @type {Map<string, number>} */
+  #volumes = new Map();
+  #wants;
+  #observer = new ResizeObserver(() => this.#arrange(false));
+  #stop = new AbortController();
+  #timer = setInterval(() => this.#tick(), LISTEN_MS);
 
   #waitsForClick = false;
-  #onblocked;
+  #sink = "";
+  #options;
 
-  /** @param {() => void} onblocked  sound needs a gesture first */
-  constructor(onblocked) {
-    this.#onblocked = onblocked;
+  /**
+   * @param {object} options
+   * @param {() => void} options.onblocked  sound needs a gesture first
+   * @param {(id: string, wanted: import("../talk.js").Wanted) => void} options.onwant  somebody is shown at another size
+   */
+  constructor(options) {
+    this.#options = options;
+    this.#wants = new Wants(options.onwant);
     this.#observer.observe(this.#grid);
-    this.#arrange();
+    const { signal } = this.#stop;
+    document.addEventListener("keydown", (event) => this.#escape(event), { signal });
+    document.addEventListener("pointerup", (event) => this.#touch(event), { signal });
+    document.addEventListener("visibilitychange", () => this.#want(), { signal });
+    this.#arrange(false);
   }
 
   /**
    * @param {string} id
-   * @param {string} name
+   * @param {string} shown  name
    * @param {import("../peer.js").Peer} peer
    */
-  add(id, name, peer) {
-    const tile = copyOf("tile");
-    const shown = name || "Guest";
-    within(tile, ".initials", HTMLElement).textContent = initials(shown);
-    within(tile, ".name", HTMLElement).textContent = shown;
-    const video = within(tile, "video", HTMLVideoElement);
-    video.dataset.peer = id;
-    video.setAttribute("aria-label", shown);
-    video.srcObject = peer.stream;
-    this.#tiles.set(id, tile);
-    this.#grid.append(tile);
+  add(id, shown, peer) {
+    const tile = this.#make(id, { id, label: shown, stream: peer.stream, screen: false, own: false });
+    this.#people.set(id, { peer, tile, meter: new Meter(), connected: peer.state === "connected" });
     this.update(id, peer);
-    this.#arrange();
+    this.#arrange(true);
   }
 
   /**
@@ -67,53 +67,181 @@ export class Tiles {
    * @param {import("../peer.js").Peer} peer
    */
   update(id, peer) {
-    const tile = this.#tiles.get(id);
-    if (!tile) return;
-    tile.classList.toggle("no-picture", !peer.hasVideo);
-    tile.dataset.state = peer.state;
-    within(tile, ".state", HTMLElement).textContent = STATES[peer.state];
-    const video = within(tile, "video", HTMLVideoElement);
+    const person = this.#people.get(id);
+    if (!person) return;
+    person.tile.update(peer);
+    this.#setScreen(id, `${person.tile.label}'s screen`, peer.hasScreen ? peer.screen : null);
+    const connected = peer.state === "connected";
+    if (connected && !person.connected) this.#wants.again(id);
+    person.connected = connected;
+    const { video } = person.tile;
     // Sound plays even where there is no picture.
     if (video.paused) video.play().catch((error) => error.name === "NotAllowedError" && this.#playWithNextClick());
+  }
+
+  /** @param {string} id */
+  remove(id) {
+    this.#setScreen(id, "", null);
+    this.#people.get(id)?.tile.close();
+    this.#people.delete(id);
+    this.#spotlight.remove(id);
+    this.#wants.remove(id);
+    this.#arrange(true);
+  }
+
+  /** @param {MediaStreamTrack | null} track  the own screen, while it is shared */
+  setOwnScreen(track) {
+    this.#setScreen("own", "Your screen", track ? new MediaStream([track]) : null);
+  }
+
+  /** @param {string} id  of the speaker that all sound goes to; "" for the system's */
+  setSink(id) {
+    this.#sink = id;
+    for (const [, { video }] of this.#all()) setSink(video, id);
+  }
+
+  /** What a small window shows: the most important picture first. */
+  videos() {
+    const { big } = this.#spotlight;
+    const importance = (/** @type {[string, Tile]} */ [key, tile]) =>
+      key === big ? 0 : tile.isScreen ? 1 : key === this.#voices.speaker ? 2 : 3;
+    const shown = this.#all().filter(([, tile]) => tile.hasPicture && tile.id !== "own");
+    const ordered = shown.sort((a, b) => importance(a) - importance(b));
+    return ordered.slice(0, SMALL_WINDOW.videos).map(([, { video }]) => video);
+  }
+
+  close() {
+    clearInterval(this.#timer);
+    this.#stop.abort();
+    this.#observer.disconnect();
+    this.#wants.close();
+    for (const [, tile] of this.#all()) tile.close();
+    this.#people.clear();
+    this.#screens.clear();
+  }
+
+  /**
+   * All tiles with their keys: people by their id, screens by `<id>/screen`.
+   * @returns {[string, Tile][]}
+   */
+  #all() {
+    const screens = [...this.#screens].map(([id, tile]) => /** @type {[string, Tile]} */ ([`${id}/screen`, tile]));
+    return [...screens, ...[...this.#people].map(([id, { tile }]) => /** @type {[string, Tile]} */ ([id, tile]))];
+  }
+
+  /**
+   * @param {string} key
+   * @param {Omit<import("./tile.js").Options, "volume" | "onenlarge" | "onvolume" | "onratio">} options
+   */
+  #make(key, options) {
+    const tile = new Tile({
+      ...options,
+      volume: this.#volumes.get(key) ?? 1,
+      onvolume: (volume) => this.#volumes.set(key, volume),
+      onenlarge: () => {
+        this.#spotlight.toggle(key);
+        this.#arrange(true);
+      },
+      onratio: () => this.#arrange(true),
+    });
+    setSink(tile.video, this.#sink);
+    if (!options.screen) addSignal(tile.element, options.id, options.label);
+    this.#grid.append(tile.element);
+    return tile;
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} label
+   * @param {MediaStream | null} stream  null once nothing is shared
+   */
+  #setScreen(id, label, stream) {
+    const key = `${id}/screen`;
+    const there = this.#screens.get(id);
+    if (!stream === !there) return;
+    if (stream) {
+      this.#screens.set(id, this.#make(key, { id, label, stream, screen: true, own: id === "own" }));
+      this.#spotlight.addScreen(key);
+    } else {
+      there?.close();
+      this.#screens.delete(id);
+      this.#spotlight.remove(key);
+    }
+    this.#arrange(true);
+  }
+
+  /** @param {boolean} gliding */
+  #arrange(gliding) {
+    const { big } = this.#spotlight;
+    const all = this.#all();
+    const ordered = big === null ? all : [...all.filter(([key]) => key === big), ...all.filter(([key]) => key !== big)];
+    const { clientWidth: width, clientHeight: height } = this.#grid;
+    const ratios = all.flatMap(([, { isScreen, ratio }]) => (isScreen || ratio === null ? [] : [ratio]));
+    const what = big === null ? null : ordered[0][1].isScreen ? "screen" : "person";
+    const boxes = layOut({ count: ordered.length, width, height, gap: GAP, shapes: shapesFor(ratios), big: what });
+    ordered.forEach(([key, tile], index) => {
+      tile.setBig(key === big);
+      tile.place(boxes[index], { width, height }, gliding);
+    });
+    // The own picture lies beside a strip that is below, not on it.
+    const below = what !== null && width <= height ? height - Math.min(height, ...boxes.slice(1).map(({ y }) => y)) : 0;
+    this.#grid.parentElement?.style.setProperty("--strip", `${below}px`);
+    this.#empty.hidden = ordered.length > 0;
+    this.#want();
+  }
+
+  /** Says at what size everybody is shown. */
+  #want() {
+    const visible = document.visibilityState === "visible";
+    const small = !visible && PictureInPicture.isShown ? this.videos() : [];
+    // Before a screen is shown it is wanted as large as it will be: nobody sends what nobody wants.
+    const heightOf = (/** @type {Tile | undefined} */ tile) => {
+      if (visible) return inDevicePixels(tile?.box?.height ?? this.#grid.clientHeight);
+      return tile && small.includes(tile.video) ? inDevicePixels(SMALL_WINDOW.height) : 0;
+    };
+    for (const [id, { tile }] of this.#people) {
+      this.#wants.set(id, { camera: heightOf(tile), screen: heightOf(this.#screens.get(id)) });
+    }
+  }
+
+  #tick() {
+    // A small window comes and goes without a word.
+    this.#want();
+    if (document.visibilityState !== "visible") return;
+    /** @type {Map<string, number>} */
+    const levels = new Map();
+    for (const [id, { peer, meter }] of this.#people) {
+      const level = meter.level(peer.connection, peer.stream.getAudioTracks()[0]);
+      levels.set(id, peer.remote?.mic === false ? 0 : level);
+    }
+    this.#voices = listen(this.#voices, levels, performance.now());
+    for (const [id, { tile }] of this.#people) tile.setSpeaking(this.#voices.heard.has(id));
+  }
+
+  /** @param {KeyboardEvent} event */
+  #escape(event) {
+    if (event.key !== "Escape" || event.defaultPrevented) return;
+    // What lies above the tiles is closed first, and who types does not mean the tiles.
+    if (document.querySelector("dialog[open], :popover-open")) return;
+    if (event.target instanceof Element && event.target.matches("input:not([type=range]), select, textarea")) return;
+    if (this.#spotlight.back()) this.#arrange(true);
+  }
+
+  /** @param {PointerEvent} event  a finger shows a tile's buttons; elsewhere it hides them again */
+  #touch({ pointerType, target }) {
+    if (pointerType !== "touch" || !(target instanceof Node)) return;
+    for (const [, tile] of this.#all()) tile.setTouched(tile.element.contains(target));
   }
 
   /** The browser wants a gesture before it plays sound. */
   #playWithNextClick() {
     if (this.#waitsForClick) return;
     this.#waitsForClick = true;
-    this.#onblocked();
+    this.#options.onblocked();
     const play = () => {
       this.#waitsForClick = false;
       for (const video of this.#grid.querySelectorAll("video")) video.play().catch(() => {});
     };
     document.addEventListener("click", play, { once: true });
-  }
-
-  /** @param {string} id */
-  remove(id) {
-    this.#tiles.get(id)?.remove();
-    this.#tiles.delete(id);
-    this.#arrange();
-  }
-
-  close() {
-    this.#observer.disconnect();
-    this.#grid.replaceChildren();
-    this.#tiles.clear();
-  }
-
-  #arrange() {
-    const count = this.#tiles.size;
-    this.#empty.hidden = count > 0;
-    const columns = columnsFor(count, this.#grid.clientWidth, this.#grid.clientHeight);
-    const rows = Math.ceil(count / columns);
-    this.#grid.style.setProperty("--columns", String(columns * 2));
-    this.#grid.style.setProperty("--rows", String(rows || 1));
-    // A last row that is not full is centred.
-    const missing = rows * columns - count;
-    [...this.#tiles.values()].forEach((tile, index) => {
-      const first = missing > 0 && index === (rows - 1) * columns;
-      tile.style.gridColumnStart = first ? String(missing + 1) : "";
-    });
   }
 }

@@ -105,6 +105,8 @@ export class Person {
     person.errors = [];
     page.on("pageerror", (error) => person.errors.push(String(error)));
     page.on("console", (message) => message.type() === "error" && person.errors.push(message.text()));
+    // A call asks before its page goes away.
+    page.on("dialog", (dialog) => void dialog.accept());
     await page.setViewport(viewport);
     await page.evaluateOnNewDocument(recordConnections);
     if (before) await page.evaluateOnNewDocument(before);

@@ -10,6 +10,7 @@ import { until } from "./until.mjs";
  */
 export async function seeAndHear(people, others = people.length - 1) {
   for (const person of people) {
+    await person.page.bringToFront();
     await until(`${others} pictures`, async () => {
       const tiles = await person.tiles();
       return tiles.length === others && tiles.every((tile) => tile.width > 0 && tile.state === "connected");
@@ -27,6 +28,8 @@ export async function seeAndHear(people, others = people.length - 1) {
  * @param {boolean} [sound]  false where nobody has a microphone
  */
 export async function moving(person, timeout, sound = true) {
+  // Nobody is sent pictures behind another tab.
+  await person.page.bringToFront();
   const look = async () => ({ connections: await person.stats(), shown: await person.shown() });
   const before = await look();
   let now = before;

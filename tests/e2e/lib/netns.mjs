@@ -164,7 +164,7 @@ export const STRICT_NAT = `
  * Three seconds of a picture that grows lighter from the left, as YUV4MPEG2.
  * @param {Camera} camera
  */
-function video({ width, height, rate }) {
+export function video({ width, height, rate }) {
   const frames = 3 * rate;
   const parts = [Buffer.from(`YUV4MPEG2 W${width} H${height} F${rate}:1 Ip A1:1 C420jpeg\n`)];
   for (let frame = 0; frame < frames; frame += 1) {

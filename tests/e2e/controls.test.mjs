@@ -1,0 +1,148 @@
+// Buttons and keys of a call.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Person, chromium, firefox } from "./lib/browser.mjs";
+import { seeAndHear } from "./lib/expect.mjs";
+import { Server } from "./lib/server.mjs";
+import { until } from "./lib/until.mjs";
+
+/** @type {Server} */
+let server;
+
+before(async () => (server = await Server.start()));
+after(() => server?.stop());
+
+const pressed = (person, id) => person.page.$eval(id, (button) => button.getAttribute("aria-pressed"));
+const becomes = (person, id, state) => until(`${id} ${state}`, async () => (await pressed(person, id)) === state);
+
+/** Counts the wake locks that the page holds; like a browser, it takes them back where the page is hidden. */
+function countLocks() {
+  const locks = [];
+  globalThis.testLocks = () => locks.filter(({ released }) => !released).length;
+  const release = (lock) => (lock.released = true);
+  document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && locks.forEach(release));
+  const request = async () => {
+    const lock = { released: false, release: async () => release(lock) };
+    locks.push(lock);
+    return lock;
+  };
+  Object.defineProperty(navigator, "wakeLock", { value: { request } });
+}
+
+for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firefox })) {
+  /** Two people in a call. */
+  const pair = async (t, room) => {
+    const browser = await launch();
+    t.after(() => browser.close());
+    const join = (who) => Person.join(browser, `${server.url}/r/${room}-${name}?name=${who}`, { before: countLocks });
+    const people = [await join("Ana"), await join("Bo")];
+    await seeAndHear(people);
+    return people;
+  };
+
+  test(`keys do what buttons do, ${name}`, async (t) => {
+    const [ana, bo] = await pair(t, "keys");
+    const { keyboard } = ana.page;
+    await ana.page.bringToFront();
+    await keyboard.press("m");
+    await becomes(ana, "#mic", "false");
+    // Space presses the button that has the focus, and talks elsewhere.
+    await ana.page.evaluate(() => document.activeElement.blur());
+    await keyboard.down(" ");
+    await becomes(ana, "#mic", "true");
+    await keyboard.up(" ");
+    await becomes(ana, "#mic", "false");
+    await keyboard.press("c");
+    await becomes(ana, "#camera", "false");
+    await until("the initials show", () => bo.page.$(".tile.no-picture"));
+    await keyboard.press("h");
+    await until("Bo is told", async () => (await bo.text("#notice")) === "Ana raised a hand.");
+    await bo.page.bringToFront();
+    await bo.page.click("#people");
+    assert.match(await bo.text("#people-list"), /Ana, hand raised/);
+    await ana.page.bringToFront();
+    await keyboard.press("h");
+    await until("the hand is down", async () => !(await bo.text("#people-list")).includes("raised"));
+
+    await keyboard.press("?");
+    assert.equal(await ana.page.$eval("#shortcuts", (dialog) => dialog.open), true);
+    assert.match(await ana.text("#shortcut-list"), /Hold to talk/);
+    await ana.page.click("#shortcuts-on");
+    await keyboard.press("Escape");
+    await until("it is closed", () => ana.page.$eval("#shortcuts", (dialog) => !dialog.open));
+    await keyboard.press("m");
+    await keyboard.press("?");
+    assert.equal(await pressed(ana, "#mic"), "false", "keys are off");
+    await ana.page.click("#shortcuts-on");
+    await keyboard.press("Escape");
+    await keyboard.press("m");
+    await becomes(ana, "#mic", "true");
+    await keyboard.press("l");
+    await until("the call is left", async () => (await ana.text("#end-title")) === "You left the call");
+    assert.deepEqual(ana.errors, []);
+  });
+
+  test(`what is sent is limited by the one who sends, ${name}`, async (t) => {
+    const [ana, bo] = await pair(t, "limits");
+    const sent = () =>
+      ana.page.evaluate(() => {
+        const sender = globalThis.testConnections.at(-1).getSenders().find(({ track }) => track?.kind === "video");
+        const { active, scaleResolutionDownBy } = sender.getParameters().encodings[0] ?? {};
+        return { active, height: Math.round(sender.track.getSettings().height / scaleResolutionDownBy) };
+      });
+    await ana.page.bringToFront();
+    await ana.page.click("#more");
+    await ana.page.select("#limit", "360");
+    await until("360 lines", async () => (await sent()).height <= 360);
+    await ana.page.select("#limit", "audio");
+    await until("no picture", async () => (await sent()).active === false);
+    await until("the initials show", () => bo.page.$(".tile.no-picture"));
+    await ana.page.select("#limit", "auto");
+    await until("the picture is back", async () => !(await bo.page.$(".tile.no-picture")));
+  });
+
+  test(`the screen stays on, and closing by mistake asks, ${name}`, async (t) => {
+    const [ana, bo] = await pair(t, "awake");
+    await ana.page.bringToFront();
+    await until("one is held", () => ana.page.evaluate(() => globalThis.testLocks() === 1));
+    const asks = (person) =>
+      person.page.evaluate(() => {
+        const event = new Event("beforeunload", { cancelable: true });
+        dispatchEvent(event);
+        return event.defaultPrevented;
+      });
+    assert.equal(await asks(ana), true);
+    await ana.page.click("#leave");
+    assert.equal(await ana.page.evaluate(() => globalThis.testLocks()), 0);
+    assert.equal(await asks(ana), false);
+    await until("Bo is alone", async () => (await bo.tiles()).length === 0);
+    assert.equal(await asks(bo), false, "nobody is left alone by it");
+  });
+
+  test(`full screen and the small window, ${name}`, async (t) => {
+    const [ana] = await pair(t, "windows");
+    await ana.page.bringToFront();
+    await ana.page.click("#more");
+    await ana.page.click("#full-screen");
+    await becomes(ana, "#full-screen", "true");
+    assert.ok(await ana.page.evaluate(() => document.fullscreenElement !== null));
+    await ana.page.evaluate(() => document.exitFullscreen());
+    await becomes(ana, "#full-screen", "false");
+    if (!(await ana.page.$eval("#menu", (menu) => menu.matches(":popover-open")))) await ana.page.click("#more");
+    await ana.page.click("#pip");
+    await becomes(ana, "#pip", "true");
+    const inside = () =>
+      ana.page.evaluate(() => {
+        const { document } = globalThis.documentPictureInPicture.window;
+        const video = document.querySelector("video");
+        return { width: video?.videoWidth ?? 0, buttons: document.querySelectorAll("button").length };
+      });
+    await until("a picture in it", async () => (await inside()).width > 0);
+    assert.equal((await inside()).buttons, 3);
+    await ana.page.evaluate(() => globalThis.documentPictureInPicture.window.document.querySelector("button").click());
+    await becomes(ana, "#mic", "false");
+    await ana.page.evaluate(() => globalThis.documentPictureInPicture.window.close());
+    await becomes(ana, "#pip", "false");
+  });
+}

@@ -1,0 +1,177 @@
+// Everyone can use it: nothing that axe-core finds on any screen, a whole call by keyboard alone, small windows, installing.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+import { Person, chromium, firefox } from "./lib/browser.mjs";
+import { seeAndHear } from "./lib/expect.mjs";
+import { fakeScreen } from "./lib/screen.mjs";
+import { Server } from "./lib/server.mjs";
+import { until } from "./lib/until.mjs";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** @type {Server} */
+let server;
+
+before(async () => (server = await Server.start()));
+after(() => server?.stop());
+
+/** What axe-core has against the screen as it is, of any severity. */
+async function check(person, what) {
+  await until("it stands still", () =>
+    person.page.evaluate(() => document.getAnimations().every(({ playState }) => playState !== "running")),
+  );
+  await person.page.evaluate(AXE);
+  const found = await person.page.evaluate(async () => {
+    const { violations } = await globalThis.axe.run(document, { resultTypes: ["violations"] });
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
+  });
+  assert.deepEqual(found, [], what);
+}
+
+const deny = () => {
+  if (!navigator.mediaDevices) return;
+  navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("denied", "NotAllowedError"));
+};
+
+for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firefox })) {
+  for (const scheme of ["dark", "light"]) {
+    test(`axe-core finds nothing, ${name}, ${scheme}`, async (t) => {
+      const preferences = { "layout.css.prefers-color-scheme.content-override": scheme === "dark" ? 0 : 1 };
+      const browser = await launch({ preferences });
+      t.after(() => browser.close());
+      const open = async (path, options) => {
+        const person = await Person.open(browser, server.url + path, options);
+        if (name === "Chromium") await person.page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+        return person;
+      };
+      const start = await open("/");
+      await check(start, "start page");
+      await start.page.click("#room-form button");
+      await check(start, "start page with an error");
+      const denied = await open("/r/axe-denied", { before: deny });
+      await until("the sentence", () => denied.text("#lobby-problem"));
+      await check(denied, "lobby without devices");
+
+      const [ana, bo] = [await open(`/r/axe-${scheme}?name=Ana`, { before: fakeScreen }), await open(`/r/axe-${scheme}?name=Bo`)];
+      await until("the preview", () => ana.page.$eval("#preview", (video) => video.videoWidth > 0));
+      await check(ana, "lobby");
+      await ana.page.bringToFront();
+      await ana.enter();
+      await check(ana, "alone");
+      await bo.page.bringToFront();
+      await bo.enter();
+      await seeAndHear([ana, bo]);
+      await check(ana, "call");
+      await ana.page.click(".signal button");
+      await until("there are figures", () => ana.text("#connection-facts .value"));
+      await check(ana, "panel of a connection");
+      await ana.page.click("#connection-close");
+      await bo.page.click("#camera");
+      await bo.page.click("#mic");
+      await bo.page.click("#hand");
+      await ana.page.bringToFront();
+      await until("the hand shows", () => ana.text("#notice"));
+      await ana.page.click("#share");
+      await until("it is shared", () => ana.page.$("video.shared"));
+      await check(ana, "call with a screen, a hand and a camera that is off");
+      await ana.page.click("#people");
+      await check(ana, "list of people");
+      await ana.page.click("#more");
+      await check(ana, "menu");
+      await ana.page.click("#show-shortcuts");
+      await check(ana, "keyboard shortcuts");
+      await ana.page.keyboard.press("Escape");
+      await ana.page.click("#leave");
+      await check(ana, "end");
+    });
+  }
+
+  test(`a whole call by keyboard alone, ${name}`, async (t) => {
+    const browser = await launch();
+    t.after(() => browser.close());
+    const { page } = await Person.open(browser, server.url);
+    const focused = () => page.evaluate(() => document.activeElement?.id ?? "");
+    /** Goes on with Tab, or back, until this element has the focus, which has to be seen. */
+    const tabTo = async (id, back = false) => {
+      if (back) await page.keyboard.down("Shift");
+      for (let presses = 0; (await focused()) !== id; presses += 1) {
+        assert.ok(presses < 40, `#${id} is reached`);
+        await page.keyboard.press("Tab");
+      }
+      if (back) await page.keyboard.up("Shift");
+      const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+      assert.notEqual(outline, "none", `the focus on #${id} is seen`);
+    };
+    await tabTo("new-room");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#join", { visible: true });
+    // Behind the last one Firefox goes on in its own window.
+    await tabTo("name", true);
+    await page.keyboard.type("Ana");
+    await tabTo("join");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#leave", { visible: true });
+    const url = await page.url();
+    const bo = await Person.join(browser, `${url}?name=Bo`);
+    await page.bringToFront();
+    await until("Bo is there", () => page.$('.tile[data-state="connected"]'));
+    for (const id of ["mic", "camera", "hand"]) {
+      await tabTo(id);
+      const before = await page.$eval(`#${id}`, (button) => button.getAttribute("aria-pressed"));
+      await page.keyboard.press("Enter");
+      await until(`${id} is switched`, async () => before !== (await page.$eval(`#${id}`, (button) => button.getAttribute("aria-pressed"))));
+    }
+    await tabTo("more");
+    await page.keyboard.press("Enter");
+    await tabTo("show-shortcuts");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Escape");
+    await tabTo("leave");
+    await page.keyboard.press("Enter");
+    await until("the end", async () => (await page.$eval("#end-title", (title) => title.textContent)) === "You left the call");
+    await until("it is announced", async () => (await bo.text("#announcements")).includes("Ana left"));
+    assert.deepEqual(bo.errors, []);
+  });
+
+  test(`touch targets of 44 px, nothing outside the window, ${name}`, async (t) => {
+    const browser = await launch();
+    t.after(() => browser.close());
+    const sizes = [[320, 568], [360, 740], [740, 360], [1440, 900]].map(([width, height]) => ({ width, height }));
+    const ana = await Person.open(browser, `${server.url}/r/${"small-windows-".repeat(4)}x?name=${"Maximiliane ".repeat(5)}`, { before: fakeScreen });
+    const look = async (what) => {
+      for (const size of sizes) {
+        await ana.page.setViewport(size);
+        const wrong = await ana.page.evaluate(() => {
+          const shown = [...document.querySelectorAll("main:not([hidden]) *")].filter((element) => element.checkVisibility({ visibilityProperty: true }));
+          const outside = shown.filter((element) => {
+            const { right, left, width } = element.getBoundingClientRect();
+            return width > 1 && (right > innerWidth + 1 || left < -1) && !element.closest("svg");
+          });
+          const small = shown.filter((element) => {
+            const { width, height } = element.getBoundingClientRect();
+            return element.matches("button, select, a, input:not([type=checkbox], [type=range])") && (width < 43.5 || height < 43.5);
+          });
+          return [...outside, ...small].map((element) => element.outerHTML.slice(0, 100));
+        });
+        assert.deepEqual(wrong, [], `${what} at ${size.width} x ${size.height}`);
+      }
+    };
+    await look("lobby");
+    await ana.enter();
+    await look("alone");
+    const bo = await Person.join(browser, `${ana.page.url().split("?")[0]}?name=Bo`);
+    await ana.page.bringToFront();
+    await until("Bo is there", () => ana.page.$('.tile[data-state="connected"]'));
+    await look("call");
+    await ana.page.click(".signal button");
+    await until("there are figures", () => ana.text("#connection-facts .value"));
+    await look("panel of a connection");
+    await ana.page.click("#connection-close");
+    await ana.page.click("#more");
+    await look("menu");
+    await bo.close();
+  });
+}

@@ -1,0 +1,105 @@
+// Whose connection is bad? In a network of the test's own, where one of two loses packets. Needs root.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Person } from "./lib/browser.mjs";
+import { seeAndHear } from "./lib/expect.mjs";
+import { Network } from "./lib/netns.mjs";
+import { Server } from "./lib/server.mjs";
+import { until } from "./lib/until.mjs";
+
+/** Reports, hysteresis, and a page that may say that it is its fault. */
+const VERDICT_MS = 30_000;
+const CLEAR_MS = 20_000;
+
+const network = new Network();
+/** @type {import("./lib/netns.mjs").Machine} */
+let internet;
+/** @type {Server} */
+let server;
+/** @type {import("puppeteer-core").Browser[]} */
+const browsers = [];
+
+before(async () => {
+  internet = network.router("internet");
+  const host = network.machine("server");
+  network.join(internet, host, "51.15.7.");
+  const machines = ["ana", "bo"].map((name) => network.machine(name));
+  machines.forEach((machine, index) => network.join(internet, machine, `51.15.${8 + index}.`));
+  server = await Server.startOn(host, "51.15.7.1");
+  for (const machine of machines) browsers.push(await network.chromium(machine));
+});
+after(async () => {
+  await Promise.all(browsers.map((browser) => browser.close()));
+  await server?.stop();
+  network.remove();
+});
+
+/** Every fifth packet from and to Ana is lost. */
+const LOSS = `
+  table inet filter {
+    chain forward {
+      type filter hook forward priority filter
+      ip saddr 51.15.8.0/24 numgen random mod 100 < 20 counter drop comment "lost"
+      ip daddr 51.15.8.0/24 numgen random mod 100 < 20 counter drop comment "lost"
+    }
+  }`;
+
+/** How the page says that all is well or not: in the tile, over all tiles, and to screen readers. */
+const look = (person) =>
+  person.page.evaluate(() => {
+    const seen = (element) => (element?.checkVisibility() ? element.textContent : "");
+    const sign = document.querySelector(".signal");
+    return {
+      level: sign.dataset.level,
+      name: sign.querySelector("button").getAttribute("aria-label"),
+      tile: seen(sign.querySelector(".said")),
+      own: seen(document.querySelector("#own-trouble")),
+    };
+  });
+
+/** Keeps all that is said to screen readers. */
+const listen = (person) =>
+  person.page.evaluate(() => {
+    globalThis.testSaid = [];
+    const place = document.querySelector("#announcements");
+    new MutationObserver(() => globalThis.testSaid.push(place.textContent)).observe(place, { childList: true });
+  });
+const said = (person) => person.page.evaluate(() => globalThis.testSaid);
+
+for (const query of ["", "&relay=udp"]) {
+  test(`the one who loses packets hears that it is the own connection, the other whose it is${query && ", over the relay"}`, async () => {
+    const people = [];
+    for (const [index, name] of ["Ana", "Bo"].entries()) {
+      people.push(await Person.join(browsers[index], `${server.url}/r/loss${query.slice(1, 6)}?name=${name}${query}`));
+    }
+    await seeAndHear(people);
+    const [ana, bo] = people;
+    for (const person of people) {
+      await until("the sign is good", async () => (await look(person)).name.endsWith(": good"));
+      await listen(person);
+    }
+
+    internet.rules(LOSS);
+    await until("Ana hears that it is hers", async () => (await look(ana)).own === "Your connection is bad.", VERDICT_MS);
+    await until("Bo hears that it is Ana's", async () => (await look(bo)).tile === "Ana's connection is bad.", VERDICT_MS);
+    for (const person of people) {
+      const { level, name } = await look(person);
+      assert.equal(level, "bad");
+      assert.match(name, /: bad$/);
+    }
+    assert.equal((await look(ana)).tile, "", "said once, not in each tile too");
+    assert.equal((await look(bo)).own, "");
+
+    internet.rules("");
+    for (const person of people) {
+      await until("it is good again", async () => {
+        const { level, tile, own } = await look(person);
+        return level === "good" && tile === "" && own === "";
+      }, CLEAR_MS);
+    }
+    assert.deepEqual(await said(ana), ["Your connection is bad."]);
+    assert.equal((await said(bo)).length, 1, `${await said(bo)}`);
+    await Promise.all(people.map((person) => person.close()));
+  });
+}

@@ -1,0 +1,28 @@
+// What the server tells a page that it loads: who the page's visitor is, and how long a seat is kept.
+
+export class Settings {
+  #version = 0;
+  /** @type {Promise<{ SETTINGS: { ticket: string, resumeSeconds: number } }> | undefined} */
+  #loaded;
+  /** How long the server keeps the seat of somebody who is lost. */
+  resumeMs = 30_000;
+
+  async ticket() {
+    // The module at first, then the same address again, which gives another visitor.
+    this.#loaded ??= import(`./config.js${this.#version ? `?${this.#version}` : ""}`);
+    try {
+      const { SETTINGS } = await this.#loaded;
+      this.resumeMs = SETTINGS.resumeSeconds * 1000;
+      return SETTINGS.ticket;
+    } catch (error) {
+      // A failed module stays failed under its address.
+      this.refresh();
+      throw error;
+    }
+  }
+
+  refresh() {
+    this.#version += 1;
+    this.#loaded = undefined;
+  }
+}

@@ -1,0 +1,158 @@
+// The buttons below a call, the menu behind the last of them, and the keys that do the same.
+
+import { sentence } from "../media.js";
+import { ScreenShare } from "../share.js";
+import { byId, onClick, setToggle } from "./dom.js";
+import { PictureInPicture } from "./pip.js";
+import { Shortcuts } from "./shortcuts.js";
+
+/**
+ * @typedef {object} Options
+ * @property {import("../media.js").LocalMedia} media
+ * @property {ScreenShare} share
+ * @property {(up: boolean) => void} onhand
+ * @property {(limit: import("../quality.js").Limit) => void} onlimit
+ * @property {() => void} onself  shows or hides the own picture
+ * @property {() => void} onleave
+ * @property {(text: string) => void} notice
+ * @property {() => HTMLVideoElement[]} videos  what a small window shows
+ */
+
+export class Controls {
+  #options;
+  #mic = byId("mic", HTMLButtonElement);
+  #camera = byId("camera", HTMLButtonElement);
+  #shareButton = byId("share", HTMLButtonElement);
+  #hand = byId("hand", HTMLButtonElement);
+  #fullScreen = byId("full-screen", HTMLButtonElement);
+  #pipButton = byId("pip", HTMLButtonElement);
+  #menu = byId("menu", HTMLElement);
+  #pip;
+  #shortcuts;
+  #stop = new AbortController();
+  /** Is the key held that opens a muted microphone? */
+  #talking = false;
+
+  /** @param {Options} options */
+  constructor(options) {
+    this.#options = options;
+    const { videos, onleave } = options;
+    this.#pip = new PictureInPicture({
+      videos,
+      buttons: () => [this.#mic, this.#camera, byId("leave", HTMLButtonElement)],
+      onchange: (open) => setToggle(this.#pipButton, open, "Small window"),
+    });
+    this.#shortcuts = new Shortcuts(this.#keys());
+    onClick(this.#mic, () => this.#setDevice("audio", !options.media.isOn("audio")));
+    onClick(this.#camera, () => this.#setDevice("video", !options.media.isOn("video")));
+    byId("leave", HTMLButtonElement).onclick = onleave;
+    this.#wireShare();
+    this.#wireHand();
+    this.#wireMenu();
+    this.refresh();
+    this.#mic.focus();
+  }
+
+  /** Microphone, camera or share changed. */
+  refresh() {
+    const { media, share } = this.#options;
+    setToggle(this.#mic, media.isOn("audio"), "Microphone");
+    setToggle(this.#camera, media.isOn("video"), "Camera");
+    setToggle(this.#shareButton, share.shared !== null, "Share screen");
+    byId("share-hint", HTMLElement).hidden = share.shared === null;
+    byId("share-hint-choice", HTMLSelectElement).value = share.hint;
+    this.#pip.refresh();
+  }
+
+  close() {
+    this.#stop.abort();
+    this.#shortcuts.close();
+    this.#pip.close();
+    if (document.fullscreenElement) void document.exitFullscreen();
+  }
+
+  /** @returns {import("./shortcuts.js").Shortcut[]} */
+  #keys() {
+    return [
+      { key: "m", text: "Microphone on or off", press: () => this.#mic.click() },
+      { key: " ", text: "Hold to talk while muted", press: () => this.#talk(true), release: () => this.#talk(false) },
+      { key: "c", text: "Camera on or off", press: () => this.#camera.click() },
+      { key: "s", text: "Share the screen, or stop", press: () => this.#shareButton.click() },
+      { key: "h", text: "Raise or lower the hand", press: () => this.#hand.click() },
+      { key: "f", text: "Full screen", press: () => this.#fullScreen.click() },
+      { key: "p", text: "Small window", press: () => this.#pipButton.click() },
+      { key: "v", text: "Own picture shown or hidden", press: this.#options.onself },
+      { key: "l", text: "Leave the call", press: () => this.#options.onleave() },
+    ];
+  }
+
+  /** @param {boolean} on */
+  #talk(on) {
+    const { media } = this.#options;
+    if (on === this.#talking || (on && media.isOn("audio"))) return;
+    this.#talking = on;
+    this.#mic.classList.toggle("talking", on);
+    void this.#setDevice("audio", on);
+  }
+
+  /**
+   * @param {"audio" | "video"} kind
+   * @param {boolean} on
+   */
+  async #setDevice(kind, on) {
+    const { media, notice } = this.#options;
+    await media.set(kind, on);
+    const problem = media.problems[kind];
+    if (on && problem) notice(sentence(kind, problem));
+  }
+
+  #wireShare() {
+    const { share, notice } = this.#options;
+    this.#shareButton.hidden = !ScreenShare.isPossible;
+    onClick(this.#shareButton, async () => {
+      if (share.shared) {
+        share.stop();
+        return;
+      }
+      const problem = await share.start();
+      if (problem) notice(problem);
+    });
+    const choice = byId("share-hint-choice", HTMLSelectElement);
+    choice.onchange = () => (share.hint = choice.value === "motion" ? "motion" : "detail");
+  }
+
+  #wireHand() {
+    let up = false;
+    const show = () => setToggle(this.#hand, up, "Raise hand");
+    this.#hand.onclick = () => {
+      up = !up;
+      show();
+      this.#options.onhand(up);
+    };
+    show();
+  }
+
+  #wireMenu() {
+    const { onlimit, onself } = this.#options;
+    const { signal } = this.#stop;
+    const limit = byId("limit", HTMLSelectElement);
+    limit.onchange = () => onlimit(/** @type {import("../quality.js").Limit} */ (limit.value));
+    limit.value = "auto";
+    byId("show-shortcuts", HTMLButtonElement).onclick = () => {
+      this.#menu.hidePopover();
+      this.#shortcuts.show();
+    };
+    byId("toggle-self", HTMLButtonElement).onclick = onself;
+    this.#pipButton.hidden = !PictureInPicture.isPossible;
+    onClick(this.#pipButton, () => this.#pip.toggle());
+    setToggle(this.#pipButton, false, "Small window");
+    this.#fullScreen.hidden = !document.fullscreenEnabled;
+    onClick(this.#fullScreen, async () => {
+      const turn = document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen();
+      await turn.catch(() => {});
+    });
+    const showFull = () => setToggle(this.#fullScreen, document.fullscreenElement !== null, "Full screen");
+    document.addEventListener("fullscreenchange", showFull, { signal });
+    showFull();
+  }
+}

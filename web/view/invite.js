@@ -1,0 +1,38 @@
+// Ways for the link of a room to get to somebody else: copied, shared, or read by a camera.
+
+import { byId, copyWith, onClick } from "./dom.js";
+
+/**
+ * @param {object} options
+ * @param {string} options.room
+ * @param {string} options.link
+ */
+export function wireInvite({ room, link }) {
+  for (const button of document.querySelectorAll("button[data-invite]")) {
+    if (!(button instanceof HTMLButtonElement)) continue;
+    if (button.dataset.invite === "copy") button.onclick = () => void copyWith(button, link);
+    if (button.dataset.invite === "qr") button.onclick = () => showCode(room, link);
+    if (button.dataset.invite === "share") wireShare(button, { title: `callbox: ${room}`, url: link });
+  }
+}
+
+/**
+ * @param {HTMLButtonElement} button
+ * @param {ShareData} data
+ */
+function wireShare(button, data) {
+  button.hidden = typeof navigator.share !== "function";
+  // Whoever thinks better of it has shared nothing, and that is all.
+  onClick(button, () => navigator.share(data).catch(() => {}));
+}
+
+/**
+ * @param {string} room
+ * @param {string} link
+ */
+function showCode(room, link) {
+  const image = byId("qr-image", HTMLImageElement);
+  image.src = `/qr.svg?room=${encodeURIComponent(room)}`;
+  byId("qr-link", HTMLElement).textContent = link.replace(/^https:\/\//, "");
+  byId("qr", HTMLDialogElement).showModal();
+}

@@ -1,0 +1,131 @@
+// The own picture in a call: in a corner of one's choice, or hidden.
+
+import { cornerAfter, cornerBy, cornerNear } from "./corners.js";
+import { byId } from "./dom.js";
+import { glide } from "./motion.js";
+
+/** A pointer that moves less has tapped. */
+const DRAG_PX = 6;
+
+export class SelfView {
+  #box = byId("self", HTMLElement);
+  #video = byId("self-video", HTMLVideoElement);
+  #media;
+  #onhide;
+  #shown = true;
+  /** @type {import("./corners.js").Corner} */
+  #corner = "bottom-right";
+  /** Where the pointer went down, and how far the picture has been dragged. */
+  #drag = { x: 0, y: 0, dragging: false };
+  #stop = new AbortController();
+
+  /**
+   * @param {import("../media.js").LocalMedia} media
+   * @param {{ onhide: () => void }} options  hidden with its own button, which goes with it
+   */
+  constructor(media, { onhide }) {
+    this.#media = media;
+    this.#onhide = onhide;
+    this.#video.srcObject = media.stream;
+    this.#wire();
+    this.#box.dataset.corner = this.#corner;
+    this.refresh();
+  }
+
+  /** Microphone or camera changed. */
+  refresh() {
+    this.#box.hidden = !this.#shown;
+    this.#box.classList.toggle("no-picture", !this.#media.isOn("video"));
+    this.#box.classList.toggle("muted", !this.#media.isOn("audio"));
+    byId("toggle-self", HTMLButtonElement).setAttribute("aria-pressed", String(this.#shown));
+  }
+
+  toggle() {
+    this.#shown = !this.#shown;
+    this.refresh();
+  }
+
+  close() {
+    this.#stop.abort();
+    this.#video.srcObject = null;
+  }
+
+  #wire() {
+    const box = this.#box;
+    const { signal } = this.#stop;
+    byId("self-hide", HTMLButtonElement).onclick = () => {
+      this.toggle();
+      this.#onhide();
+    };
+    byId("self-move", HTMLButtonElement).onclick = () => this.#moveTo(cornerAfter(this.#corner));
+    this.#video.onresize = () => box.classList.toggle("portrait", this.#video.videoHeight > this.#video.videoWidth);
+    box.addEventListener("keydown", (event) => this.#key(event), { signal });
+    box.addEventListener("pointerdown", (event) => this.#grab(event), { signal });
+    box.addEventListener("pointermove", (event) => this.#pull(event), { signal });
+    box.addEventListener("pointerup", (event) => this.#drop(event), { signal });
+    box.addEventListener("pointercancel", () => this.#moveTo(this.#corner), { signal });
+    document.addEventListener("pointerdown", ({ target }) => this.#leave(target), { signal });
+  }
+
+  /** @param {import("./corners.js").Corner} corner */
+  #moveTo(corner) {
+    const before = this.#box.getBoundingClientRect();
+    this.#drag.dragging = false;
+    this.#box.classList.remove("dragged");
+    this.#box.style.removeProperty("translate");
+    this.#corner = this.#box.dataset.corner = corner;
+    glide(this.#box, before, this.#box.getBoundingClientRect());
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const corner = cornerBy(this.#corner, event.key);
+    if (!corner || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    this.#moveTo(corner);
+  }
+
+  /** @param {PointerEvent} event */
+  #grab(event) {
+    if (event.button !== 0 || (event.target instanceof Element && event.target.closest("button"))) return;
+    this.#drag = { x: event.clientX, y: event.clientY, dragging: false };
+    this.#box.setPointerCapture(event.pointerId);
+  }
+
+  /** @param {PointerEvent} event */
+  #pull(event) {
+    if (!this.#box.hasPointerCapture(event.pointerId)) return;
+    const [x, y] = [event.clientX - this.#drag.x, event.clientY - this.#drag.y];
+    if (!this.#drag.dragging && Math.hypot(x, y) < DRAG_PX) return;
+    this.#drag.dragging = true;
+    this.#box.classList.add("dragged");
+    const area = this.#area;
+    const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = this.#box;
+    const within = (/** @type {number} */ by, /** @type {number} */ from, /** @type {number} */ room) =>
+      Math.min(Math.max(by, -from), room - from);
+    const across = within(x, offsetLeft, area.width - offsetWidth);
+    const down = within(y, offsetTop, area.height - offsetHeight);
+    this.#box.style.setProperty("translate", `${across}px ${down}px`);
+  }
+
+  /** @param {PointerEvent} event */
+  #drop(event) {
+    if (!this.#box.hasPointerCapture(event.pointerId)) return;
+    if (this.#drag.dragging) {
+      const { x, y, width, height } = this.#box.getBoundingClientRect();
+      this.#moveTo(cornerNear({ x: x + width / 2, y: y + height / 2 }, this.#area));
+    } else if (event.pointerType === "touch") {
+      this.#box.classList.add("touched");
+    }
+  }
+
+  /** @param {EventTarget | null} target  elsewhere: the buttons that a finger had shown are hidden again */
+  #leave(target) {
+    if (!(target instanceof Node && this.#box.contains(target))) this.#box.classList.remove("touched");
+  }
+
+  /** The room in which it moves: the controls are not in it. */
+  get #area() {
+    return (this.#box.offsetParent ?? document.body).getBoundingClientRect();
+  }
+}
