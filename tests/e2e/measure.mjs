@@ -1,16 +1,16 @@
 // Measures what a user waits for and what a server pays: node tests/e2e/measure.mjs (after cargo build --release).
+// What the page costs is in measure-page.mjs.
 
 import { readFileSync, statSync } from "node:fs";
 import os from "node:os";
 import WebSocket from "ws";
-import { Person, chromium } from "./lib/browser.mjs";
+import { chromium } from "./lib/browser.mjs";
 import { PROGRAM, Server } from "./lib/server.mjs";
-import { until } from "./lib/until.mjs";
+import { spread } from "./measure/figures.mjs";
+import { joinTime } from "./measure/join.mjs";
 
 const RUNS = 7;
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
-const spread = (numbers) => `${Math.round(median(numbers))} (${Math.round(Math.min(...numbers))} to ${Math.round(Math.max(...numbers))})`;
 const resident = (server) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.child.pid}/status`, "utf8"))[1]);
 
 /** Milliseconds from start to the first accepted connection; the first start also makes secrets and certificate. */
@@ -61,40 +61,18 @@ async function memory() {
   return figures;
 }
 
-/** Milliseconds from the second page's click on Join to its first remote frame. */
+/** Milliseconds from the second page's click on Join to its first remote frame; measure-page.mjs says what that is worth. */
 async function joinTimes(query) {
   const server = await Server.start();
   const browser = await chromium();
   const times = [];
-  for (let run = 0; run < RUNS; run += 1) {
-    const url = `${server.url}/r/measure-${run}${query}`;
-    const first = await Person.join(browser, url);
-    await until("in the room", async () => (await first.text("#server-state")) === "");
-    const second = await Person.open(browser, url);
-    await until("the preview", () => second.page.$eval("#preview", (video) => video.videoWidth > 0));
-    times.push(
-      await second.page.evaluate(async () => {
-        const begin = performance.now();
-        document.querySelector("#join").click();
-        for (;;) {
-          const video = document.querySelector("video.remote");
-          if (video) {
-            await new Promise((resolve) => video.requestVideoFrameCallback(resolve));
-            return performance.now() - begin;
-          }
-          await new Promise((resolve) => setTimeout(resolve, 1));
-        }
-      }),
-    );
-    await first.close();
-    await second.close();
-  }
+  for (let run = 0; run < RUNS; run += 1) times.push(await joinTime(browser, `${server.url}/r/measure-${run}${query}`));
   await browser.close();
   await server.stop();
   return times;
 }
 
-console.log(`${os.cpus().length} cores, ${os.cpus()[0].model}; medians of ${RUNS} (least to most)`);
+console.log(`${os.cpus().length} cores, ${os.cpus()[0].model}; medians of ${RUNS} (least..most)`);
 console.log(`binary: ${(statSync(PROGRAM).size / 2 ** 20).toFixed(1)} MiB`);
 const { first, later } = await startTimes();
 console.log(`ms from start to listening: first start ${spread(first)}, later ${spread(later)}`);
