@@ -1,0 +1,272 @@
+// A person's way through a room: the lobby, the call, the end. Puts media, call and views together.
+
+import { Awake } from "./awake.js";
+import { Call } from "./call.js";
+import { Devices } from "./devices.js";
+import { LocalMedia, sentence } from "./media.js";
+import { Remembered } from "./remembered.js";
+import { Settings } from "./settings.js";
+import { ScreenShare } from "./share.js";
+import { CallView } from "./view/call.js";
+import { DeviceChooser } from "./view/devices.js";
+import { byId } from "./view/dom.js";
+import { ENDS, showEnd } from "./view/end.js";
+import { wireInvite } from "./view/invite.js";
+import { problemText, refreshLobby, showLobby, showLobbyNotice } from "./view/lobby.js";
+import { Watch } from "./watch.js";
+
+const UNREACHABLE_MS = 10_000;
+/** The server's welcome and the first steps of a connection come before the screen, which takes time to build. */
+const SHOW_MS = 80;
+
+export class Meeting {
+  #room;
+  #link;
+  #url = `wss://${location.host}/ws`;
+  #remembered = new Remembered();
+  #settings = new Settings();
+  #media = this.#openMedia();
+  #devices = this.#findDevices();
+  #chooser = this.#makeChooser();
+  #share = this.#makeShare();
+  #watch = this.#makeWatch();
+  /** Opened while the person looks at the lobby; the server closes it when that takes long. @type {WebSocket | null} */
+  #socket = null;
+  /** @type {Call | undefined} */
+  #call;
+  /** @type {CallView | undefined} */
+  #view;
+  /** What is to be shown once the call's screen is there. @type {((view: CallView) => void)[]} */
+  #waiting = [];
+  /** @type {Awake | undefined} */
+  #awake;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #unreachable;
+
+  /** @param {string} room */
+  constructor(room) {
+    this.#room = room;
+    this.#link = `${location.origin}/r/${encodeURIComponent(room)}`;
+  }
+
+  /** From the lobby into the call. */
+  async enter() {
+    const query = new URLSearchParams(location.search);
+    // Loaded while the person looks at the lobby; a failure shows when joining.
+    this.#settings.ticket().catch(() => {});
+    const opening = this.#media.open().then(() => {
+      refreshLobby(this.#media);
+      return this.#devices.refresh();
+    });
+    this.#warm();
+    byId("join", HTMLButtonElement).onpointerenter = () => this.#warm();
+    wireInvite({ room: this.#room, link: this.#link });
+    const named = query.get("name") ?? this.#remembered.memory.name;
+    const name = await showLobby({ room: this.#room, name: named, media: this.#media, chooser: this.#chooser });
+    this.#remembered.set({ name });
+    this.#call = this.#join(name, relayOnly(query.get("relay")));
+    await new Promise((resolve) => setTimeout(resolve, SHOW_MS));
+    const view = this.#show(name);
+    // The call does not wait for a permission prompt: tracks join it when they are there.
+    await opening;
+    this.#tellOwn();
+    const problem = problemText(this.#media);
+    if (problem) view.notices.show(problem);
+  }
+
+  #warm() {
+    if (!this.#socket || this.#socket.readyState > 1) this.#socket = new WebSocket(this.#url);
+  }
+
+  /**
+   * @param {string} name
+   * @param {import("./call.js").RelayOnly} relay
+   */
+  #join(name, relay) {
+    const settings = this.#settings;
+    const call = new Call({
+      url: this.#url,
+      socket: this.#socket,
+      room: this.#room,
+      name,
+      relay,
+      ticket: () => settings.ticket(),
+      refreshTicket: () => settings.refresh(),
+      keepMs: () => settings.resumeMs,
+      stream: this.#media.stream,
+      onpeer: (id, peerName, peer) => {
+        this.#whenShown((view) => view.add(id, peerName, peer));
+        this.#watch.add(id, peer);
+      },
+      onchange: (id) => {
+        const peer = call.peers.get(id);
+        if (peer) this.#whenShown((view) => view.update(id, peer));
+      },
+      ongone: (id) => {
+        this.#watch.remove(id);
+        this.#whenShown((view) => view.remove(id));
+      },
+      onstate: (online) => {
+        this.#watch.setOnline(online);
+        this.#whenShown((view) => view.notices.setOnline(online));
+      },
+      onpong: (ms) => this.#watch.pong(ms),
+      onjoined: () => this.#whenShown(() => clearTimeout(this.#unreachable)),
+      onend: (code) => {
+        const [title, text] = ENDS[/** @type {keyof typeof ENDS} */ (code)] ?? ["The call ended", ""];
+        this.#whenShown(() => this.#finish(title, text));
+      },
+    });
+    return call;
+  }
+
+  /** @param {string} name */
+  #show(name) {
+    const view = new CallView({
+      room: this.#room,
+      name,
+      link: this.#link,
+      media: this.#media,
+      share: this.#share,
+      onhand: (hand) => this.#call?.setState({ hand }),
+      onlimit: (limit) => this.#call?.setLimit(limit),
+      onwant: (id, wanted) => this.#call?.peers.get(id)?.want(wanted),
+      connection: (id) => this.#watch.get(id),
+      onleave: () => this.#leave(),
+    });
+    this.#view = view;
+    view.tiles.setSink(this.#devices.speaker);
+    this.#chooser.toDialog();
+    this.#awake = new Awake();
+    this.#unreachable = setTimeout(() => view.notices.setUnreachable(), UNREACHABLE_MS);
+    for (const act of this.#waiting) act(view);
+    this.#tellOwn();
+    this.#listen();
+    return view;
+  }
+
+  /** @param {(view: CallView) => void} act  for now, or for when the screen is there */
+  #whenShown(act) {
+    if (this.#view) act(this.#view);
+    else this.#waiting.push(act);
+  }
+
+  /** What the browser says of the page and its network. */
+  #listen() {
+    const call = /** @type {Call} */ (this.#call);
+    const wake = () => {
+      call.wake();
+      this.#view?.wake();
+    };
+    addEventListener("online", () => call.wake());
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && wake());
+    document.addEventListener("resume", wake);
+    document.addEventListener("freeze", () => call.freeze());
+    addEventListener("pagehide", () => call.leave());
+    addEventListener("beforeunload", (event) => call.peers.size > 0 && event.preventDefault());
+    // From the back-forward cache a page comes back without its connections.
+    addEventListener("pageshow", (event) => event.persisted && location.reload());
+  }
+
+  /** To the own page and to the others: what is on. */
+  #tellOwn() {
+    const { shared } = this.#share;
+    this.#call?.setState({ mic: this.#media.isOn("audio"), camera: this.#media.isOn("video"), screen: shared !== null });
+    this.#view?.refreshOwn();
+  }
+
+  #leave() {
+    this.#call?.leave();
+    this.#finish("You left the call", "The room stays open as long as somebody is in it.");
+  }
+
+  /**
+   * @param {string} title
+   * @param {string} text
+   */
+  #finish(title, text) {
+    clearTimeout(this.#unreachable);
+    this.#watch.close();
+    this.#awake?.close();
+    this.#share.stop();
+    this.#devices.close();
+    this.#chooser.close();
+    this.#media.close();
+    this.#view?.close();
+    showEnd({ title, text, again: true });
+  }
+
+  /** @param {string} text */
+  #say(text) {
+    if (this.#view) this.#view.notices.show(text);
+    else showLobbyNotice(text);
+  }
+
+  #openMedia() {
+    const remembered = this.#remembered;
+    return new LocalMedia({
+      chosen: remembered.memory,
+      onchange: (kind, track) => this.#mediaChanged(kind, track),
+      onchoice: (kind, choice) => remembered.set({ [kind]: { ...remembered.memory[kind], ...choice } }),
+      onnotice: (text) => this.#say(text),
+    });
+  }
+
+  /**
+   * @param {"audio" | "video"} kind
+   * @param {MediaStreamTrack | null} track
+   */
+  #mediaChanged(kind, track) {
+    this.#call?.setTrack(kind, track);
+    this.#tellOwn();
+    // Browsers name devices once one is in use.
+    if (track) void this.#devices.refresh();
+    else this.#chooser.refresh();
+    const problem = this.#media.problems[kind];
+    if (this.#view && (problem === "ended" || problem === "interrupted")) this.#say(sentence(kind, problem));
+    if (this.#view) return;
+    showLobbyNotice("");
+    refreshLobby(this.#media);
+  }
+
+  #findDevices() {
+    return new Devices({
+      media: this.#media,
+      speaker: this.#remembered.memory.speaker,
+      onchange: () => this.#chooser.refresh(),
+      onspeaker: (id) => this.#view?.tiles.setSink(id),
+      onnotice: (text) => this.#say(text),
+    });
+  }
+
+  #makeChooser() {
+    const onspeaker = (/** @type {string} */ speaker) => this.#remembered.set({ speaker });
+    return new DeviceChooser({ media: this.#media, devices: this.#devices, onspeaker });
+  }
+
+  #makeShare() {
+    return new ScreenShare((shared) => {
+      this.#call?.setTrack("screen", shared?.screen ?? null);
+      this.#call?.setTrack("sound", shared?.sound ?? null);
+      this.#tellOwn();
+    });
+  }
+
+  #makeWatch() {
+    return new Watch({
+      onsample: (id, watched) => this.#view?.setConnection(id, watched),
+      onavailable: (id, bitrate) => this.#call?.setAvailable(id, bitrate),
+      ontrouble: (trouble) => this.#call?.setState({ trouble }),
+      onhurry: (hurry) => this.#call?.hurry(hurry),
+    });
+  }
+}
+
+/**
+ * @param {string | null} value  of `?relay=`
+ * @returns {import("./call.js").RelayOnly}
+ */
+function relayOnly(value) {
+  if (value === "udp" || value === "tcp" || value === "tls") return value;
+  return value === null || value === "0" ? null : "any";
+}
