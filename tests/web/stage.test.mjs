@@ -149,3 +149,11 @@ test("corners: the nearest, the next, and where arrow keys lead", () => {
   assert.equal(new Set(round).size, 4);
   assert.equal(round[4], round[0]);
 });
+
+test("a strip at the side leaves room for the own picture", () => {
+  const given = { count: 8, width: 1400, height: 760, gap: 10, shapes: shapesFor([]), big: "screen" };
+  const bottom = layOut({ ...given, kept: { top: 0, bottom: 180 } }).slice(1);
+  assert.ok(bottom.every(({ y, height }) => y >= 0 && y + height <= 580));
+  const top = layOut({ ...given, kept: { top: 180, bottom: 0 } }).slice(1);
+  assert.ok(top.every(({ y, height }) => y >= 180 && y + height <= 760));
+});

@@ -31,6 +31,7 @@ export class CallView {
   tiles;
   #options;
   #people;
+  /** @type {SelfView | undefined} */
   #self;
   #controls;
   #panel = new Panel();
@@ -55,18 +56,21 @@ export class CallView {
     this.tiles = new Tiles({
       onblocked: () => this.notices.show("Click or tap anywhere to hear the others."),
       onwant: options.onwant,
+      own: () => this.#self?.place ?? null,
     });
     this.#signals = new Signals({
       announce: (text) => this.notices.announce(text),
       onopen: (id, opener) => this.#panel.toggle({ id, name: this.#people.nameOf(id) ?? "", opener }, options.connection(id)),
     });
     this.#people = new People(name);
-    this.#self = new SelfView(media, {
+    const self = new SelfView(media, {
       onhide: () => {
         this.notices.show("Your picture is hidden. The menu shows it again.");
         byId("more", HTMLButtonElement).focus();
       },
+      onplace: () => this.tiles.makeWay(),
     });
+    this.#self = self;
     this.#controls = new Controls({
       media,
       share,
@@ -75,7 +79,7 @@ export class CallView {
         onhand(up);
       },
       onlimit,
-      onself: () => this.#self.toggle(),
+      onself: () => self.toggle(),
       onleave,
       notice: (text) => this.notices.show(text),
       videos: () => this.tiles.videos(),
@@ -86,7 +90,7 @@ export class CallView {
 
   /** The own microphone, camera or share changed. */
   refreshOwn() {
-    this.#self.refresh();
+    this.#self?.refresh();
     this.#controls.refresh();
     this.#showShared();
   }
@@ -172,7 +176,7 @@ export class CallView {
     this.#people.close();
     this.#panel.close();
     this.#signals.close();
-    this.#self.close();
+    this.#self?.close();
   }
 
   /** The own screen is shown as a tile too, so that one sees what the others see. */

@@ -25,6 +25,8 @@ const PREFERRED = 4 / 3;
 /** How much of the long side a strip may take, and from which size on its tiles need no more. */
 const STRIPS = [0.16, 0.2, 0.25, 0.3, 0.36, 0.42];
 const ENOUGH = { width: 132, height: 88 };
+/** How much of a strip's length it leaves to the own picture at the most. */
+const LEAVES = 0.35;
 
 /**
  * The shapes of tiles that cut little off pictures of these ratios.
@@ -65,14 +67,16 @@ export function columnsFor(count, width, height, gap = 0, preferred = PREFERRED)
  * @param {number} given.height
  * @param {number} given.gap
  * @param {Shapes} given.shapes
+ * @param {{ top: number, bottom: number }} [given.kept]  what a strip at the side leaves free, for the own picture
  * @param {"person" | "screen" | null} given.big  what the first is if it is large, beside or above a strip of the others;
  *   a screen gets all the room there is
  * @returns {Box[]}
  */
-export function layOut({ count, width, height, gap, shapes, big }) {
+export function layOut({ count, width, height, gap, shapes, big, kept = { top: 0, bottom: 0 } }) {
   const window = { x: 0, y: 0, width: Math.max(0, width), height: Math.max(0, height) };
   if (!big) return grid(count, window, gap, shapes);
-  const [room, ...strip] = window.width > window.height ? beside(count - 1, window, gap) : above(count - 1, window, gap);
+  const wide = window.width > window.height;
+  const [room, ...strip] = wide ? beside(count - 1, window, gap, kept) : above(count - 1, window, gap);
   return [...(big === "person" ? grid(1, room, gap, shapes) : [room]), ...strip];
 }
 
@@ -80,12 +84,15 @@ export function layOut({ count, width, height, gap, shapes, big }) {
  * @param {number} others
  * @param {Box} window
  * @param {number} gap
+ * @param {{ top: number, bottom: number }} kept
  */
-function beside(others, window, gap) {
+function beside(others, window, gap, kept) {
   const { width, height } = window;
+  // A window that is low has none to give away.
+  const { top, bottom } = kept.top + kept.bottom <= height * LEAVES ? kept : { top: 0, bottom: 0 };
   if (others === 0) return [window];
   const shapes = { narrowest: PREFERRED, widest: WIDEST, preferred: PREFERRED };
-  const stripOf = (/** @type {number} */ wide) => grid(others, { x: width - wide, y: 0, width: wide, height }, gap, shapes);
+  const stripOf = (/** @type {number} */ wide) => grid(others, { x: width - wide, y: top, width: wide, height: height - top - bottom }, gap, shapes);
   const wide = firstEnough(width, stripOf);
   // What the strip does not need the big one gets.
   const used = extent(stripOf(wide), "x", "width");

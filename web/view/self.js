@@ -12,6 +12,7 @@ export class SelfView {
   #video = byId("self-video", HTMLVideoElement);
   #media;
   #onhide;
+  #onplace;
   #shown = true;
   /** @type {import("./corners.js").Corner} */
   #corner = "bottom-right";
@@ -21,11 +22,14 @@ export class SelfView {
 
   /**
    * @param {import("../media.js").LocalMedia} media
-   * @param {{ onhide: () => void }} options  hidden with its own button, which goes with it
+   * @param {object} options
+   * @param {() => void} options.onhide  hidden with its own button, which goes with it
+   * @param {() => void} options.onplace  it has another place or size, or none
    */
-  constructor(media, { onhide }) {
+  constructor(media, { onhide, onplace }) {
     this.#media = media;
     this.#onhide = onhide;
+    this.#onplace = onplace;
     this.#video.srcObject = media.stream;
     this.#wire();
     this.#box.dataset.corner = this.#corner;
@@ -43,6 +47,12 @@ export class SelfView {
   toggle() {
     this.#shown = !this.#shown;
     this.refresh();
+    this.#onplace();
+  }
+
+  /** Where it is, and how high; null where it is hidden. */
+  get place() {
+    return this.#shown ? { corner: this.#corner, height: this.#box.offsetHeight } : null;
   }
 
   close() {
@@ -58,7 +68,10 @@ export class SelfView {
       this.#onhide();
     };
     byId("self-move", HTMLButtonElement).onclick = () => this.#moveTo(cornerAfter(this.#corner));
-    this.#video.onresize = () => box.classList.toggle("portrait", this.#video.videoHeight > this.#video.videoWidth);
+    this.#video.onresize = () => {
+      box.classList.toggle("portrait", this.#video.videoHeight > this.#video.videoWidth);
+      this.#onplace();
+    };
     box.addEventListener("keydown", (event) => this.#key(event), { signal });
     box.addEventListener("pointerdown", (event) => this.#grab(event), { signal });
     box.addEventListener("pointermove", (event) => this.#pull(event), { signal });
@@ -75,6 +88,7 @@ export class SelfView {
     this.#box.style.removeProperty("translate");
     this.#corner = this.#box.dataset.corner = corner;
     glide(this.#box, before, this.#box.getBoundingClientRect());
+    this.#onplace();
   }
 
   /** @param {KeyboardEvent} event */

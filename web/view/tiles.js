@@ -38,6 +38,7 @@ export class Tiles {
    * @param {object} options
    * @param {() => void} options.onblocked  sound needs a gesture first
    * @param {(id: string, wanted: import("../talk.js").Wanted) => void} options.onwant  somebody is shown at another size
+   * @param {() => { corner: import("./corners.js").Corner, height: number } | null} options.own  where the own picture is
    */
   constructor(options) {
     this.#options = options;
@@ -170,6 +171,18 @@ export class Tiles {
     this.#arrange(true);
   }
 
+  /** The own picture has another place. */
+  makeWay() {
+    this.#arrange(true);
+  }
+
+  /** What a strip at the side leaves to the own picture, where that is in one of its corners. */
+  get #kept() {
+    const own = this.#options.own();
+    const height = own?.corner.endsWith("right") ? own.height + 2 * GAP : 0;
+    return own?.corner.startsWith("top") ? { top: height, bottom: 0 } : { top: 0, bottom: height };
+  }
+
   /** @param {boolean} gliding */
   #arrange(gliding) {
     const { big } = this.#spotlight;
@@ -178,7 +191,7 @@ export class Tiles {
     const { clientWidth: width, clientHeight: height } = this.#grid;
     const ratios = all.flatMap(([, { isScreen, ratio }]) => (isScreen || ratio === null ? [] : [ratio]));
     const what = big === null ? null : ordered[0][1].isScreen ? "screen" : "person";
-    const boxes = layOut({ count: ordered.length, width, height, gap: GAP, shapes: shapesFor(ratios), big: what });
+    const boxes = layOut({ count: ordered.length, width, height, gap: GAP, shapes: shapesFor(ratios), big: what, kept: this.#kept });
     ordered.forEach(([key, tile], index) => {
       tile.setBig(key === big);
       tile.place(boxes[index], { width, height }, gliding);
