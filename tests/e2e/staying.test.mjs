@@ -1,7 +1,7 @@
 // Calls that stay: over a server that dies, credentials that expire, a WebSocket that breaks, and a page that sleeps.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { Person, chromium, firefox } from "./lib/browser.mjs";
 import { moving, seeAndHear } from "./lib/expect.mjs";
 import { Server } from "./lib/server.mjs";
@@ -32,32 +32,36 @@ const usernames = (person) =>
       .flatMap((pc) => pc.getConfiguration().iceServers.flatMap(({ username }) => username || [])),
   );
 
-for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firefox })) {
-  /** A relayed call of two, of whom the second has raised a hand and muted the microphone. */
-  const begin = async (t, env = {}) => {
-    const server = await Server.start({ env });
-    const browser = await launch();
-    t.after(async () => {
-      await browser.close();
-      await server.stop();
-    });
-    const url = `${server.url}/r/stay?relay=1`;
-    const people = [await Person.join(browser, url), await Person.join(browser, url)];
-    await seeAndHear(people);
-    await people[1].page.click("#hand");
-    await people[1].page.click("#mic");
-    for (const person of people) await person.markTiles();
-    const before = await Promise.all(people.map(look));
-    return { server, people, before };
-  };
-  const same = async (people, before) => assert.deepEqual(await Promise.all(people.map(look)), before);
-  /** Frames flow both ways; the second one's microphone is off. */
-  const flows = async (people) => {
-    for (const person of people) await moving(person, 15_000, person === people[1]);
-  };
+/** A relayed call of two, of whom the second has raised a hand and muted the microphone. */
+async function begin(t, launch, env = {}) {
+  const server = await Server.start({ env });
+  const browser = await launch();
+  t.after(async () => {
+    await browser.close();
+    await server.stop();
+  });
+  const url = `${server.url}/r/stay?relay=1`;
+  const people = [await Person.join(browser, url), await Person.join(browser, url)];
+  await seeAndHear(people);
+  await people[1].page.click("#hand");
+  await people[1].page.click("#mic");
+  for (const person of people) await person.markTiles();
+  const before = await Promise.all(people.map(look));
+  return { server, people, before };
+}
 
+const same = async (people, before) => assert.deepEqual(await Promise.all(people.map(look)), before);
+
+/** Frames flow both ways; the second one's microphone is off. */
+async function flows(people) {
+  for (const person of people) await moving(person, 15_000, person === people[1]);
+}
+
+const BROWSERS = Object.entries({ Chromium: chromium, Firefox: firefox });
+
+for (const [name, launch] of BROWSERS) {
   test(`over a server that is killed, ${name}`, async (t) => {
-    const { server, people, before } = await begin(t);
+    const { server, people, before } = await begin(t, launch);
     await server.kill("SIGKILL");
     for (const person of people) {
       await until("the page says so", async () => (await person.text("#server-state")).includes("not reachable"));
@@ -67,24 +71,6 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     await calm(people);
     await same(people, before);
     for (const person of people) assert.deepEqual(await person.routes(), ["relay"]);
-  });
-
-  test(`over credentials that expire three times, and a restart then, ${name}`, async (t) => {
-    const { server, people, before } = await begin(t, { CALLBOX__TURN__CREDENTIAL_TTL: `${TTL_S}s` });
-    const [first] = await usernames(people[0]);
-    const expiry = Number(first.split(":")[0]);
-    await until("three lifetimes have passed", () => Date.now() / 1000 > expiry + 2 * TTL_S + 2, 4 * TTL_S * 1000);
-    await flows(people);
-    await server.kill("SIGKILL");
-    for (const person of people) {
-      await until("the page says so", async () => (await person.text("#server-state")).includes("not reachable"));
-    }
-    await server.run();
-    await flows(people);
-    await calm(people);
-    await same(people, before);
-    const [last] = await usernames(people[0]);
-    assert.ok(Number(last.split(":")[0]) > expiry + 2 * TTL_S, `with fresh credentials: ${first}, ${last}`);
   });
 
   test(`over a WebSocket that breaks, ${name}`, async (t) => {
@@ -118,27 +104,50 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
   });
 }
 
-test("over a minute of sleep", async (t) => {
-  const server = await Server.start();
-  const browsers = [await chromium(), await chromium()];
-  t.after(async () => {
-    await Promise.all(browsers.map((browser) => browser.close()));
-    await server.stop();
+// These mostly wait, so they do it together.
+describe("over time", { concurrency: true }, () => {
+  for (const [name, launch] of BROWSERS) {
+    test(`over credentials that expire three times, and a restart then, ${name}`, async (t) => {
+      const { server, people, before } = await begin(t, launch, { CALLBOX__TURN__CREDENTIAL_TTL: `${TTL_S}s` });
+      const [first] = await usernames(people[0]);
+      const expiry = Number(first.split(":")[0]);
+      await until("three lifetimes have passed", () => Date.now() / 1000 > expiry + 2 * TTL_S + 2, 4 * TTL_S * 1000);
+      await flows(people);
+      await server.kill("SIGKILL");
+      for (const person of people) {
+        await until("the page says so", async () => (await person.text("#server-state")).includes("not reachable"));
+      }
+      await server.run();
+      await flows(people);
+      await calm(people);
+      await same(people, before);
+      const [last] = await usernames(people[0]);
+      assert.ok(Number(last.split(":")[0]) > expiry + 2 * TTL_S, `with fresh credentials: ${first}, ${last}`);
+    });
+  }
+
+  test("over a minute of sleep", async (t) => {
+    const server = await Server.start();
+    const browsers = [await chromium(), await chromium()];
+    t.after(async () => {
+      await Promise.all(browsers.map((browser) => browser.close()));
+      await server.stop();
+    });
+    const url = `${server.url}/r/sleep?relay=1`;
+    // A page that was frozen this way is not shown again, as one is that a person comes back to.
+    const shown = () => Object.defineProperty(document, "visibilityState", { get: () => "visible" });
+    const people = [];
+    for (const browser of browsers) people.push(await Person.join(browser, url, { before: shown }));
+    await seeAndHear(people);
+    for (const person of people) await person.markTiles();
+    const before = await Promise.all(people.map(look));
+    const session = await people[0].page.createCDPSession();
+    await session.send("Page.setWebLifecycleState", { state: "frozen" });
+    await new Promise((resolve) => setTimeout(resolve, FROZEN_MS));
+    await session.send("Page.setWebLifecycleState", { state: "active" });
+    for (const person of people) await moving(person, 15_000);
+    await calm(people);
+    assert.deepEqual(await look(people[1]), before[1], "nobody left and came back");
+    assert.deepEqual(await look(people[0]), before[0]);
   });
-  const url = `${server.url}/r/sleep?relay=1`;
-  // A page that was frozen this way is not shown again, as one is that a person comes back to.
-  const shown = () => Object.defineProperty(document, "visibilityState", { get: () => "visible" });
-  const people = [];
-  for (const browser of browsers) people.push(await Person.join(browser, url, { before: shown }));
-  await seeAndHear(people);
-  for (const person of people) await person.markTiles();
-  const before = await Promise.all(people.map(look));
-  const session = await people[0].page.createCDPSession();
-  await session.send("Page.setWebLifecycleState", { state: "frozen" });
-  await new Promise((resolve) => setTimeout(resolve, FROZEN_MS));
-  await session.send("Page.setWebLifecycleState", { state: "active" });
-  for (const person of people) await moving(person, 15_000);
-  await calm(people);
-  assert.deepEqual(await look(people[1]), before[1], "nobody left and came back");
-  assert.deepEqual(await look(people[0]), before[0]);
 });
