@@ -4,6 +4,7 @@ import path from "node:path";
 import { Person, chromium } from "./lib/browser.mjs";
 import { seeAndHear } from "./lib/expect.mjs";
 import { Server } from "./lib/server.mjs";
+import { until } from "./lib/until.mjs";
 
 /** Replaces the camera by a drawing: a person in a room, in the colours of the `name` in the address. */
 function drawnCamera() {
@@ -63,6 +64,9 @@ for (const name of ["Ana", "Bo", "Cy"]) {
   people.push(await Person.join(browser, `${server.url}/r/blue-otter?name=${name}`, { before: drawnCamera }));
 }
 await seeAndHear(people);
+// Browsers begin with small pictures.
+const sharp = () => [...document.querySelectorAll("video.remote")].every((video) => video.videoHeight >= 540);
+await until("sharp pictures", () => people.at(-1).page.evaluate(sharp), 90_000);
 await new Promise((resolve) => setTimeout(resolve, 3000));
 await people[2].page.screenshot({ path: path.resolve(import.meta.dirname, "../../docs/call.png") });
 await browser.close();
