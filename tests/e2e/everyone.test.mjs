@@ -18,11 +18,13 @@ let server;
 before(async () => (server = await Server.start()));
 after(() => server?.stop());
 
+/** Tiles have glided to their places, and what comes in has come. */
+const standsStill = ({ page }) =>
+  until("it stands still", () => page.evaluate(() => document.getAnimations().every(({ playState }) => playState !== "running")));
+
 /** What axe-core has against the screen as it is, of any severity. */
 async function check(person, what) {
-  await until("it stands still", () =>
-    person.page.evaluate(() => document.getAnimations().every(({ playState }) => playState !== "running")),
-  );
+  await standsStill(person);
   await person.page.evaluate(AXE);
   const found = await person.page.evaluate(async () => {
     const { violations } = await globalThis.axe.run(document, { resultTypes: ["violations"] });
@@ -144,6 +146,7 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     const look = async (what) => {
       for (const size of sizes) {
         await ana.page.setViewport(size);
+        await standsStill(ana);
         const wrong = await ana.page.evaluate(() => {
           const shown = [...document.querySelectorAll("main:not([hidden]) *")].filter((element) => element.checkVisibility({ visibilityProperty: true }));
           const outside = shown.filter((element) => {
