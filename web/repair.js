@@ -22,7 +22,7 @@ export class Repair {
   #wanted = false;
   #beganAt = -Infinity;
   #retryMs = RETRY_MS;
-  /** Put off once, since candidates were still being gathered. */
+  /** Has this restart been given more time, since candidates were still being gathered? */
   #waited = false;
   #closed = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -69,6 +69,7 @@ export class Repair {
   /** A restart has begun, here or on the other side: gives it time, then tries again. */
   began() {
     this.#beganAt = performance.now();
+    this.#waited = false;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#retry(), this.#retryMs);
     this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 1.5);
@@ -90,9 +91,12 @@ export class Repair {
     const { connectionState, iceGatheringState } = this.#options.connection;
     if (connectionState === "connected") return;
     // Another one would throw away what a slow resolver or server is about to give.
-    this.#waited = iceGatheringState === "gathering" && !this.#waited;
-    if (this.#waited) this.#timer = setTimeout(() => this.#retry(), RETRY_MS);
-    else this.#restart();
+    if (iceGatheringState === "gathering" && !this.#waited) {
+      this.#waited = true;
+      this.#timer = setTimeout(() => this.#retry(), RETRY_MS);
+    } else {
+      this.#restart();
+    }
   }
 
   async #isRelayed() {
