@@ -102,6 +102,12 @@ export class Lines {
     return this.#lines(kind)[nth];
   }
 
+  /** The `mid`s of the lines that carry a shared screen and its sound. */
+  get screenMids() {
+    const mids = SLOTS.filter(isScreen).map((slot) => this.line(slot)?.mid ?? null);
+    return new Set(mids.filter((mid) => mid !== null));
+  }
+
   /**
    * @param {RTCRtpTransceiver} transceiver
    * @returns {Slot | undefined}

@@ -93,6 +93,11 @@ export class Peer {
     return this.#pc;
   }
 
+  /** The `mid`s of the lines that carry a shared screen and its sound. */
+  get screenMids() {
+    return this.#lines.screenMids;
+  }
+
   get hasVideo() {
     return this.remote?.camera !== false && isShown(this.stream);
   }

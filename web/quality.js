@@ -4,7 +4,6 @@
  * What a person allows at the most.
  * @typedef {"auto" | "1080" | "720" | "360" | "audio"} Limit
  */
-export const LIMITS = /** @type {const} */ (["auto", "1080", "720", "360", "audio"]);
 
 /** Heights of pictures, the bit rate that looks good there, and the one below which a smaller picture looks better. */
 const LADDER = [

@@ -102,7 +102,7 @@ export class Watch {
     const report = await peer.connection.getStats().catch(() => null);
     if (!report) return;
     const last = samples.at(-1) ?? null;
-    const sample = sampleOf(/** @type {any} */ (report), last, screenLines(peer.connection));
+    const sample = sampleOf(/** @type {any} */ (report), last, peer.screenMids);
     // Only the newest is ever continued.
     if (last) last.counters = new Map();
     watched.samples = [...samples, sample].slice(-KEPT);
@@ -141,15 +141,4 @@ export class Watch {
     this.#options.onhurry(doubtful || [...verdicts.values()].some(({ level }) => level !== "good"));
     this.#options.ontrouble(isTrouble(this.#judgement));
   }
-}
-
-/**
- * The lines that carry a shared screen: the second of pictures and of sound, in the order of `mid`s. See lines.js.
- * @param {RTCPeerConnection} connection
- */
-function screenLines(connection) {
-  const lines = connection.getTransceivers().filter(({ mid }) => mid !== null);
-  const mids = (/** @type {string} */ kind) =>
-    lines.filter(({ receiver }) => receiver.track.kind === kind).map(({ mid }) => Number(mid)).sort((a, b) => a - b);
-  return new Set([mids("audio")[1], mids("video")[1]].filter((mid) => mid !== undefined).map(String));
 }

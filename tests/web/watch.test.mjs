@@ -17,7 +17,6 @@ class FakePeer {
       this.#totals.lost += this.lost;
       return report(this.asked * SAMPLE_MS, this.#totals, this.available);
     },
-    getTransceivers: () => [],
   };
 }
 
