@@ -203,7 +203,7 @@ impl<'a> Session<'a> {
             self.hub.send(conn, &ErrorCode::BadMessage.into());
             return Ok(());
         };
-        self.frozen = message == ClientMessage::Freeze;
+        self.frozen = matches!(message, ClientMessage::Freeze);
         let result = match message {
             ClientMessage::Join(join) => {
                 let Visit {
