@@ -87,7 +87,7 @@ export class Watch {
     // A busy browser takes its time: nothing is gained by asking it twice.
     if (this.#busy) return;
     this.#busy = true;
-    await Promise.all([...this.#watched.values()].map((watched) => this.#sample(watched)));
+    await Promise.all([...this.#watched].map(([id, watched]) => this.#sample(id, watched)));
     this.#busy = false;
     this.#judge();
     for (const [id, watched] of this.#watched) {
@@ -95,8 +95,11 @@ export class Watch {
     }
   }
 
-  /** @param {Watched & { sendingSince: number }} watched */
-  async #sample(watched) {
+  /**
+   * @param {string} id
+   * @param {Watched & { sendingSince: number }} watched
+   */
+  async #sample(id, watched) {
     const { peer, samples } = watched;
     if (peer.state === "connecting") return;
     const report = await peer.connection.getStats().catch(() => null);
@@ -106,20 +109,21 @@ export class Watch {
     // Only the newest is ever continued.
     if (last) last.counters = new Map();
     watched.samples = [...samples, sample].slice(-KEPT);
-    this.#measurePath(watched, sample);
+    this.#measurePath(id, watched, sample);
   }
 
   /**
+   * @param {string} id
    * @param {Watched & { sendingSince: number }} watched
    * @param {Sample} sample
    */
-  #measurePath(watched, { available, sent }) {
+  #measurePath(id, watched, { available, sent }) {
     const now = performance.now();
     const sending = watched.peer.state === "connected" && (sent.camera !== null || sent.screen !== null);
     watched.sendingSince = sending ? Math.min(watched.sendingSince, now) : Infinity;
     if (available === null || now - watched.sendingSince < GUESSING_MS || !sending) return;
-    const id = [...this.#watched].find(([, each]) => each === watched)?.[0];
-    if (id !== undefined) this.#options.onavailable(id, available);
+    // Somebody may have left while the browser was asked.
+    if (this.#watched.get(id) === watched) this.#options.onavailable(id, available);
   }
 
   #judge() {
