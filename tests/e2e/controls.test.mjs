@@ -146,3 +146,19 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     await becomes(ana, "#pip", "false");
   });
 }
+
+test("where a browser has no window for several pictures, one stands over all others", async (t) => {
+  const browser = await chromium();
+  t.after(() => browser.close());
+  const lack = () => Reflect.deleteProperty(globalThis, "documentPictureInPicture");
+  const join = () => Person.join(browser, `${server.url}/r/one-picture`, { before: lack });
+  const [ana, bo] = [await join(), await join()];
+  await seeAndHear([ana, bo]);
+  await ana.page.bringToFront();
+  await ana.page.click("#more");
+  await ana.page.click("#pip");
+  await becomes(ana, "#pip", "true");
+  assert.ok(await ana.page.evaluate(() => document.pictureInPictureElement?.matches("video.remote")));
+  await ana.page.evaluate(() => document.exitPictureInPicture());
+  await becomes(ana, "#pip", "false");
+});

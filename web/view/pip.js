@@ -16,6 +16,8 @@ export class PictureInPicture {
   #options;
   /** @type {Window | null} */
   #window = null;
+  /** What the small window shows. @type {HTMLVideoElement[]} */
+  #shown = [];
 
   /** @param {Options} options */
   constructor(options) {
@@ -51,21 +53,14 @@ export class PictureInPicture {
   /** Somebody came or went, or shows something else. */
   refresh() {
     const body = this.#window?.document.body;
-    if (!body) return;
-    const shown = this.#options.videos().map((video) => {
-      const double = document.createElement("video");
-      double.autoplay = double.muted = double.playsInline = true;
-      double.srcObject = video.srcObject;
-      double.className = video.className;
-      return double;
-    });
-    const controls = document.createElement("div");
-    controls.className = "pip-controls";
-    controls.append(...this.#options.buttons().map((button) => this.#double(button)));
-    const grid = document.createElement("div");
-    grid.className = "pip-grid";
-    grid.append(...shown);
-    body.replaceChildren(grid, controls);
+    const [grid, controls] = body?.children ?? [];
+    if (!grid || !controls) return;
+    controls.replaceChildren(...this.#options.buttons().map((button) => this.#double(button)));
+    const videos = this.#options.videos();
+    // A picture that is made anew goes dark for a moment.
+    if (videos.length === this.#shown.length && videos.every((video, index) => video === this.#shown[index])) return;
+    this.#shown = videos;
+    grid.replaceChildren(...videos.map(doubleOf));
   }
 
   close() {
@@ -85,6 +80,8 @@ export class PictureInPicture {
     for (const link of document.querySelectorAll('link[rel="stylesheet"]')) opened.document.head.append(link.cloneNode());
     // Symbols are found in their own document only.
     const symbols = document.querySelector("svg:has(symbol)");
+    this.#shown = [];
+    opened.document.body.append(box("pip-grid"), box("pip-controls"));
     this.refresh();
     if (symbols) opened.document.documentElement.append(symbols.cloneNode(true));
     opened.addEventListener("pagehide", () => {
@@ -100,4 +97,20 @@ export class PictureInPicture {
     double.onclick = () => button.click();
     return double;
   }
+}
+
+/** @param {string} name  of its class */
+function box(name) {
+  const box = document.createElement("div");
+  box.className = name;
+  return box;
+}
+
+/** @param {HTMLVideoElement} video */
+function doubleOf(video) {
+  const double = document.createElement("video");
+  double.autoplay = double.muted = double.playsInline = true;
+  double.srcObject = video.srcObject;
+  double.className = video.className;
+  return double;
 }
