@@ -218,9 +218,11 @@ export class Tiles {
   }
 
   #tick() {
-    // A small window comes and goes without a word.
-    this.#want();
-    if (document.visibilityState !== "visible") return;
+    if (document.visibilityState !== "visible") {
+      // Then a small window may be all that is seen, and that comes and goes without a word.
+      this.#want();
+      return;
+    }
     /** @type {Map<string, number>} */
     const levels = new Map();
     for (const [id, { peer, meter }] of this.#people) {
