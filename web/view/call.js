@@ -31,15 +31,14 @@ export class CallView {
   tiles;
   #options;
   #people;
-  /** @type {SelfView | undefined} */
   #self;
   #controls;
   #panel = new Panel();
   #signals;
   /** Those who are to be shown in a moment. @type {Map<string, ReturnType<typeof setTimeout>>} */
   #arrivals = new Map();
-  /** Who shares a screen, by name. @type {Map<string, string>} */
-  #sharing = new Map();
+  /** Who shares a screen. @type {Set<string>} */
+  #sharing = new Set();
 
   /** @param {Options} options */
   constructor(options) {
@@ -53,16 +52,6 @@ export class CallView {
     }
     // Before all that measures: what is hidden has no size.
     showScreen("call");
-    this.tiles = new Tiles({
-      onblocked: () => this.notices.show("Click or tap anywhere to hear the others."),
-      onwant: options.onwant,
-      own: () => this.#self?.place ?? null,
-    });
-    this.#signals = new Signals({
-      announce: (text) => this.notices.announce(text),
-      onopen: (id, opener) => this.#panel.toggle({ id, name: this.#people.nameOf(id) ?? "", opener }, options.connection(id)),
-    });
-    this.#people = new People(name);
     const self = new SelfView(media, {
       onhide: () => {
         this.notices.show("Your picture is hidden. The menu shows it again.");
@@ -71,6 +60,16 @@ export class CallView {
       onplace: () => this.tiles.makeWay(),
     });
     this.#self = self;
+    this.tiles = new Tiles({
+      onblocked: () => this.notices.show("Click or tap anywhere to hear the others."),
+      onwant: options.onwant,
+      own: () => self.place,
+    });
+    this.#signals = new Signals({
+      announce: (text) => this.notices.announce(text),
+      onopen: (id, opener) => this.#panel.toggle({ id, name: this.#people.nameOf(id) ?? "", opener }, options.connection(id)),
+    });
+    this.#people = new People(name);
     this.#controls = new Controls({
       media,
       share,
@@ -90,7 +89,7 @@ export class CallView {
 
   /** The own microphone, camera or share changed. */
   refreshOwn() {
-    this.#self?.refresh();
+    this.#self.refresh();
     this.#controls.refresh();
     this.#showShared();
   }
@@ -131,7 +130,7 @@ export class CallView {
     }
     if (peer.hasScreen !== this.#sharing.has(id)) {
       this.notices.announce(peer.hasScreen ? `${name} shares a screen.` : `${name} stopped sharing.`);
-      if (peer.hasScreen) this.#sharing.set(id, name);
+      if (peer.hasScreen) this.#sharing.add(id);
       else this.#sharing.delete(id);
     }
     this.#controls.refresh();
@@ -176,7 +175,7 @@ export class CallView {
     this.#people.close();
     this.#panel.close();
     this.#signals.close();
-    this.#self?.close();
+    this.#self.close();
   }
 
   /** The own screen is shown as a tile too, so that one sees what the others see. */
