@@ -1,12 +1,12 @@
 // A person's way through a room: the lobby, the call, the end. Puts media, call and views together.
 
-import { Awake } from "./awake.js";
 import { Call } from "./call.js";
 import { Devices } from "./devices.js";
 import { LocalMedia, sentence } from "./media.js";
 import { Remembered } from "./remembered.js";
 import { Settings } from "./settings.js";
 import { ScreenShare } from "./share.js";
+import { Awake } from "./view/awake.js";
 import { CallView } from "./view/call.js";
 import { DeviceChooser } from "./view/devices.js";
 import { byId } from "./view/dom.js";
