@@ -57,19 +57,24 @@ async function flows(people) {
   for (const person of people) await moving(person, 15_000, person === people[1]);
 }
 
+/** The server dies and comes back, and the call is what it was. */
+async function outlives(server, people, before) {
+  await server.kill("SIGKILL");
+  for (const person of people) {
+    await until("the page says so", async () => (await person.text("#server-state")).includes("not reachable"));
+  }
+  await server.run();
+  await flows(people);
+  await calm(people);
+  await same(people, before);
+}
+
 const BROWSERS = Object.entries({ Chromium: chromium, Firefox: firefox });
 
 for (const [name, launch] of BROWSERS) {
   test(`over a server that is killed, ${name}`, async (t) => {
     const { server, people, before } = await begin(t, launch);
-    await server.kill("SIGKILL");
-    for (const person of people) {
-      await until("the page says so", async () => (await person.text("#server-state")).includes("not reachable"));
-    }
-    await server.run();
-    await flows(people);
-    await calm(people);
-    await same(people, before);
+    await outlives(server, people, before);
     for (const person of people) assert.deepEqual(await person.routes(), ["relay"]);
   });
 
@@ -113,14 +118,7 @@ describe("over time", { concurrency: true }, () => {
       const expiry = Number(first.split(":")[0]);
       await until("three lifetimes have passed", () => Date.now() / 1000 > expiry + 2 * TTL_S + 2, 4 * TTL_S * 1000);
       await flows(people);
-      await server.kill("SIGKILL");
-      for (const person of people) {
-        await until("the page says so", async () => (await person.text("#server-state")).includes("not reachable"));
-      }
-      await server.run();
-      await flows(people);
-      await calm(people);
-      await same(people, before);
+      await outlives(server, people, before);
       const [last] = await usernames(people[0]);
       assert.ok(Number(last.split(":")[0]) > expiry + 2 * TTL_S, `with fresh credentials: ${first}, ${last}`);
     });
