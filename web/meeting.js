@@ -21,7 +21,6 @@ const SHOW_MS = 80;
 
 export class Meeting {
   #room;
-  #link;
   #url = `wss://${location.host}/ws`;
   #remembered = new Remembered();
   #settings = new Settings();
@@ -46,7 +45,6 @@ export class Meeting {
   /** @param {string} room */
   constructor(room) {
     this.#room = room;
-    this.#link = `${location.origin}/r/${encodeURIComponent(room)}`;
   }
 
   /** From the lobby into the call. */
@@ -60,7 +58,7 @@ export class Meeting {
     });
     this.#warm();
     byId("join", HTMLButtonElement).onpointerenter = () => this.#warm();
-    wireInvite({ room: this.#room, link: this.#link });
+    wireInvite({ room: this.#room, link: `${location.origin}/r/${encodeURIComponent(this.#room)}` });
     const named = query.get("name") ?? this.#remembered.memory.name;
     const name = await showLobby({ room: this.#room, name: named, media: this.#media, chooser: this.#chooser });
     this.#remembered.set({ name });
@@ -125,7 +123,6 @@ export class Meeting {
     const view = new CallView({
       room: this.#room,
       name,
-      link: this.#link,
       media: this.#media,
       share: this.#share,
       onhand: (hand) => this.#call?.setState({ hand }),

@@ -137,6 +137,12 @@ test("who is there is listed, and the link can be copied", async () => {
   await ana.page.click("#people");
   assert.match(await ana.text("#people-list"), /Ana \(you\)\s*Bo/);
   assert.equal(await ana.page.$eval("#people", (button) => button.getAttribute("aria-label")), "2 people in the call");
+  await ana.page.evaluate(() => {
+    navigator.clipboard.writeText = async (text) => void (globalThis.testCopied = text);
+  });
+  await ana.page.click("#copy-link");
+  await until("it is copied", () => ana.page.evaluate(() => globalThis.testCopied));
+  assert.equal(await ana.page.evaluate(() => globalThis.testCopied), `${server.url}/r/list`);
   await close([ana, bo]);
 });
 

@@ -1,7 +1,7 @@
 // The screen of a call: bar, tiles, own picture, controls.
 
 import { Controls } from "./controls.js";
-import { byId, copyWith, showScreen } from "./dom.js";
+import { byId, showScreen } from "./dom.js";
 import { Notices } from "./notices.js";
 import { Panel } from "./panel.js";
 import { People } from "./people.js";
@@ -16,7 +16,6 @@ const ARRIVAL_MS = 60;
  * @typedef {object} Options
  * @property {string} room
  * @property {string} name  the own one
- * @property {string} link
  * @property {import("../media.js").LocalMedia} media
  * @property {import("../share.js").ScreenShare} share
  * @property {(up: boolean) => void} onhand
@@ -43,13 +42,8 @@ export class CallView {
   /** @param {Options} options */
   constructor(options) {
     this.#options = options;
-    const { room, link, name, media, share, onhand, onlimit, onleave } = options;
+    const { room, name, media, share, onhand, onlimit, onleave } = options;
     byId("call-room", HTMLElement).textContent = room;
-    byId("link", HTMLElement).textContent = link.replace(/^https:\/\//, "");
-    for (const id of ["copy-link", "copy-link-alone"]) {
-      const button = byId(id, HTMLButtonElement);
-      button.onclick = () => void copyWith(button, link);
-    }
     // Before all that measures: what is hidden has no size.
     showScreen("call");
     const self = new SelfView(media, {

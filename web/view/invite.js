@@ -8,6 +8,7 @@ import { byId, copyWith, onClick } from "./dom.js";
  * @param {string} options.link
  */
 export function wireInvite({ room, link }) {
+  byId("link", HTMLElement).textContent = shown(link);
   for (const button of document.querySelectorAll("button[data-invite]")) {
     if (!(button instanceof HTMLButtonElement)) continue;
     if (button.dataset.invite === "copy") button.onclick = () => void copyWith(button, link);
@@ -33,6 +34,11 @@ function wireShare(button, data) {
 function showCode(room, link) {
   const image = byId("qr-image", HTMLImageElement);
   image.src = `/qr.svg?room=${encodeURIComponent(room)}`;
-  byId("qr-link", HTMLElement).textContent = link.replace(/^https:\/\//, "");
+  byId("qr-link", HTMLElement).textContent = shown(link);
   byId("qr", HTMLDialogElement).showModal();
+}
+
+/** @param {string} link  as people read it */
+function shown(link) {
+  return link.replace(/^https:\/\//, "");
 }
