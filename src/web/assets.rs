@@ -6,7 +6,9 @@ use std::path::Path;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +17,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use super::compressed;
 use crate::config::Web;
 use crate::state::hex;
 
@@ -96,11 +99,18 @@ fn answer(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
     if fresh {
         return (StatusCode::NOT_MODIFIED, common).into_response();
     }
+    let kind = content_type(path);
+    if !kind.starts_with("image/png")
+        && let Some(compressed) = compressed::brotli(&common[0].1, &file.data, headers)
+    {
+        let coded = [(CONTENT_ENCODING, "br"), (VARY, "accept-encoding")];
+        return ([(CONTENT_TYPE, kind)], coded, common, compressed).into_response();
+    }
     let body = match file.data {
         Cow::Borrowed(bytes) => Body::from(bytes),
         Cow::Owned(bytes) => Body::from(bytes),
     };
-    ([(CONTENT_TYPE, content_type(path))], common, body).into_response()
+    ([(CONTENT_TYPE, kind)], common, body).into_response()
 }
 
 /// Does an `If-None-Match` header list this tag? Weak comparison, RFC 9110 §13.1.2.

@@ -1,6 +1,7 @@
 //! HTTPS -> browser: the routes and what lies around them.
 
 mod assets;
+mod compressed;
 mod headers;
 mod pc_config;
 mod qr;
@@ -17,7 +18,6 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -48,9 +48,6 @@ pub struct App {
     pub message_limit: usize,
 }
 
-/// A page is many small files, which the browser then keeps: a few milliseconds for all of them together save a tenth.
-const COMPRESSION: CompressionLevel = CompressionLevel::Precise(8);
-
 pub type Shared = Arc<App>;
 
 /// All routes. `config` decides which pages are served and under which policy.
@@ -64,7 +61,7 @@ pub fn router(app: Shared, config: &crate::config::Web, trusted_certificate: boo
         .route("/healthz", get(health))
         .with_state(app);
     assets::serve(dynamic, config)
-        .layer(CompressionLayer::new().quality(COMPRESSION))
+        .layer(CompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             RESPONSE_TIMEOUT,
