@@ -85,6 +85,8 @@ export class Call {
       onstate: (online) => this.#setOnline(online),
       onpong: options.onpong,
       onmessage: (message) => this.#receive(message),
+      // A room that filled up while the server was away leaves those who still see each other to themselves.
+      insists: (code) => code === "room-full" && [...this.peers.values()].some(({ state }) => state === "connected"),
       onend: (code) => this.#end(code),
     });
   }
@@ -149,6 +151,7 @@ export class Call {
 
   leave() {
     this.#signaling.leave();
+    for (const peer of this.peers.values()) peer.leave();
     this.#close();
   }
 
@@ -259,6 +262,7 @@ export class Call {
         this.#options.onchange(id);
       },
       onwant: () => this.#shape(id),
+      onbye: () => this.#act(this.#room.peerLeft(id)),
     });
     this.peers.set(id, peer);
     this.#options.onpeer(id, name, peer);

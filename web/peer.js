@@ -1,7 +1,8 @@
 // One other person: an RTCPeerConnection under perfect negotiation (W3C WebRTC, 10.7), which repairs itself.
 // Knows no DOM.
 
-import { Lines, isScreen } from "./lines.js";
+import { Incoming } from "./incoming.js";
+import { Lines } from "./lines.js";
 import { Repair } from "./repair.js";
 import { tuned } from "./sdp.js";
 import { Talk } from "./talk.js";
@@ -26,13 +27,10 @@ const ASK_TIMES = 3;
  *   passes a signal to the other side; false if that is not possible now
  * @property {() => void} onchange  state, tracks, or their being muted
  * @property {() => void} onwant  the other side wants another size
+ * @property {() => void} onbye  the other side has left for good
  */
 
 export class Peer {
-  /** What the other side sends: microphone and camera. */
-  stream = new MediaStream();
-  /** The screen that it shares, and its sound. */
-  screen = new MediaStream();
   /** What it says of itself; null before it has said anything. @type {import("./talk.js").PersonState | null} */
   remote = null;
   /** How large it shows what it gets. @type {import("./talk.js").Wanted} */
@@ -43,6 +41,7 @@ export class Peer {
   #options;
   #polite;
   #config;
+  #incoming;
   #pc;
   #lines;
   #talk;
@@ -74,6 +73,7 @@ export class Peer {
     this.#options = options;
     this.#polite = !options.offer;
     this.#config = options.config;
+    this.#incoming = new Incoming(() => options.onchange());
     this.#pc = this.#open();
     this.#repair = new Repair({
       connection: this.#pc,
@@ -98,12 +98,22 @@ export class Peer {
     return this.#lines.screenMids;
   }
 
+  /** What the other side sends: microphone and camera. */
+  get stream() {
+    return this.#incoming.person;
+  }
+
+  /** The screen that it shares, and its sound. */
+  get screen() {
+    return this.#incoming.screen;
+  }
+
   get hasVideo() {
-    return this.remote?.camera !== false && isShown(this.stream);
+    return this.#incoming.shows("video", this.remote?.camera);
   }
 
   get hasScreen() {
-    return this.remote?.screen !== false && isShown(this.screen);
+    return this.#incoming.shows("screen", this.remote?.screen);
   }
 
   /** Says anew what the other side shall know. */
@@ -177,6 +187,12 @@ export class Peer {
     this.#lines.reshape();
   }
 
+  /** Leaves for good, and says so directly: the server may be away. */
+  leave() {
+    this.#talk.send({ type: "bye" });
+    this.close();
+  }
+
   close() {
     this.#closed = true;
     clearTimeout(this.#offerTimer);
@@ -201,13 +217,7 @@ export class Peer {
     pc.onconnectionstatechange = () => this.#connectionChanged();
     pc.ontrack = ({ track, transceiver }) => {
       const slot = this.#lines.slotOf(transceiver);
-      const stream = slot && isScreen(slot) ? this.screen : this.stream;
-      for (const old of stream.getTracks()) {
-        if (old.kind === track.kind && old !== track) stream.removeTrack(old);
-      }
-      stream.addTrack(track);
-      track.onmute = track.onunmute = this.#options.onchange;
-      this.#options.onchange();
+      if (slot) this.#incoming.take(slot, track);
     };
     return pc;
   }
@@ -225,7 +235,13 @@ export class Peer {
       this.#options.onwant();
       return;
     }
+    if (message.type === "bye") {
+      this.#options.onbye();
+      return;
+    }
     this.remote = message;
+    if (!message.camera) this.#incoming.end("video");
+    if (!message.screen) this.#incoming.end("screen");
     if (message.screen && this.#started && !this.#polite) this.#lines.widen(true);
     this.#options.onchange();
   }
@@ -378,11 +394,6 @@ export class Peer {
     this.state = state;
     this.#options.onchange();
   }
-}
-
-/** @param {MediaStream} stream */
-function isShown(stream) {
-  return stream.getVideoTracks().some((track) => track.readyState === "live" && !track.muted);
 }
 
 /**

@@ -18,7 +18,8 @@ const MAX_LENGTH = 16_384;
  *
  * @typedef {{ type: "state" } & PersonState} StateMessage
  * @typedef {{ type: "want" } & Wanted} WantMessage
- * @typedef {StateMessage | WantMessage} TalkMessage
+ * @typedef {{ type: "bye" }} ByeMessage  leaves for good
+ * @typedef {StateMessage | WantMessage | ByeMessage} TalkMessage
  */
 
 /**
@@ -41,7 +42,7 @@ export function read(text) {
   if (message?.type === "want") {
     return { type: "want", camera: height(message.camera), screen: height(message.screen) };
   }
-  return null;
+  return message?.type === "bye" ? { type: "bye" } : null;
 }
 
 /** @param {unknown} value */

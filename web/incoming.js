@@ -1,0 +1,57 @@
+// What comes from one other person: microphone and camera, a shared screen and its sound. Knows no DOM.
+
+import { isScreen } from "./lines.js";
+
+/** @typedef {import("./lines.js").Slot} Slot */
+
+export class Incoming {
+  /** Microphone and camera. */
+  person = new MediaStream();
+  /** The shared screen, and its sound. */
+  screen = new MediaStream();
+
+  /** Pictures that have come, until the other side ends them. @type {Set<Slot>} */
+  #seen = new Set();
+  #onchange;
+
+  /** @param {() => void} onchange  tracks, or their being muted */
+  constructor(onchange) {
+    this.#onchange = onchange;
+  }
+
+  /**
+   * @param {Slot} slot
+   * @param {MediaStreamTrack} track
+   */
+  take(slot, track) {
+    const stream = isScreen(slot) ? this.screen : this.person;
+    for (const old of stream.getTracks()) {
+      if (old.kind === track.kind && old !== track) stream.removeTrack(old);
+    }
+    stream.addTrack(track);
+    track.onunmute = () => {
+      this.#seen.add(slot);
+      this.#onchange();
+    };
+    track.onmute = this.#onchange;
+    this.#onchange();
+  }
+
+  /**
+   * Is there a picture to show? Browsers mute a track for as long as nothing comes, also where nothing is wanted because
+   * the page is hidden, or where the connection is lost: what the other side says counts more, once there was a picture.
+   * @param {"video" | "screen"} slot
+   * @param {boolean | undefined} told  what the other side says of it
+   */
+  shows(slot, told) {
+    const stream = isScreen(slot) ? this.screen : this.person;
+    const [track] = stream.getVideoTracks();
+    if (told === false || track?.readyState !== "live") return false;
+    return !track.muted || (told === true && this.#seen.has(slot));
+  }
+
+  /** @param {Slot} slot  ended by the other side: the next picture is another one */
+  end(slot) {
+    this.#seen.delete(slot);
+  }
+}
