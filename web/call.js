@@ -1,7 +1,7 @@
 // A call: signaling, room and peers put together. Knows no DOM.
 
 import { Peer } from "./peer.js";
-import { cameraEncoding, heightForPath, screenEncoding } from "./quality.js";
+import { cameraEncoding, heightForPath, screenEncoding, startBitrate } from "./quality.js";
 import { Room } from "./room.js";
 import { Signaling } from "./signaling.js";
 
@@ -263,6 +263,7 @@ export class Call {
       },
       onwant: () => this.#shape(id),
       onbye: () => this.#act(this.#room.peerLeft(id)),
+      startBitrate: () => startBitrate(this.peers.size),
     });
     this.peers.set(id, peer);
     this.#options.onpeer(id, name, peer);

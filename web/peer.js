@@ -28,6 +28,7 @@ const ASK_TIMES = 3;
  * @property {() => void} onchange  state, tracks, or their being muted
  * @property {() => void} onwant  the other side wants another size
  * @property {() => void} onbye  the other side has left for good
+ * @property {() => number} startBitrate  at which pictures from the other side begin, in bits per second
  */
 
 export class Peer {
@@ -308,7 +309,7 @@ export class Peer {
     if (!localDescription) return;
     const { type, sdp } = localDescription;
     const offer = type === "offer" ? this.#offerNumber : this.#answeredOffer;
-    this.#options.send({ description: { type, sdp: tuned(sdp), offer } });
+    this.#options.send({ description: { type, sdp: tuned(sdp, this.#options.startBitrate()), offer } });
     clearTimeout(this.#offerTimer);
     if (signalingState === "have-local-offer") {
       this.#offerTimer = setTimeout(() => this.#offerAgain(), OFFER_AGAIN_MS);

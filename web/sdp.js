@@ -3,32 +3,44 @@
 /** Opus mends lost packets from the next one, and sends next to nothing while nobody speaks (RFC 7587, 6.1). */
 const OPUS = { useinbandfec: "1", usedtx: "1" };
 
+/** Of browsers that are built on libwebrtc, in kbit/s; others pass over it. */
+const START_BITRATE = "x-google-start-bitrate";
+
 /**
  * A description as it is sent: format parameters say what its sender likes to receive, so this changes nothing here.
  * @param {string} sdp
+ * @param {number} startBitrate  at which pictures begin, in bits per second
  */
-export function tuned(sdp) {
+export function tuned(sdp, startBitrate) {
+  const pictures = { [START_BITRATE]: String(Math.round(startBitrate / 1000)) };
   return sdp
     .split(/(?=^m=)/m)
-    .map((section) => (section.startsWith("m=audio") ? withOpus(section) : section))
+    .map((section) => {
+      if (section.startsWith("m=audio")) return withParameters(section, /^opus$/i, OPUS);
+      if (section.startsWith("m=video")) return withParameters(section, /^(VP8|VP9|AV1|H264|H265)$/i, pictures);
+      return section;
+    })
     .join("");
 }
 
-/** @param {string} section  of a media line */
-function withOpus(section) {
-  const payload = /^a=rtpmap:(\d+) opus\/48000/im.exec(section)?.[1];
-  if (!payload) return section;
-  const line = new RegExp(`^(a=fmtp:${payload} )(.*)$`, "m");
-  if (!line.test(section)) {
-    const map = new RegExp(`^(a=rtpmap:${payload} .*)$`, "m");
-    return section.replace(map, `$1\r\na=fmtp:${payload} ${written(OPUS)}`);
-  }
-  return section.replace(line, (_, start, list) => `${start}${written({ ...parameters(list), ...OPUS })}`);
+/**
+ * @param {string} section  of a media line
+ * @param {RegExp} codec  which of its codecs
+ * @param {Record<string, string>} added
+ */
+function withParameters(section, codec, added) {
+  const maps = [...section.matchAll(/^a=rtpmap:(\d+) ([\w-]+)\/.*$/gm)].filter(([, , name]) => codec.test(name));
+  return maps.reduce((text, [map, payload]) => {
+    const line = new RegExp(`^a=fmtp:${payload} (.*)$`, "m");
+    const list = line.exec(text)?.[1];
+    const fmtp = `a=fmtp:${payload} ${written({ ...parameters(list ?? ""), ...added })}`;
+    return list === undefined ? text.replace(map, `${map}\r\n${fmtp}`) : text.replace(line, fmtp);
+  }, section);
 }
 
 /** @param {string} list  such as "minptime=10;useinbandfec=1" */
 function parameters(list) {
-  const pairs = list.trim().split(/\s*;\s*/);
+  const pairs = list.trim().split(/\s*;\s*/).filter(Boolean);
   return Object.fromEntries(pairs.map((pair) => [pair.split("=")[0], pair.slice(pair.indexOf("=") + 1)]));
 }
 
