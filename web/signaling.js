@@ -28,6 +28,7 @@ const FINAL = new Set(["room-full", "bad-room", "too-many-rooms", "bad-ticket"])
  * @property {(message: ServerMessage) => void} onmessage  all but errors, pings and pongs
  * @property {(online: boolean) => void} onstate
  * @property {(ms: number) => void} [onpong]  so long the server took to answer a ping
+ * @property {(code: string) => boolean} [insists]  shall it be tried again although the server refused with this error?
  * @property {(code: string) => void} onend  it is over and will not be tried again: an error code, or "replaced"
  * @property {typeof WebSocket} [WebSocket]
  * @property {WebSocket | null} [socket]  one to the same URL that has been opened ahead, to join the sooner
@@ -62,11 +63,6 @@ export class Signaling {
   constructor(options) {
     this.#options = options;
     this.#connect();
-  }
-
-  /** Are we in the room at this moment? */
-  get online() {
-    return this.#joined;
   }
 
   /**
@@ -192,7 +188,8 @@ export class Signaling {
       this.#options.refreshTicket();
       if (this.#socket) void this.#join(this.#socket);
     } else if (FINAL.has(code) && !this.#joined) {
-      this.#finish(code);
+      if (this.#socket && this.#options.insists?.(code)) this.#lost(this.#socket);
+      else this.#finish(code);
     }
   }
 

@@ -47,7 +47,8 @@ beforeEach(() => {
   pongs = [];
 });
 
-async function joined() {
+/** @param {object} [more]  options */
+async function joined(more = {}) {
   const signaling = new Signaling({
     url: "wss://x/ws",
     room: "team",
@@ -59,6 +60,7 @@ async function joined() {
     onpong: (ms) => pongs.push(ms),
     onend: (code) => seen.push(`end:${code}`),
     WebSocket: FakeSocket,
+    ...more,
   });
   last().open();
   await settled();
@@ -70,7 +72,6 @@ test("joins, and joins again with the resume ticket when the connection breaks",
   const signaling = await joined();
   assert.deepEqual(last().sent, [{ type: "join", room: "team", name: "Ana", ticket: "t0" }]);
   last().break();
-  assert.equal(signaling.online, false);
   assert.equal(signaling.signal("p2", {}), false);
   mock.timers.tick(1000);
   assert.equal(FakeSocket.all.length, 2);
@@ -172,6 +173,27 @@ test("refusals that another try would meet again end it", async () => {
   last().say({ type: "error", code: "room-full", message: "" });
   mock.timers.tick(60_000);
   assert.deepEqual([seen, FakeSocket.all.length, last().closedWith], [["room-full"], 1, 1000]);
+});
+
+test("a room that is full is tried again for as long as the page insists", async () => {
+  let insists = true;
+  const signaling = await joined({ insists: (code) => insists && code === "room-full" });
+  last().break();
+  for (let time = 0; time < 3; time += 1) {
+    mock.timers.tick(5_000);
+    last().open();
+    await settled();
+    last().say({ type: "error", code: "room-full", message: "" });
+  }
+  assert.equal(FakeSocket.all.length, 4);
+  assert.ok(!seen.includes("end:room-full"));
+  insists = false;
+  mock.timers.tick(5_000);
+  last().open();
+  await settled();
+  last().say({ type: "error", code: "room-full", message: "" });
+  assert.ok(seen.includes("end:room-full"));
+  signaling.leave();
 });
 
 test("an expired ticket is replaced once", async () => {
