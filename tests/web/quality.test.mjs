@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cameraEncoding, heightForPath, screenEncoding } from "../../web/quality.js";
+import { cameraEncoding, heightForPath, screenEncoding, startBitrate } from "../../web/quality.js";
 
 const given = { limit: "auto", others: 1, wanted: 2000, captured: 720, path: Infinity };
 /** The height that is sent, of a camera of 720 lines. */
@@ -50,4 +50,11 @@ test("a screen with text is slowed down rather than blurred", () => {
   assert.equal(detail.scaleResolutionDownBy, undefined);
   assert.ok(detail.maxFramerate < motion.maxFramerate);
   assert.equal(screenEncoding({ hint: "detail", others: 1, wanted: 0 }).active, false);
+});
+
+test("pictures begin large, and all together at no more than twice one of them", () => {
+  assert.equal(startBitrate(0), startBitrate(1));
+  assert.ok(startBitrate(1) >= 1_200_000, "what 720 lines take to be there at once");
+  for (let others = 1; others < 8; others += 1) assert.ok(others * startBitrate(others) <= 2 * startBitrate(1) + others);
+  assert.ok(startBitrate(7) >= 300_000, "not slower than by itself");
 });
