@@ -2,6 +2,7 @@
 // and nftables.
 
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -158,18 +159,18 @@ export const STRICT_NAT = `
     }
   }`;
 
-/** @typedef {{ width: number, height: number, rate: number }} Camera  rate: frames in a second */
+/** @typedef {{ width: number, height: number, rate: number, noisy?: boolean }} Camera  rate: frames in a second */
 
 /**
- * Three seconds of a picture that grows lighter from the left, as YUV4MPEG2.
+ * Three seconds of a picture that grows lighter from the left, as YUV4MPEG2; a noisy one takes all the bits it gets.
  * @param {Camera} camera
  */
-export function video({ width, height, rate }) {
+export function video({ width, height, rate, noisy = false }) {
   const frames = 3 * rate;
   const parts = [Buffer.from(`YUV4MPEG2 W${width} H${height} F${rate}:1 Ip A1:1 C420jpeg\n`)];
   for (let frame = 0; frame < frames; frame += 1) {
     const row = Buffer.alloc(width, 64).fill(200, 0, Math.floor((width * frame) / frames));
-    const luma = Buffer.concat(Array(height).fill(row));
+    const luma = noisy ? randomBytes(width * height) : Buffer.concat(Array(height).fill(row));
     parts.push(Buffer.from("FRAME\n"), luma, Buffer.alloc((width * height) / 2, 128));
   }
   return Buffer.concat(parts);
