@@ -115,15 +115,4 @@ for (const name of NAMES) {
     await focus(ana, "Microphone");
     await close(people);
   });
-
-  for (const protocol of ["udp", "tcp"]) {
-    test(`${name}: a call over the relay says that it goes through callbox over ${protocol.toUpperCase()}`, async () => {
-      const people = await pair(name, `&relay=${protocol}`);
-      for (const person of people) {
-        await open(person);
-        assert.equal((await figures(person)).Route, `Through callbox: ${protocol.toUpperCase()}`);
-      }
-      await close(people);
-    });
-  }
 }

@@ -7,6 +7,7 @@ import { FIREFOX, Person, chromium, firefox } from "./lib/browser.mjs";
 import { Authority } from "./lib/certificates.mjs";
 import { seeAndHear } from "./lib/expect.mjs";
 import { Server } from "./lib/server.mjs";
+import { until } from "./lib/until.mjs";
 
 const NAME = "call.test";
 
@@ -38,13 +39,24 @@ after(async () => {
   authority.remove();
 });
 
+/** As the panel behind a tile's sign has it. */
+async function routeInWords(person) {
+  await person.page.click(".signal button");
+  const fact = () => person.text("#connection-facts .value");
+  await until("the panel tells the route", async () => /[a-z]/i.test(await fact()));
+  return fact();
+}
+
 for (const protocol of ["udp", "tcp", "tls"]) {
   for (const [first, second] of [["Chromium", "Chromium"], ["Firefox", "Firefox"], ["Chromium", "Firefox"]]) {
     test(`${first} and ${second} over a relay that they reach over ${protocol.toUpperCase()}`, async () => {
       const url = `${server.url}/r/${first}-${second}-${protocol}?relay=${protocol}`;
       const people = [await Person.join(browsers[first], url), await Person.join(browsers[second], url)];
       await seeAndHear(people);
-      for (const person of people) assert.deepEqual(await person.relayProtocols(), [protocol]);
+      for (const person of people) {
+        assert.deepEqual(await person.relayProtocols(), [protocol]);
+        assert.equal(await routeInWords(person), `Through callbox: ${protocol.toUpperCase()}`);
+      }
       await Promise.all(people.map((person) => person.close()));
     });
   }
