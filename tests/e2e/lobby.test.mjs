@@ -105,6 +105,25 @@ for (const name of ["Chromium", "Firefox"]) {
     await person.close();
   });
 
+  in_("the server is reached before one joins, with the connection that is then used", async (browser) => {
+    const record = () => {
+      globalThis.testSockets = [];
+      globalThis.WebSocket = class extends WebSocket {
+        constructor(...args) {
+          super(...args);
+          globalThis.testSockets.push(this);
+        }
+      };
+    };
+    const states = () => person.page.evaluate(() => globalThis.testSockets.map(({ readyState }) => readyState));
+    const person = await lobby(browser, "ahead", { before: withHardware(record) });
+    await until("the server is reached", async () => (await states())[0] === 1);
+    await person.enter();
+    await until("the call has begun", async () => !(await person.text("#server-state")));
+    assert.deepEqual(await states(), [1]);
+    await person.close();
+  });
+
   in_("a storage that is blocked or full of rubbish does not matter", async (browser) => {
     const blocked = () =>
       Object.defineProperty(globalThis, "localStorage", {
