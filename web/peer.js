@@ -4,7 +4,7 @@
 import { Incoming } from "./incoming.js";
 import { Lines } from "./lines.js";
 import { Repair } from "./repair.js";
-import { tuned } from "./sdp.js";
+import { iceGeneration, tuned } from "./sdp.js";
 import { Talk } from "./talk.js";
 
 const OFFER_AGAIN_MS = 5_000;
@@ -395,12 +395,4 @@ export class Peer {
     this.state = state;
     this.#options.onchange();
   }
-}
-
-/**
- * A description of another ICE generation has another user fragment (RFC 8445, 2.3).
- * @param {string | undefined} sdp
- */
-function iceGeneration(sdp) {
-  return /^a=ice-ufrag:(.*)$/m.exec(sdp ?? "")?.[1];
 }

@@ -1,4 +1,4 @@
-// What descriptions ask of the other side beyond what browsers write by themselves. Pure.
+// What is read in descriptions, and what they ask of the other side beyond what browsers write by themselves. Pure.
 
 /** Opus mends lost packets from the next one, and sends next to nothing while nobody speaks (RFC 7587, 6.1). */
 const OPUS = { useinbandfec: "1", usedtx: "1" };
@@ -49,4 +49,12 @@ function written(parameters) {
   return Object.entries(parameters)
     .map(([key, value]) => `${key}=${value}`)
     .join(";");
+}
+
+/**
+ * A description of another ICE generation has another user fragment (RFC 8445, 2.3).
+ * @param {string | undefined} sdp
+ */
+export function iceGeneration(sdp) {
+  return /^a=ice-ufrag:(.*)$/m.exec(sdp ?? "")?.[1];
 }

@@ -38,20 +38,50 @@ export function listen(before, levels, now) {
   return { heard, speaker: loudest ?? (speaker !== null && levels.has(speaker) ? speaker : null) };
 }
 
-/** Reads how loud somebody is who comes over a connection. */
-export class Meter {
-  #read = 0;
+/** Who of those in a call has the floor. */
+export class Floor {
+  /** @type {Map<string, { peer: import("./peer.js").Peer, read: number }>} */
+  #people = new Map();
+  #voices = SILENCE;
 
   /**
-   * @param {RTCPeerConnection} connection
-   * @param {MediaStreamTrack | undefined} track
+   * @param {string} id
+   * @param {import("./peer.js").Peer} peer
    */
-  level(connection, track) {
-    const receiver = connection.getReceivers().find((each) => each.track === track);
+  add(id, peer) {
+    this.#people.set(id, { peer, read: 0 });
+  }
+
+  /** @param {string} id */
+  remove(id) {
+    this.#people.delete(id);
+  }
+
+  /** The one to look at. */
+  get speaker() {
+    return this.#voices.speaker;
+  }
+
+  /**
+   * Listens to everybody for a moment.
+   * @param {number} now  milliseconds
+   * @returns {Map<string, number>} who speaks
+   */
+  listen(now) {
+    this.#voices = listen(this.#voices, new Map([...this.#people.keys()].map((id) => [id, this.#level(id)])), now);
+    return this.#voices.heard;
+  }
+
+  /** @param {string} id */
+  #level(id) {
+    const person = this.#people.get(id);
+    if (!person || person.peer.remote?.mic === false) return 0;
+    const [track] = person.peer.stream.getAudioTracks();
+    const receiver = person.peer.connection.getReceivers().find((each) => each.track === track);
     const [source] = receiver?.getSynchronizationSources() ?? [];
     // The last level stays on display when nothing comes any more.
-    if (!source || source.timestamp === this.#read) return 0;
-    this.#read = source.timestamp;
+    if (!source || source.timestamp === person.read) return 0;
+    person.read = source.timestamp;
     return source.audioLevel ?? 0;
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Meter, SILENCE, listen } from "../../web/speaker.js";
+import { Floor, SILENCE, listen } from "../../web/speaker.js";
 
 /** Lets a story of levels happen, one moment every 250 ms; tells who is heard and who is the speaker at its end. */
 function after(moments, ids = ["ana", "bo", "cy"]) {
@@ -38,14 +38,30 @@ test("who has left does not speak", () => {
   assert.deepEqual(listen(before, new Map([["bo", 0]]), 250), { heard: new Map(), speaker: null });
 });
 
-test("a level that stays on display after the last packet is silence", () => {
-  const track = /** @type {any} */ ({});
+test("levels are read from the connection, and one that only stays on display is none", () => {
+  const track = {};
   let source = { timestamp: 1, audioLevel: 0.3 };
-  const connection = /** @type {any} */ ({ getReceivers: () => [{ track, getSynchronizationSources: () => [source] }] });
-  const meter = new Meter();
-  assert.equal(meter.level(connection, track), 0.3);
-  assert.equal(meter.level(connection, track), 0);
+  const peer = (/** @type {object} */ receiver) =>
+    /** @type {any} */ ({
+      remote: { mic: true },
+      stream: { getAudioTracks: () => [track] },
+      connection: { getReceivers: () => [receiver] },
+    });
+  const ana = peer({ track, getSynchronizationSources: () => [source] });
+  const floor = new Floor();
+  floor.add("ana", ana);
+  floor.add("bo", peer({ track: {}, getSynchronizationSources: () => [{ timestamp: 1, audioLevel: 1 }] }));
+  const heard = (/** @type {number} */ now) => [...floor.listen(now).keys()];
+  assert.deepEqual(heard(0), ["ana"]);
+  assert.deepEqual(heard(500), ["ana"], "a pause");
+  assert.deepEqual(heard(1_500), [], "nothing comes");
   source = { timestamp: 2, audioLevel: 0.2 };
-  assert.equal(meter.level(connection, track), 0.2);
-  assert.equal(meter.level(connection, undefined), 0);
+  assert.deepEqual(heard(2_000), ["ana"]);
+  source = { timestamp: 3, audioLevel: 0.2 };
+  ana.remote.mic = false;
+  assert.deepEqual(heard(4_000), [], "muted");
+  assert.equal(floor.speaker, "ana");
+  floor.remove("ana");
+  assert.deepEqual(heard(5_000), []);
+  assert.equal(floor.speaker, null);
 });

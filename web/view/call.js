@@ -55,7 +55,7 @@ export class CallView {
     });
     this.#self = self;
     this.tiles = new Tiles({
-      onblocked: () => this.notices.show("Click or tap anywhere to hear the others."),
+      onspeaker: () => this.#controls.refresh(),
       onwant: options.onwant,
       own: () => self.place,
     });
@@ -156,9 +156,9 @@ export class CallView {
 
   /** The page was asleep: browsers leave the pictures of a page that they froze standing still. */
   wake() {
-    for (const video of document.querySelectorAll("[data-screen=call] video")) {
-      if (video instanceof HTMLVideoElement && video.srcObject && video.paused) video.play().catch(() => {});
-    }
+    this.tiles.play();
+    const own = byId("self-video", HTMLVideoElement);
+    if (own.paused && own.srcObject) own.play().catch(() => {});
   }
 
   close() {

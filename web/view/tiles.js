@@ -1,9 +1,10 @@
 // The stage: everybody's tile, where it is and how large, and who speaks.
 
-import { Meter, SILENCE, listen } from "../speaker.js";
+import { Floor } from "../speaker.js";
 import { byId, setSink } from "./dom.js";
 import { layOut, shapesFor } from "./layout.js";
 import { PictureInPicture } from "./pip.js";
+import { Playback } from "./playback.js";
 import { addSignal } from "./signal.js";
 import { Spotlight } from "./spotlight.js";
 import { Tile } from "./tile.js";
@@ -17,26 +18,25 @@ const SMALL_WINDOW = { videos: 4, height: 270 };
 export class Tiles {
   #grid = byId("tiles", HTMLElement);
   #empty = byId("alone", HTMLElement);
-  /** @type {Map<string, { peer: import("../peer.js").Peer, tile: Tile, meter: Meter, connected: boolean }>} */
+  /** @type {Map<string, { peer: import("../peer.js").Peer, tile: Tile, connected: boolean }>} */
   #people = new Map();
   /** By who shares; the own one is `own`. @type {Map<string, Tile>} */
   #screens = new Map();
   #spotlight = new Spotlight();
-  #voices = SILENCE;
+  #floor = new Floor();
+  #playback = new Playback(() => this.#all().map(([, { video }]) => video));
   /** How loud each is to be played, kept while a tile comes and goes. By key. @type {Map<string, number>} */
   #volumes = new Map();
   #wants;
   #observer = new ResizeObserver(() => this.#arrange(false));
   #stop = new AbortController();
   #timer = setInterval(() => this.#tick(), LISTEN_MS);
-
-  #waitsForClick = false;
   #sink = "";
   #options;
 
   /**
    * @param {object} options
-   * @param {() => void} options.onblocked  sound needs a gesture first
+   * @param {() => void} options.onspeaker  another one is to be looked at
    * @param {(id: string, wanted: import("../talk.js").Wanted) => void} options.onwant  somebody is shown at another size
    * @param {() => { corner: import("./corners.js").Corner, height: number } | null} options.own  where the own picture is
    */
@@ -58,7 +58,8 @@ export class Tiles {
    */
   add(id, shown, peer) {
     const tile = this.#make(id, { id, label: shown, stream: peer.stream, screen: false, own: false });
-    this.#people.set(id, { peer, tile, meter: new Meter(), connected: peer.state === "connected" });
+    this.#people.set(id, { peer, tile, connected: peer.state === "connected" });
+    this.#floor.add(id, peer);
     this.update(id, peer);
     this.#arrange(true);
   }
@@ -75,9 +76,13 @@ export class Tiles {
     const connected = peer.state === "connected";
     if (connected && !person.connected) this.#wants.again(id);
     person.connected = connected;
-    const { video } = person.tile;
     // Sound plays even where there is no picture.
-    if (video.paused) video.play().catch((error) => error.name === "NotAllowedError" && this.#playWithNextClick());
+    this.#playback.play();
+  }
+
+  /** Lets play what stands still. */
+  play() {
+    this.#playback.play();
   }
 
   /** @param {string} id */
@@ -85,6 +90,7 @@ export class Tiles {
     this.#setScreen(id, "", null);
     this.#people.get(id)?.tile.close();
     this.#people.delete(id);
+    this.#floor.remove(id);
     this.#spotlight.remove(id);
     this.#wants.remove(id);
     this.#arrange(true);
@@ -105,7 +111,7 @@ export class Tiles {
   videos() {
     const { big } = this.#spotlight;
     const importance = (/** @type {[string, Tile]} */ [key, tile]) =>
-      key === big ? 0 : tile.isScreen ? 1 : key === this.#voices.speaker ? 2 : 3;
+      key === big ? 0 : tile.isScreen ? 1 : key === this.#floor.speaker ? 2 : 3;
     const shown = this.#all().filter(([, tile]) => tile.hasPicture && tile.id !== "own");
     const ordered = shown.sort((a, b) => importance(a) - importance(b));
     return ordered.slice(0, SMALL_WINDOW.videos).map(([, { video }]) => video);
@@ -116,6 +122,7 @@ export class Tiles {
     this.#stop.abort();
     this.#observer.disconnect();
     this.#wants.close();
+    this.#playback.close();
     for (const [, tile] of this.#all()) tile.close();
     this.#people.clear();
     this.#screens.clear();
@@ -218,19 +225,14 @@ export class Tiles {
   }
 
   #tick() {
-    if (document.visibilityState !== "visible") {
-      // Then a small window may be all that is seen, and that comes and goes without a word.
-      this.#want();
-      return;
-    }
-    /** @type {Map<string, number>} */
-    const levels = new Map();
-    for (const [id, { peer, meter }] of this.#people) {
-      const level = meter.level(peer.connection, peer.stream.getAudioTracks()[0]);
-      levels.set(id, peer.remote?.mic === false ? 0 : level);
-    }
-    this.#voices = listen(this.#voices, levels, performance.now());
-    for (const [id, { tile }] of this.#people) tile.setSpeaking(this.#voices.heard.has(id));
+    const hidden = document.visibilityState !== "visible";
+    // Then a small window may be all that is seen, and that comes and goes without a word.
+    if (hidden) this.#want();
+    if (hidden && !PictureInPicture.isShown) return;
+    const before = this.#floor.speaker;
+    const heard = this.#floor.listen(performance.now());
+    for (const [id, { tile }] of this.#people) tile.setSpeaking(heard.has(id));
+    if (this.#floor.speaker !== before) this.#options.onspeaker();
   }
 
   /** @param {KeyboardEvent} event */
@@ -246,17 +248,5 @@ export class Tiles {
   #touch({ pointerType, target }) {
     if (pointerType !== "touch" || !(target instanceof Node)) return;
     for (const [, tile] of this.#all()) tile.setTouched(tile.element.contains(target));
-  }
-
-  /** The browser wants a gesture before it plays sound. */
-  #playWithNextClick() {
-    if (this.#waitsForClick) return;
-    this.#waitsForClick = true;
-    this.#options.onblocked();
-    const play = () => {
-      this.#waitsForClick = false;
-      for (const video of this.#grid.querySelectorAll("video")) video.play().catch(() => {});
-    };
-    document.addEventListener("click", play, { once: true });
   }
 }

@@ -1,0 +1,52 @@
+// Browsers that want a gesture before a page is heard.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Person, chromium, firefox } from "./lib/browser.mjs";
+import { Server } from "./lib/server.mjs";
+import { until } from "./lib/until.mjs";
+
+const STRICT = {
+  Chromium: () => chromium({ args: ["--autoplay-policy=user-gesture-required"] }),
+  Firefox: () => firefox({ preferences: { "media.autoplay.default": 5, "media.autoplay.blocking_policy": 2 } }),
+};
+
+/**
+ * Runs an expression in the page. The usual way to do so counts as a gesture in Chromium.
+ * @param {Person} person
+ * @param {string} expression
+ */
+async function look(person, expression) {
+  if (!person.session) return person.page.evaluate(expression);
+  const { result } = await person.session.send("Runtime.evaluate", { expression, returnByValue: true, userGesture: false });
+  return result.value;
+}
+
+/** Somebody who joins without having touched the page. */
+async function join(browser, name, url, options) {
+  const person = await Person.open(browser, url, options);
+  if (name === "Chromium") person.session = await person.page.createCDPSession();
+  await until("the lobby", () => look(person, 'document.documentElement.dataset.shown === "lobby"'));
+  await look(person, 'document.querySelector("#join").click()');
+  return person;
+}
+
+for (const [name, launch] of Object.entries(STRICT)) {
+  test(`where a page is silent before a gesture, a button asks for one, which brings the sound, ${name}`, async (t) => {
+    const server = await Server.start();
+    t.after(() => server.stop());
+    const browser = await launch();
+    t.after(() => browser.close());
+    const url = `${server.url}/r/silent`;
+    const ana = await join(browser, name, url);
+    // A camera that is on would be permission enough in some browsers.
+    const bo = await join(browser, name, url, { deny: true });
+    await until("the button", () => look(bo, 'document.querySelector("#hear").checkVisibility()'));
+    const plays = 'Array.from(document.querySelectorAll("video.remote"), (video) => !video.paused && !video.muted).join()';
+    assert.equal(await look(bo, plays), "false");
+    await bo.page.click("#hear");
+    await until("it plays", async () => (await look(bo, plays)) === "true");
+    await until("the button goes", async () => !(await bo.text("#hear")));
+    for (const person of [ana, bo]) assert.deepEqual(person.errors, []);
+  });
+}
