@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Person, chromium } from "./lib/browser.mjs";
+import { Person, chromium, firefox } from "./lib/browser.mjs";
 import { seeAndHear } from "./lib/expect.mjs";
 import { Server } from "./lib/server.mjs";
 import { until } from "./lib/until.mjs";
@@ -93,4 +93,19 @@ test("a muted microphone and a camera that is off stay so when the server restar
   );
   assert.equal(sending, false);
   await Promise.all(people.map((person) => person.close()));
+});
+
+test("who leaves while the server is away is gone at once", async (t) => {
+  const other = await firefox();
+  t.after(() => other.close());
+  const away = await Server.start();
+  t.after(() => away.stop());
+  const join = (where, name) => Person.join(where, `${away.url}/r/away?name=${name}`);
+  const [ana, bo, cy] = [await join(browser, "Ana"), await join(other, "Bo"), await join(browser, "Cy")];
+  await seeAndHear([ana, bo, cy]);
+  await away.kill("SIGKILL");
+  for (const [leaver, seen] of [[ana, "Bo"], [bo, ""]]) {
+    await leaver.page.click("#leave");
+    await until("the tile is gone", async () => (await cy.tiles()).map(({ name }) => name).join() === seen, 5_000);
+  }
 });
