@@ -185,7 +185,7 @@ export class Meeting {
     clearTimeout(this.#unreachable);
     this.#watch.close();
     this.#awake?.close();
-    this.#share.stop();
+    this.#share.close();
     this.#devices.close();
     this.#chooser.close();
     this.#media.close();

@@ -11,6 +11,7 @@ export class ScreenShare {
   shared = null;
   /** @type {Hint} */
   #hint = "detail";
+  #closed = false;
   #onchange;
 
   /** @param {(shared: Shared) => void} onchange  begun, or ended: here, or from the browser's own bar */
@@ -53,6 +54,11 @@ export class ScreenShare {
       // Of the two ways to get here, only the system's is a problem to tell.
       return /system/i.test(message) ? "The system does not allow the browser to share the screen." : null;
     }
+    // The call may have ended while the person was choosing.
+    if (this.#closed) {
+      for (const track of stream.getTracks()) track.stop();
+      return null;
+    }
     this.stop();
     const [screen] = stream.getVideoTracks();
     const [sound = null] = stream.getAudioTracks();
@@ -72,5 +78,10 @@ export class ScreenShare {
     screen.stop();
     sound?.stop();
     this.#onchange(null);
+  }
+  /** For good: what the person still chooses in the browser's own window is not shared. */
+  close() {
+    this.#closed = true;
+    this.stop();
   }
 }
