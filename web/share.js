@@ -6,6 +6,18 @@
  * @typedef {{ screen: MediaStreamTrack, sound: MediaStreamTrack | null } | null} Shared
  */
 
+/** What is asked of the browser. Voices of the call must not come back with the sound to those who speak. */
+function wish() {
+  const sparesOwn = "restrictOwnAudio" in navigator.mediaDevices.getSupportedConstraints();
+  const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, restrictOwnAudio: true };
+  return {
+    video: { frameRate: { ideal: 30, max: 30 } },
+    audio,
+    // Known to Chromium only.
+    ...{ systemAudio: sparesOwn ? "include" : "exclude", selfBrowserSurface: "exclude", surfaceSwitching: "include" },
+  };
+}
+
 export class ScreenShare {
   /** @type {Shared} */
   shared = null;
@@ -41,13 +53,7 @@ export class ScreenShare {
   async start() {
     let stream;
     try {
-      stream = await navigator.mediaDevices.getDisplayMedia({
-        video: { frameRate: { ideal: 30, max: 30 } },
-        // Voices of the call must not come back to those who speak.
-        audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
-        // Known to Chromium only.
-        ...{ systemAudio: "include", selfBrowserSurface: "exclude", surfaceSwitching: "include" },
-      });
+      stream = await navigator.mediaDevices.getDisplayMedia(wish());
     } catch (error) {
       const { name, message } = /** @type {DOMException} */ (error);
       if (name !== "NotAllowedError") return "The screen could not be shared.";

@@ -5,10 +5,11 @@ import { ScreenShare } from "../../web/share.js";
 const track = (kind) => ({ kind, readyState: "live", stop() { this.readyState = "ended"; } });
 
 /** Lets a test choose what to share, as a person does in the browser's own window. */
-function picker() {
+function picker(constraints = {}) {
   let choose;
   const asked = [];
   const mediaDevices = {
+    getSupportedConstraints: () => constraints,
     getDisplayMedia: (wish) => {
       asked.push(wish);
       return new Promise((resolve) => (choose = resolve));
@@ -18,7 +19,7 @@ function picker() {
   const tracks = [track("video"), track("audio")];
   const of = (kind) => tracks.filter((each) => each.kind === kind);
   const stream = { getTracks: () => tracks, getVideoTracks: () => of("video"), getAudioTracks: () => of("audio") };
-  return { asked, mediaDevices, choose: () => choose(stream), states: () => tracks.map(({ readyState }) => readyState) };
+  return { asked, choose: () => choose(stream), states: () => tracks.map(({ readyState }) => readyState) };
 }
 
 test("a screen that is chosen after the call ended is not captured", async () => {
@@ -34,5 +35,19 @@ test("a screen that is chosen after the call ended is not captured", async () =>
     assert.equal(changes.length, ended ? 0 : 1);
     share.close();
     assert.deepEqual(states(), ["ended", "ended"]);
+  }
+});
+
+test("what the others say is not sent back to them with the system's sound", async () => {
+  for (const constraints of [{}, { restrictOwnAudio: true }]) {
+    const { asked, choose } = picker(constraints);
+    const share = new ScreenShare(() => {});
+    const started = share.start();
+    choose();
+    await started;
+    const [{ audio, systemAudio }] = asked;
+    assert.equal(audio.restrictOwnAudio, true);
+    assert.equal(systemAudio, constraints.restrictOwnAudio ? "include" : "exclude", "not where it cannot be told apart");
+    share.close();
   }
 });
