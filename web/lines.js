@@ -21,7 +21,7 @@ const PLACES = {
   screen: { kind: "video", nth: 1 },
 };
 const SLOTS = /** @type {Slot[]} */ (Object.keys(PLACES));
-const KINDS = /** @type {Kind[]} */ (["audio", "video"]);
+export const KINDS = /** @type {Kind[]} */ (["audio", "video"]);
 
 /** @param {Slot} slot */
 export function isScreen(slot) {

@@ -1,8 +1,11 @@
 // The own camera and microphone. Knows no DOM beyond navigator.mediaDevices.
 
+import { KINDS } from "./lines.js";
+import { DEVICE, problemOf, sentence } from "./problems.js";
+
 /**
- * @typedef {"audio" | "video"} Kind
- * @typedef {"insecure" | "denied" | "missing" | "busy" | "ended" | "interrupted" | "failed"} Problem
+ * @typedef {import("./lines.js").Kind} Kind
+ * @typedef {import("./problems.js").Problem} Problem
  * @typedef {import("./remembered.js").Choice} Choice
  *
  * @typedef {object} Options
@@ -11,54 +14,6 @@
  * @property {(kind: Kind, choice: Partial<Choice>) => void} [onchoice]  the person chose something
  * @property {(text: string) => void} [onnotice]
  */
-
-const KINDS = /** @type {Kind[]} */ (["audio", "video"]);
-const DEVICE = { audio: "microphone", video: "camera" };
-
-/**
- * One sentence for a person: what is wrong and what to do.
- * @param {Kind} kind
- * @param {Problem} problem
- */
-export function sentence(kind, problem) {
-  const device = DEVICE[kind];
-  switch (problem) {
-    case "insecure":
-      return "The browser gives no access to camera and microphone here, because the address is not secure. Open the page with https://.";
-    case "denied":
-      return `The ${device} is not allowed for this page. Allow it in the browser's address bar, then switch it on here.`;
-    case "missing":
-      return `No ${device} was found.`;
-    case "busy":
-      return `The ${device} is in use by another program. Close that one, then switch it on here.`;
-    case "ended":
-      return `The ${device} was disconnected.`;
-    case "interrupted":
-      return `The ${device} is paused by the system, as during a phone call. It comes back by itself.`;
-    default:
-      return `The ${device} could not be started. Try another one.`;
-  }
-}
-
-/**
- * @param {unknown} error  from getUserMedia
- * @returns {Problem}
- */
-export function problemOf(error) {
-  switch (error instanceof Error || error instanceof DOMException ? error.name : "") {
-    case "NotAllowedError":
-    case "SecurityError":
-      return "denied";
-    case "NotFoundError":
-    case "OverconstrainedError":
-      return "missing";
-    case "NotReadableError":
-    case "AbortError":
-      return "busy";
-    default:
-      return "failed";
-  }
-}
 
 /** @type {Record<Kind, MediaTrackConstraints>} */
 const WISHES = {

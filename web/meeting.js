@@ -2,7 +2,8 @@
 
 import { Call } from "./call.js";
 import { Devices } from "./devices.js";
-import { LocalMedia, sentence } from "./media.js";
+import { LocalMedia } from "./media.js";
+import { sentence } from "./problems.js";
 import { Remembered } from "./remembered.js";
 import { Settings } from "./settings.js";
 import { ScreenShare } from "./share.js";

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { configure } from "../../web/call.js";
-import { problemOf, sentence } from "../../web/media.js";
 import { columnsFor } from "../../web/view/layout.js";
 
 globalThis.MediaStream ??= class {};
@@ -26,12 +25,4 @@ test("?relay= leaves the relay's addresses of that transport", () => {
   assert.deepEqual(urls("tcp"), ["turn:h:443?transport=tcp"]);
   assert.deepEqual(urls("tls"), ["turns:h:443?transport=tcp"]);
   assert.equal(configure(config, "any").iceTransportPolicy, "relay");
-});
-
-test("each problem of a device has its own sentence", () => {
-  const error = (name) => problemOf(new DOMException("", name));
-  const problems = ["NotAllowedError", "NotFoundError", "NotReadableError", "OtherError"].map(error);
-  assert.deepEqual(problems, ["denied", "missing", "busy", "failed"]);
-  const all = [...problems, "insecure", "ended", "interrupted"].map((problem) => sentence("video", problem));
-  assert.equal(new Set(all).size, all.length);
 });

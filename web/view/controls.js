@@ -1,6 +1,6 @@
 // The buttons below a call, the menu behind the last of them, and the keys that do the same.
 
-import { sentence } from "../media.js";
+import { sentence } from "../problems.js";
 import { ScreenShare } from "../share.js";
 import { byId, onClick, setToggle } from "./dom.js";
 import { PictureInPicture } from "./pip.js";

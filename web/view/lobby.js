@@ -1,6 +1,6 @@
 // The lobby: see and hear oneself before others do.
 
-import { sentence } from "../media.js";
+import { sentence } from "../problems.js";
 import { byId, onClick, setToggle, showScreen } from "./dom.js";
 
 /**
