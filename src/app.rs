@@ -9,19 +9,20 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::banner::Banner;
-use crate::config::Config;
+use crate::config::{CertificateSource, Config};
 use crate::front::Front;
 use crate::limits::KeyedRate;
 use crate::listen::{self, Listeners};
 use crate::net::{self, Machine};
 use crate::presence::Presence;
+use crate::shutdown;
 use crate::signaling::Hub;
 use crate::signaling::ticket::TicketKey;
 use crate::state::State;
@@ -30,7 +31,6 @@ use crate::web::{self, App, IceServers};
 use relay::{ReadyRelay, ServedRelay, Surroundings};
 
 const TICKET_KEY: &str = "ticket-key";
-const CERTIFICATE_CHECK: Duration = Duration::from_secs(24 * 3600);
 /// For each of the three: WebSockets, HTTP requests, the relay.
 const STOP_WITHIN: Duration = Duration::from_millis(1500);
 
@@ -40,8 +40,10 @@ const STOP_WITHIN: Duration = Duration::from_millis(1500);
 /// [`crate::config::ConfigError`] for what the operator has to change, before anything is served; others for what
 /// fails at runtime.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    // First of all: until it is heard, SIGHUP ends a program.
+    let hangup = shutdown::on_hangup()?;
     let server = prepare(config).await?;
-    server.serve(shutdown).await
+    server.serve(shutdown, hangup).await
 }
 
 /// Everything that can fail has been done; nothing is served yet.
@@ -54,9 +56,8 @@ struct Server {
     relay: Option<ReadyRelay>,
     hub: Arc<Hub>,
     router: axum::Router,
-    tls: RustlsConfig,
-    certificate: tls::Facts,
-    trusted: bool,
+    served: tls::Served,
+    acme: Option<tls::Acme>,
 }
 
 async fn prepare(config: Config) -> anyhow::Result<Server> {
@@ -68,9 +69,17 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         turn: turn_listeners,
     } = listen::bind(&config, &machine)?;
     let now = SystemTime::now();
-    let identity = tls::load(&config, &machine, now)?;
-    let trusted = tls::is_trusted(&config, &identity, now);
     let public = public_addresses(&config, &machine).await;
+    let acme = match &config.tls.source {
+        CertificateSource::Acme(settings) => Some(tls::Acme::new(&config, settings, &public)?),
+        _ => None,
+    };
+    let issued = acme.as_ref().and_then(|acme| acme.stored(now));
+    let identity = match issued {
+        Some(identity) => identity,
+        None => tls::load(&config, &machine, now)?,
+    };
+    let served = tls::Served::new(identity, config.tls.trusted, now);
     let state = State::open(&config.state).map_err(|error| {
         let folder = config.state.display();
         config.error(
@@ -93,7 +102,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
                 public: &public,
                 https_port: https.local_addr()?.port(),
                 presence: &presence,
-                trusted,
+                trust: served.trust(),
             };
             let started = relay::start(&config, turn, listeners, &secret, &surroundings)?;
             (Some(started.0), Some(started.1))
@@ -114,9 +123,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         resume: config.signaling.resume,
         message_limit: config.signaling.message_limit,
     });
-    let router = web::router(app, &config.web, trusted);
-    let tls = RustlsConfig::from_config(identity.server_config()?);
-    let certificate = identity.facts;
+    let router = web::router(app, &config.web, &served);
     Ok(Server {
         config,
         machine,
@@ -126,19 +133,18 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         relay,
         hub,
         router,
-        tls,
-        certificate,
-        trusted,
+        served,
+        acme,
     })
 }
 
 impl Server {
-    async fn serve(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+    async fn serve(self, shutdown: CancellationToken, hangup: Arc<Notify>) -> anyhow::Result<()> {
         let https_address = self.https.local_addr()?;
         self.announce(https_address);
         let handle = Handle::new();
         let streams = self.relay.as_ref().map(|running| running.relay.streams());
-        let front = Front::new(&self.config.server, self.tls.clone(), streams);
+        let front = Front::new(&self.config.server, self.served.server_config()?, streams);
         let mut servers = JoinSet::new();
         let mut relay = self.relay.map(|ready| relay::serve(ready, &front));
         if let Some(listener) = self.redirect {
@@ -148,7 +154,8 @@ impl Server {
         }
         let server = http_server(self.https, front, &self.config, handle.clone())?;
         servers.spawn(server.serve(service(self.router)));
-        let renewal = tokio::spawn(renew_certificate(self.config, self.machine, self.tls));
+        let renewal = tls::keep(self.config, self.machine, self.acme, self.served, hangup);
+        let renewal = tokio::spawn(renewal);
         notify_systemd(sd_notify::NotifyState::Ready);
 
         tokio::select! {
@@ -168,6 +175,8 @@ impl Server {
         let running = self.relay.as_ref();
         let listening = running.map_or(&[][..], |running| &running.relay.listening);
         let turn_tls = running.and_then(|running| running.tls.as_ref()?.local_addr().ok());
+        let certificate = self.served.facts();
+        let trusted = self.served.trust().get();
         let banner = Banner {
             https,
             machine: &self.machine,
@@ -175,16 +184,16 @@ impl Server {
             public: &self.public,
             turn: listening,
             turn_tls,
-            certificate: &self.certificate,
-            trusted: self.trusted,
+            certificate: &certificate,
+            trusted,
             qr: std::io::stdout().is_terminal(),
         };
         println!("{}", banner.text(SystemTime::now()));
         tracing::info!(
             https = %https,
             turn = listening.len(),
-            certificate_days = self.certificate.days_left(SystemTime::now()),
-            trusted = self.trusted,
+            certificate_days = certificate.days_left(SystemTime::now()),
+            trusted,
             "callbox {} started",
             env!("CARGO_PKG_VERSION"),
         );
@@ -273,26 +282,6 @@ async fn public_addresses(config: &Config, machine: &Machine) -> Vec<IpAddr> {
         );
     }
     found
-}
-
-/// A self-signed certificate near its end is replaced while the server runs, too.
-async fn renew_certificate(config: Config, machine: Machine, tls: RustlsConfig) {
-    if !matches!(
-        config.tls.source,
-        crate::config::CertificateSource::SelfSigned { .. }
-    ) {
-        return;
-    }
-    loop {
-        tokio::time::sleep(CERTIFICATE_CHECK).await;
-        let renewed = tls::load(&config, &machine, SystemTime::now())
-            .map_err(anyhow::Error::from)
-            .and_then(|identity| identity.server_config());
-        match renewed {
-            Ok(fresh) => tls.reload_from_config(fresh),
-            Err(error) => tracing::error!("the certificate stays as it is: {error:#}"),
-        }
-    }
 }
 
 /// Each connection and each relayed address takes a file descriptor; the usual soft limit of 1024 is soon reached.

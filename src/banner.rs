@@ -216,6 +216,7 @@ mod tests {
             .map(|address| address.parse().unwrap())
             .collect();
         let certificate = Facts {
+            not_before: SystemTime::UNIX_EPOCH,
             names: Vec::new(),
             not_after: SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(864_000),
             fingerprint: vec!["AB"; 32].join(":"),

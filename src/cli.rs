@@ -45,6 +45,12 @@ pub struct Options {
     /// Address under which the world reaches this machine, or "auto"
     #[arg(long, value_name = "IP", global = true)]
     public_ip: Option<String>,
+    /// Name of this server, certified by Let's Encrypt; ports become 443 and 80 unless configured [may be repeated]
+    #[arg(long = "domain", value_name = "NAME", global = true)]
+    domains: Vec<String>,
+    /// Have the name, or without one the public address, certified by Let's Encrypt; ports become 443 and 80 unless configured
+    #[arg(long, global = true)]
+    acme: bool,
     /// error, warn, info, debug, trace, or a filter
     #[arg(long, value_name = "LEVEL", global = true)]
     log: Option<String>,
@@ -56,12 +62,16 @@ impl From<Options> for Overrides {
             config,
             listen,
             public_ip,
+            domains,
+            acme,
             log,
         } = options;
         Self {
             config,
             listen,
             public_ip,
+            domains,
+            acme,
             log,
         }
     }

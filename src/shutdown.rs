@@ -1,8 +1,10 @@
-//! SIGINT and SIGTERM become one signal. A second one ends the program at once.
+//! SIGINT and SIGTERM become one signal; a second one ends the program at once. SIGHUP asks to look at files anew.
 
 use std::io;
+use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// A token that is cancelled at the first SIGINT or SIGTERM.
@@ -29,4 +31,21 @@ pub fn on_signals() -> io::Result<CancellationToken> {
         std::process::exit(1);
     });
     Ok(token)
+}
+
+/// Is notified at each SIGHUP.
+///
+/// # Errors
+/// When the handler cannot be installed.
+pub fn on_hangup() -> io::Result<Arc<Notify>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let notify = Arc::new(Notify::new());
+    let notified = Arc::clone(&notify);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("SIGHUP: looking at the certificate");
+            notified.notify_one();
+        }
+    });
+    Ok(notify)
 }

@@ -13,6 +13,7 @@ use crate::front::Front;
 use crate::listen::TurnListeners;
 use crate::net::Machine;
 use crate::presence::Presence;
+use crate::tls::Trust;
 use crate::turn::credentials::Authority;
 use crate::turn::{PeerPolicy, Relay, Setup, StreamLimits};
 use crate::web::TurnService;
@@ -37,8 +38,7 @@ pub struct Surroundings<'a> {
     pub public: &'a [IpAddr],
     pub https_port: u16,
     pub presence: &'a Presence,
-    /// Do browsers trust the certificate?
-    pub trusted: bool,
+    pub trust: Trust,
 }
 
 /// Starts the relay's threads.
@@ -90,7 +90,7 @@ pub fn start(
         port,
         secret: secret.clone(),
         ttl: turn.credential_ttl,
-        trusted: around.trusted,
+        trust: around.trust.clone(),
     };
     let machine = around.machine.clone();
     let ready = ReadyRelay {

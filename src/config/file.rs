@@ -179,8 +179,19 @@ table! {
     Tls {
         cert: Option<PathBuf> = None,
         key: Option<PathBuf> = None,
+        acme: Option<Acme> = None,
         dir: PathBuf = "certs".into(),
         trusted: AutoBool = AutoBool::Auto,
+    }
+}
+
+table! {
+    Acme {
+        directory: String = "letsencrypt".into(),
+        email: Option<String> = None,
+        ca: Option<PathBuf> = None,
+        challenge: String = "auto".into(),
+        retry: String = "2m".into(),
     }
 }
 
@@ -257,7 +268,7 @@ mod tests {
         let uncommented = REFERENCE
             .lines()
             .map(|line| match line.strip_prefix("# ") {
-                Some(rest) if is_assignment(rest) => rest,
+                Some(rest) if is_assignment(rest) || is_table(rest) => rest,
                 _ => line,
             })
             .collect::<Vec<_>>()
@@ -266,6 +277,14 @@ mod tests {
         assert!(file.http.redirect.is_some());
         assert!(file.web.root.is_some() && file.web.csp.is_some());
         assert!(file.tls.cert.is_some() && file.tls.key.is_some());
+        let acme = file.tls.acme.unwrap();
+        assert!(acme.email.is_some() && acme.ca.is_some());
+        let shown = Acme {
+            email: None,
+            ca: None,
+            ..acme
+        };
+        assert_eq!(shown, Acme::default());
         assert!(file.turn.host.is_some() && file.turn.secret.is_some());
         assert!(!file.turn.users.is_empty());
         assert!(file.turn.limits.bitrate.is_some() && file.turn.limits.total_bitrate.is_some());
@@ -289,6 +308,10 @@ mod tests {
                 }
             }
         }
+    }
+
+    fn is_table(line: &str) -> bool {
+        line.starts_with('[') && line.ends_with(']')
     }
 
     fn is_assignment(line: &str) -> bool {

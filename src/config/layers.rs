@@ -21,8 +21,17 @@ pub struct Overrides {
     pub config: Option<PathBuf>,
     pub listen: Option<String>,
     pub public_ip: Option<String>,
+    pub domains: Vec<String>,
+    pub acme: bool,
     pub log: Option<String>,
 }
+
+/// What `--acme` and `--domain` mean.
+const ACME: &str = r#"
+listen = "[::]:443"
+http.redirect = "[::]:80"
+tls.acme.directory = "letsencrypt"
+"#;
 
 /// Everything that configuration is read from.
 #[derive(Debug, Clone, Default)]
@@ -80,7 +89,9 @@ impl Sources {
         layers.extend(self.systemd_layer()?);
         layers.extend(self.file_layer()?);
         layers.extend(self.environment_layers()?);
+        layers.extend(self.domain_layer()?);
         layers.extend(self.argument_layers()?);
+        layers.splice(0..0, self.acme_layer(&layers)?);
 
         let mut builder = Layered::builder();
         let mut origins = Origins::default();
@@ -153,6 +164,29 @@ impl Sources {
                 Some(single(format!("argument {name}"), keys, value))
             })
             .collect()
+    }
+
+    /// A certificate from an authority, on the ports that it wants, is asked for with one argument. All of it may be
+    /// configured otherwise.
+    fn acme_layer(&self, others: &[Layer]) -> Result<Option<Layer>, ConfigError> {
+        let (acme, domains) = (self.arguments.acme, &self.arguments.domains);
+        let provided = others
+            .iter()
+            .any(|layer| flat_keys(&layer.values).contains("tls.cert"));
+        if !acme && (domains.is_empty() || provided) {
+            return Ok(None);
+        }
+        let argument = if acme { "--acme" } else { "--domain" };
+        checked(format!("argument {argument}"), ACME).map(Some)
+    }
+
+    fn domain_layer(&self) -> Result<Option<Layer>, ConfigError> {
+        let domains = &self.arguments.domains;
+        if domains.is_empty() {
+            return Ok(None);
+        }
+        let list = toml::Value::from(domains.clone());
+        checked("argument --domain".to_owned(), &format!("domains = {list}")).map(Some)
     }
 
     /// What systemd sets for `StateDirectory=` replaces the default state directory.

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::config::Config;
+use crate::config::{CertificateSource, Config};
 
 /// A story: a file, some variables, some arguments.
 struct Given {
@@ -326,4 +326,71 @@ fn show_prints_what_is_in_effect_without_secrets() {
     assert!(shown.contains("alice = \"(redacted)\""));
     assert!(!shown.contains("do-not-show"));
     assert!(!format!("{:?}", given.config()).contains("do-not-show"));
+}
+
+#[test]
+fn one_argument_asks_for_a_certificate_on_the_usual_ports_and_all_else_may_differ() {
+    let mut plain = given("", &[]);
+    plain.sources.arguments.domains = vec!["call.example.com".into(), "b.example.com".into()];
+    let config = plain.config();
+    assert_eq!(config.domains, ["call.example.com", "b.example.com"]);
+    assert_eq!(
+        (config.listen.port(), config.redirect.unwrap().port()),
+        (443, 80)
+    );
+    let CertificateSource::Acme(acme) = config.tls.source else {
+        panic!("no authority");
+    };
+    assert!(
+        acme.directory
+            .starts_with("https://acme-v02.api.letsencrypt.org")
+    );
+
+    let mut configured = given(
+        "listen = \"[::]:8443\"\n[tls.acme]\ndirectory = \"letsencrypt-staging\"\nemail = \"a@b.example\"",
+        &[("CALLBOX__HTTP__REDIRECT", "[::]:8080")],
+    );
+    configured.sources.arguments.acme = true;
+    let config = configured.config();
+    assert_eq!(
+        (config.listen.port(), config.redirect.unwrap().port()),
+        (8443, 8080)
+    );
+    let CertificateSource::Acme(acme) = config.tls.source else {
+        panic!("no authority");
+    };
+    assert!(acme.directory.contains("staging"));
+    assert_eq!(acme.email.as_deref(), Some("a@b.example"));
+}
+
+#[test]
+fn a_domain_is_only_a_name_where_a_certificate_is_provided() {
+    let provided = "[tls]\ncert = \"c\"\nkey = \"k\"";
+    let mut given = given(provided, &[]);
+    given.sources.arguments.domains = vec!["call.example.com".into()];
+    let config = given.config();
+    assert!(matches!(
+        config.tls.source,
+        CertificateSource::Provided { .. }
+    ));
+    assert_eq!(config.listen.port(), 8443);
+    given.sources.arguments.acme = true;
+    assert!(given.error().contains("remove these, or tls.acme"));
+}
+
+#[test]
+fn what_is_wrong_with_an_authority_is_said() {
+    for (text, problem) in [
+        ("directory = \"http://x/\"", "is no authority"),
+        ("directory = \"zerossl\"", "is no authority"),
+        ("email = \"ana\"", "is no mail address"),
+        ("challenge = \"dns-01\"", "is no challenge"),
+        ("challenge = \"http-01\"", "set http.redirect"),
+        ("retry = \"0s\"", "is not a duration"),
+        ("directry = \"x\"", "unknown key"),
+    ] {
+        let error = given(&format!("[tls.acme]\n{text}"), &[]).error();
+        assert!(error.contains(problem), "{text}: {error}");
+        assert!(error.contains("tls.acme"), "{text}: {error}");
+    }
 }

@@ -78,6 +78,31 @@ pub struct Tls {
 pub enum CertificateSource {
     Provided { cert: PathBuf, key: PathBuf },
     SelfSigned { dir: PathBuf },
+    Acme(Acme),
+}
+
+/// A certificate from an authority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acme {
+    /// The URL of its directory (RFC 8555 §7.1.1).
+    pub directory: String,
+    pub email: Option<String>,
+    /// A root beside the public ones, for the authority's own server.
+    pub ca: Option<PathBuf>,
+    pub challenge: AcmeChallenge,
+    /// The pause after the first failure.
+    pub retry: Duration,
+    /// Where the self-signed pair lies that is served until the first certificate is there.
+    pub dir: PathBuf,
+}
+
+/// How the authority convinces itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AcmeChallenge {
+    /// What the ports allow, one after the other.
+    Auto,
+    Http,
+    Tls,
 }
 
 #[derive(Debug, Clone)]

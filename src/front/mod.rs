@@ -14,17 +14,17 @@ use std::time::{Duration, Instant};
 
 use axum::http::Request;
 use axum_server::accept::Accept;
-use axum_server::tls_rustls::RustlsConfig;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tower::Service;
 
 use crate::config;
 use crate::limits::{PerAddress, Place};
-use crate::tls::{STUN_ALPN, TURN_ALPN};
+use crate::tls::{ACME_ALPN, STUN_ALPN, TURN_ALPN};
 use crate::turn::{Handover, StreamSink};
 use connection::{Connection, Replayed, Tls, Transport};
 use sniff::{Protocol, sniff};
@@ -42,7 +42,7 @@ pub struct Plain {
 #[derive(Clone)]
 pub struct Front {
     /// `None` on a port for plain HTTP alone.
-    tls: Option<RustlsConfig>,
+    tls: Option<Arc<ServerConfig>>,
     https_port: Option<u16>,
     /// `None` where no TURN is spoken.
     turn: Option<StreamSink>,
@@ -56,7 +56,7 @@ pub struct Front {
 type Places = (OwnedSemaphorePermit, Place);
 
 impl Front {
-    pub fn new(config: &config::Server, tls: RustlsConfig, turn: Option<StreamSink>) -> Self {
+    pub fn new(config: &config::Server, tls: Arc<ServerConfig>, turn: Option<StreamSink>) -> Self {
         Self {
             tls: Some(tls),
             https_port: None,
@@ -100,7 +100,7 @@ impl Front {
         let first = first_bytes(&mut stream).await?;
         match (sniff(&first), &self.tls) {
             (Protocol::Tls, Some(tls)) => {
-                let acceptor = TlsAcceptor::from(tls.get_inner());
+                let acceptor = TlsAcceptor::from(Arc::clone(tls));
                 let stream = acceptor.accept(Replayed::new(first, stream)).await?;
                 inside_tls(stream).await
             }
@@ -165,6 +165,8 @@ async fn inside_tls(mut stream: Tls) -> io::Result<Guest> {
     };
     match stream.get_ref().1.alpn_protocol() {
         Some(TURN_ALPN | STUN_ALPN) => Ok(Guest::Turn(Raw::Tls(Box::new(stream)), Vec::new())),
+        // The handshake was all that the authority wanted to see (RFC 8737 §3).
+        Some(ACME_ALPN) => Err(io::ErrorKind::ConnectionAborted.into()),
         Some(_) => web(Vec::new(), stream),
         None => {
             let first = first_bytes(&mut stream).await?;

@@ -1,25 +1,31 @@
-//! The certificate that HTTPS shows: provided by the operator, or self-signed.
+//! The certificate that HTTPS shows: provided by the operator, issued by an authority, or self-signed.
 
+mod acme;
+mod fit;
 mod provided;
+mod renewal;
 mod self_signed;
+mod served;
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use rustls::ServerConfig;
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use rustls::server::ResolvesServerCert;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::config::{AutoBool, CertificateSource, Config, ConfigError};
+use crate::config::{CertificateSource, Config, ConfigError};
 use crate::net::Machine;
 
+pub use acme::{ACME_ALPN, Acme, Challenges};
+pub use renewal::keep;
 pub use self_signed::Wanted;
+pub use served::{Served, Trust};
 
 /// TURN and STUN over TLS (RFC 7443). Clients may name them and need not.
 pub const TURN_ALPN: &[u8] = b"stun.turn";
@@ -31,6 +37,8 @@ pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: Arc<CertifiedKey>,
     pub facts: Facts,
+    /// Served only until an authority's is there.
+    stands_in: bool,
 }
 
 /// What people want to know of a certificate.
@@ -38,6 +46,7 @@ pub struct Identity {
 pub struct Facts {
     /// DNS names and IP addresses that it is valid for.
     pub names: Vec<String>,
+    pub not_before: SystemTime,
     pub not_after: SystemTime,
     /// SHA-256 of the certificate, as browsers show it: `AB:CD:...`.
     pub fingerprint: String,
@@ -71,6 +80,7 @@ impl Identity {
             chain,
             key: Arc::new(key),
             facts,
+            stands_in: false,
         })
     }
 
@@ -96,22 +106,6 @@ impl Identity {
         )
         .is_ok()
     }
-
-    /// # Errors
-    /// When rustls refuses its own defaults.
-    pub fn server_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let resolver: Arc<dyn ResolvesServerCert> =
-            Arc::new(SingleCertAndKey::from(Arc::clone(&self.key)));
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_cert_resolver(resolver);
-        // In the order of preference: who names TURN, as coturn's client does beside http/1.1, is no browser.
-        let protocols = [TURN_ALPN, STUN_ALPN, b"h2", b"http/1.1"];
-        config.alpn_protocols = protocols.map(<[u8]>::to_vec).to_vec();
-        Ok(Arc::new(config))
-    }
 }
 
 /// Loads or makes the certificate that the configuration asks for.
@@ -121,11 +115,11 @@ impl Identity {
 pub fn load(config: &Config, machine: &Machine, now: SystemTime) -> Result<Identity, ConfigError> {
     let identity = match &config.tls.source {
         CertificateSource::Provided { cert, key } => provided::load(config, cert, key)?,
-        CertificateSource::SelfSigned { dir } => {
-            let wanted = Wanted::new(&config.domains, config.public_ip.as_deref(), machine);
-            self_signed::load_or_make(dir, &wanted, now)
-                .map_err(|error| config.error("tls.dir", format!("{error:#}")))?
-        }
+        CertificateSource::SelfSigned { dir } => own(config, dir, machine, now)?,
+        CertificateSource::Acme(acme) => Identity {
+            stands_in: true,
+            ..own(config, &acme.dir, machine, now)?
+        },
     };
     if identity.facts.not_after <= now {
         tracing::warn!(
@@ -135,13 +129,15 @@ pub fn load(config: &Config, machine: &Machine, now: SystemTime) -> Result<Ident
     Ok(identity)
 }
 
-/// Will browsers trust it without anybody clicking?
-pub fn is_trusted(config: &Config, identity: &Identity, now: SystemTime) -> bool {
-    match config.tls.trusted {
-        AutoBool::Yes => true,
-        AutoBool::No => false,
-        AutoBool::Auto => identity.chains_to_public_root(now),
-    }
+fn own(
+    config: &Config,
+    dir: &Path,
+    machine: &Machine,
+    now: SystemTime,
+) -> Result<Identity, ConfigError> {
+    let wanted = Wanted::new(&config.domains, config.public_ip.as_deref(), machine);
+    self_signed::load_or_make(dir, &wanted, now)
+        .map_err(|error| config.error("tls.dir", format!("{error:#}")))
 }
 
 fn facts(leaf: &CertificateDer<'_>) -> anyhow::Result<Facts> {
@@ -155,7 +151,8 @@ fn facts(leaf: &CertificateDer<'_>) -> anyhow::Result<Facts> {
             .collect(),
         _ => Vec::new(),
     };
-    let ends = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
+    let time = |seconds: i64| UNIX_EPOCH + Duration::from_secs(seconds.try_into().unwrap_or(0));
+    let validity = parsed.validity();
     let digest = ring::digest::digest(&ring::digest::SHA256, leaf);
     let bytes: Vec<_> = digest
         .as_ref()
@@ -164,7 +161,8 @@ fn facts(leaf: &CertificateDer<'_>) -> anyhow::Result<Facts> {
         .collect();
     Ok(Facts {
         names,
-        not_after: UNIX_EPOCH + Duration::from_secs(ends),
+        not_before: time(validity.not_before.timestamp()),
+        not_after: time(validity.not_after.timestamp()),
         fingerprint: bytes.join(":"),
     })
 }

@@ -61,6 +61,18 @@ pub fn parse(
     Ok((chain, key))
 }
 
+/// Chain and key, checked to fit each other.
+///
+/// # Errors
+/// Which of both is not usable, or that they do not fit.
+pub fn pair(cert: &[u8], key: &[u8]) -> anyhow::Result<Identity> {
+    let (chain, key) = parse(cert, key).map_err(|wrong| match wrong {
+        Wrong::Certificate => anyhow::anyhow!("there is no certificate in it"),
+        Wrong::Key => anyhow::anyhow!("there is no key in it"),
+    })?;
+    Identity::new(chain, &key)
+}
+
 fn read(config: &Config, key: &str, path: &Path) -> Result<Vec<u8>, ConfigError> {
     std::fs::read(path).map_err(|error| {
         config.error(

@@ -13,7 +13,8 @@ use rcgen::{
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
 };
 
-use super::{Facts, Identity, provided};
+use super::provided::pair;
+use super::{Facts, Identity};
 use crate::net::Machine;
 use crate::state::{self, PRIVATE, PUBLIC};
 
@@ -173,14 +174,6 @@ impl Files {
         })?;
         pair(cert.as_bytes(), key.as_bytes())
     }
-}
-
-fn pair(cert: &[u8], key: &[u8]) -> anyhow::Result<Identity> {
-    let (chain, key) = provided::parse(cert, key).map_err(|wrong| match wrong {
-        provided::Wrong::Certificate => anyhow::anyhow!("there is no certificate in it"),
-        provided::Wrong::Key => anyhow::anyhow!("there is no key in it"),
-    })?;
-    Identity::new(chain, &key)
 }
 
 /// Certificate and key as PEM.

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use super::Reached;
 use crate::config::Web;
 use crate::front::Plain;
+use crate::tls::Trust;
 
 /// For the built-in app: nothing from elsewhere, nothing inline.
 const APP_CSP: HeaderValue = HeaderValue::from_static(
@@ -33,21 +34,18 @@ const ONE_DAY: HeaderValue = HeaderValue::from_static("max-age=86400");
 #[derive(Clone)]
 pub struct Policy {
     csp: HeaderValue,
-    hsts: bool,
+    trust: Trust,
 }
 
 impl Policy {
     /// HSTS makes a browser refuse to go past a certificate warning, so it needs a certificate without one.
-    pub fn new(config: &Web, trusted_certificate: bool) -> Self {
+    pub fn new(config: &Web, trust: Trust) -> Self {
         let csp = match (&config.root, &config.csp) {
             (None, _) => APP_CSP,
             (Some(_), Some(csp)) => csp.clone(),
             (Some(_), None) => OWN_FOLDER_CSP,
         };
-        Self {
-            csp,
-            hsts: trusted_certificate,
-        }
+        Self { csp, trust }
     }
 
     fn apply(self, headers: &mut HeaderMap) {
@@ -64,7 +62,7 @@ impl Policy {
             HeaderName::from_static("cross-origin-opener-policy"),
             SAME_ORIGIN,
         );
-        if self.hsts {
+        if self.trust.get() {
             headers.insert(STRICT_TRANSPORT_SECURITY, ONE_DAY);
         }
     }

@@ -1,5 +1,6 @@
 //! HTTPS -> browser: the routes and what lies around them.
 
+mod acme;
 mod assets;
 mod compressed;
 mod headers;
@@ -25,6 +26,7 @@ use crate::limits::{AddressKey, KeyedRate};
 use crate::net::canonical;
 use crate::signaling::ticket::TicketKey;
 use crate::signaling::{self, Hub, Visit};
+use crate::tls::Served;
 
 pub use headers::redirect_plain_http;
 pub use pc_config::{IceServers, PcConfig, Reached, TurnService};
@@ -51,8 +53,9 @@ pub struct App {
 pub type Shared = Arc<App>;
 
 /// All routes. `config` decides which pages are served and under which policy.
-pub fn router(app: Shared, config: &crate::config::Web, trusted_certificate: bool) -> Router {
-    let policy = headers::Policy::new(config, trusted_certificate);
+pub fn router(app: Shared, config: &crate::config::Web, served: &Served) -> Router {
+    let policy = headers::Policy::new(config, served.trust());
+    let challenges = served.challenges().clone();
     let dynamic = Router::new()
         .route("/config.js", get(pc_config::module))
         .route("/config.global.js", get(pc_config::classic))
@@ -70,6 +73,9 @@ pub fn router(app: Shared, config: &crate::config::Web, trusted_certificate: boo
             headers::secure(policy.clone(), request, next)
         }))
         .layer(middleware::from_fn(redirect_plain_http))
+        .layer(middleware::from_fn(move |request, next| {
+            acme::answer(challenges.clone(), request, next)
+        }))
 }
 
 /// `GET /healthz`

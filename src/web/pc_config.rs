@@ -17,6 +17,7 @@ use super::Shared;
 use crate::config::Secret;
 use crate::net::{canonical, is_host_name, url_host};
 use crate::state::random_hex;
+use crate::tls::Trust;
 use crate::turn::credentials;
 
 const HTTPS_PORT: u16 = 443;
@@ -98,8 +99,7 @@ pub struct TurnService {
     pub port: u16,
     pub secret: Secret,
     pub ttl: Duration,
-    /// Do browsers trust the certificate?
-    pub trusted: bool,
+    pub trust: Trust,
 }
 
 impl IceServers {
@@ -136,7 +136,7 @@ impl TurnService {
         };
         urls.push(format!("turn:{host}:{stream_port}?transport=tcp"));
         // Browsers check the certificate, and Firefox refuses it for an address.
-        if self.trusted && is_host_name(host) && is_turn_port(page_port) {
+        if self.trust.get() && is_host_name(host) && is_turn_port(page_port) {
             urls.push(format!("turns:{host}:{page_port}?transport=tcp"));
         }
         vec![
@@ -297,7 +297,7 @@ mod tests {
                 port: 3478,
                 secret: Secret::new("0123456789abcdef"),
                 ttl: Duration::from_secs(3600),
-                trusted: false,
+                trust: Trust::default(),
             }),
         }
     }
@@ -341,8 +341,8 @@ mod tests {
     #[test]
     fn tls_is_offered_where_browsers_accept_it() {
         let trusted = |host: &str| {
-            let mut ice = service(None);
-            ice.turn.as_mut().unwrap().trusted = true;
+            let ice = service(None);
+            ice.turn.as_ref().unwrap().trust.set(true);
             urls(&ice, host).split_off(2)
         };
         assert_eq!(

@@ -1,11 +1,13 @@
 //! Tests against the real program over real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod acme;
 mod configuration;
 mod hostile;
 mod https;
 mod lifecycle;
 mod qr;
 mod relay;
+mod reload;
 mod signaling;
 mod support;

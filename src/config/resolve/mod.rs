@@ -1,5 +1,6 @@
 //! From what people write to types that cannot be wrong.
 
+mod tls;
 mod turn;
 
 use std::net::{IpAddr, SocketAddr};
@@ -7,9 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::config::file::File;
-use crate::config::{
-    AutoBool, CertificateSource, Config, ConfigError, Log, Origins, Server, Signaling, Tls, Web,
-};
+use crate::config::{Config, ConfigError, Log, Origins, Server, Signaling, Web};
 use crate::net::is_host_name;
 use crate::web::Reached;
 use axum::http::{HeaderValue, Uri};
@@ -233,38 +232,6 @@ impl Context<'_> {
             }
         }
         Ok(())
-    }
-
-    fn tls(&self, file: &File) -> Result<Tls, ConfigError> {
-        let source = match (&file.tls.cert, &file.tls.key) {
-            (Some(cert), Some(key)) => CertificateSource::Provided {
-                cert: cert.clone(),
-                key: key.clone(),
-            },
-            (None, None) => CertificateSource::SelfSigned {
-                dir: file.tls.dir.clone(),
-            },
-            (Some(_), None) => {
-                return Err(self.error("tls.cert", "comes without its key; set tls.key too"));
-            }
-            (None, Some(_)) => {
-                return Err(
-                    self.error("tls.key", "comes without its certificate; set tls.cert too")
-                );
-            }
-        };
-        if file.tls.trusted == AutoBool::Yes
-            && matches!(source, CertificateSource::SelfSigned { .. })
-        {
-            return Err(self.error(
-                "tls.trusted",
-                "a self-signed certificate is trusted by no browser; remove it, or set tls.cert and tls.key",
-            ));
-        }
-        Ok(Tls {
-            source,
-            trusted: file.tls.trusted,
-        })
     }
 
     fn signaling(&self, file: &File) -> Result<Signaling, ConfigError> {

@@ -1,5 +1,6 @@
 //! Starts callbox and speaks to it.
 
+pub mod authority;
 mod client;
 pub mod http;
 

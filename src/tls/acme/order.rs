@@ -1,0 +1,187 @@
+//! One order (RFC 8555 §7.4): proves that this server is who it says, and gets a certificate for it.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use instant_acme::{
+    Account, AuthorizationHandle, AuthorizationStatus, ChallengeType, Identifier, NewOrder, Order,
+    OrderStatus, RetryPolicy,
+};
+use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256};
+
+use super::challenges::{Challenges, Offer};
+
+/// How long validation, and then issuing, may take.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The profile for addresses: authorities certify these for days only.
+const SHORT_LIVED: &str = "shortlived";
+
+/// How the authority is to convince itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// http-01, on port 80.
+    Http,
+    /// tls-alpn-01, on port 443.
+    Tls,
+}
+
+/// Certificate chain and key, PEM.
+pub struct Issued {
+    pub chain: String,
+    pub key: String,
+}
+
+/// Orders a certificate for these identifiers, names or addresses.
+///
+/// # Errors
+/// With what the authority says.
+pub async fn obtain(
+    account: &Account,
+    identifiers: &[Identifier],
+    challenges: &Challenges,
+    proof: Proof,
+) -> anyhow::Result<Issued> {
+    let mut new = NewOrder::new(identifiers);
+    if wants_short_life(account, identifiers) {
+        new = new.profile(SHORT_LIVED);
+    }
+    let mut order = account.new_order(&new).await.context("no order")?;
+    let offers = prove(&mut order, challenges, proof).await?;
+    let patience = RetryPolicy::new().timeout(PATIENCE);
+    let status = order.poll_ready(&patience).await;
+    if !matches!(status, Ok(OrderStatus::Ready)) {
+        return Err(refusal(&mut order, proof, status.err()).await);
+    }
+    drop(offers);
+    let (request, key) = signing_request(identifiers)?;
+    order
+        .finalize_csr(&request)
+        .await
+        .context("not finalized")?;
+    let chain = order
+        .poll_certificate(&patience)
+        .await
+        .context("no certificate")?;
+    Ok(Issued { chain, key })
+}
+
+fn wants_short_life(account: &Account, identifiers: &[Identifier]) -> bool {
+    let has_address = identifiers
+        .iter()
+        .any(|each| matches!(each, Identifier::Ip(_)));
+    has_address
+        && account
+            .profiles()
+            .any(|profile| profile.name == SHORT_LIVED)
+}
+
+/// Offers what the authority will ask for, and tells it that it may.
+async fn prove(
+    order: &mut Order,
+    challenges: &Challenges,
+    proof: Proof,
+) -> anyhow::Result<Vec<Offer>> {
+    let mut offers = Vec::new();
+    let mut authorizations = order.authorizations();
+    while let Some(authorization) = authorizations.next().await {
+        let authorization = authorization.context("no authorization")?;
+        match authorization.status {
+            AuthorizationStatus::Valid => {}
+            AuthorizationStatus::Pending => {
+                offers.push(prove_one(authorization, challenges, proof).await?);
+            }
+            ref other => bail!("an authorization is {other:?}"),
+        }
+    }
+    Ok(offers)
+}
+
+async fn prove_one(
+    mut authorization: AuthorizationHandle<'_>,
+    challenges: &Challenges,
+    proof: Proof,
+) -> anyhow::Result<Offer> {
+    let kind = match proof {
+        Proof::Http => ChallengeType::Http01,
+        Proof::Tls => ChallengeType::TlsAlpn01,
+    };
+    let mut challenge = authorization
+        .challenge(kind)
+        .with_context(|| format!("the authority offers no {}", name_of(proof)))?;
+    let authorized = challenge.key_authorization();
+    let offer = match proof {
+        Proof::Http => challenges.offer_file(&challenge.token, authorized.as_str()),
+        Proof::Tls => {
+            let identifier = challenge.identifier().to_string();
+            challenges.offer_certificate(&identifier, authorized.digest().as_ref())?
+        }
+    };
+    challenge.set_ready().await.context("no validation")?;
+    Ok(offer)
+}
+
+pub fn name_of(proof: Proof) -> &'static str {
+    match proof {
+        Proof::Http => "http-01",
+        Proof::Tls => "tls-alpn-01",
+    }
+}
+
+/// Why the authority is not convinced, in its own words.
+async fn refusal(
+    order: &mut Order,
+    proof: Proof,
+    error: Option<instant_acme::Error>,
+) -> anyhow::Error {
+    let mut reasons = Vec::new();
+    let mut authorizations = order.authorizations();
+    while let Some(Ok(mut authorization)) = authorizations.next().await {
+        let identifier = authorization.identifier().to_string();
+        let Ok(state) = authorization.refresh().await else {
+            continue;
+        };
+        let problems = state
+            .challenges
+            .iter()
+            .filter_map(|each| each.error.as_ref());
+        reasons.extend(problems.map(|problem| {
+            let text = problem.detail.as_deref().unwrap_or("no reason given");
+            format!("{identifier}: {text}")
+        }));
+    }
+    match (reasons.is_empty(), error) {
+        (false, _) => anyhow::anyhow!("{}; {}", reasons.join("; "), remedy(proof)),
+        (true, Some(error)) => anyhow::Error::from(error).context("not validated"),
+        (true, None) => anyhow::anyhow!("not validated, and no reason given"),
+    }
+}
+
+fn remedy(proof: Proof) -> &'static str {
+    match proof {
+        Proof::Http => {
+            "the names must lead to this machine, and its port 80 ([http] redirect) must be open to the world, in the firewall and in the provider's"
+        }
+        Proof::Tls => {
+            "the names must lead to this machine, and its port 443 (listen) must be open to the world, in the firewall and in the provider's"
+        }
+    }
+}
+
+/// A request for a certificate with a fresh key: the request's DER, and the key's PEM.
+fn signing_request(identifiers: &[Identifier]) -> anyhow::Result<(Vec<u8>, String)> {
+    let names: Vec<_> = identifiers.iter().filter_map(text_of).collect();
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name = DistinguishedName::new();
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+    let request = params.serialize_request(&key)?;
+    Ok((request.der().to_vec(), key.serialize_pem()))
+}
+
+fn text_of(identifier: &Identifier) -> Option<String> {
+    match identifier {
+        Identifier::Dns(name) => Some(name.clone()),
+        Identifier::Ip(ip) => Some(ip.to_string()),
+        _ => None,
+    }
+}

@@ -1,0 +1,106 @@
+//! Keeps what is served up to date while the server runs: files that change, a self-signed certificate near its end, an
+//! authority's.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use ring::digest::{SHA256, digest};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::fit::why_unfit;
+use super::{Acme, Served, load, provided};
+use crate::config::{CertificateSource, Config};
+use crate::net::Machine;
+
+/// How soon a changed file is taken over. Files are read rather than watched: behind links and on network disks nothing is
+/// heard of a change.
+const LOOK: Duration = Duration::from_secs(10);
+const SELF_SIGNED_CHECK: Duration = Duration::from_secs(24 * 3600);
+
+/// Never ends. `hangup` asks to look at once.
+pub async fn keep(
+    config: Config,
+    machine: Machine,
+    acme: Option<Acme>,
+    served: Served,
+    hangup: Arc<Notify>,
+) {
+    match (&config.tls.source, acme) {
+        (_, Some(acme)) => acme.keep(served, hangup).await,
+        (CertificateSource::Provided { cert, key }, _) => {
+            follow(&config, (cert, key), &served, &hangup).await;
+        }
+        _ => remake(&config, &machine, &served, &hangup).await,
+    }
+}
+
+/// A self-signed certificate near its end is replaced.
+async fn remake(config: &Config, machine: &Machine, served: &Served, hangup: &Notify) {
+    loop {
+        tokio::select! {
+            () = sleep(SELF_SIGNED_CHECK) => {}
+            () = hangup.notified() => {}
+        }
+        let now = SystemTime::now();
+        match load(config, machine, now) {
+            Ok(identity) => served.exchange(identity, now),
+            Err(error) => tracing::error!("the certificate stays as it is: {error:#}"),
+        }
+    }
+}
+
+/// Takes over certificate and key whenever the files have changed, if they can be served.
+async fn follow(config: &Config, files: (&Path, &Path), served: &Served, hangup: &Notify) {
+    // Not as they are: they may have changed since they were loaded.
+    let mut seen = [None, None];
+    loop {
+        let asked = tokio::select! {
+            () = sleep(LOOK) => false,
+            () = hangup.notified() => true,
+        };
+        let found = contents(files);
+        if found == seen && !asked {
+            continue;
+        }
+        let unchanged = found == seen;
+        seen = found;
+        match take_over(config, files, served) {
+            Ok(()) if unchanged => tracing::info!("the certificate is the same as before"),
+            Ok(()) => {}
+            Err(reason) => {
+                tracing::error!("the certificate stays as it is: {reason}");
+            }
+        }
+    }
+}
+
+fn take_over(config: &Config, (cert, key): (&Path, &Path), served: &Served) -> Result<(), String> {
+    let now = SystemTime::now();
+    let identity = provided::load(config, cert, key).map_err(|error| error.to_string())?;
+    let old = served.facts();
+    if let Some(why) = why_unfit(&identity.facts, &old, &config.domains, now) {
+        let cert = cert.display();
+        return Err(format!(
+            "{cert} is not taken over, because {why}; bring one that fits"
+        ));
+    }
+    if identity.facts.fingerprint != old.fingerprint {
+        tracing::info!(
+            days = identity.facts.days_left(now),
+            names = identity.facts.names.join(", "),
+            "another certificate is served"
+        );
+    }
+    served.exchange(identity, now);
+    Ok(())
+}
+
+/// What stands for the files' contents; files that cannot be read are alike.
+fn contents((cert, key): (&Path, &Path)) -> [Option<Vec<u8>>; 2] {
+    [cert, key].map(|path| {
+        let bytes = std::fs::read(path).ok()?;
+        Some(digest(&SHA256, &bytes).as_ref().to_vec())
+    })
+}

@@ -1,0 +1,126 @@
+//! The certificate that is served at the moment. It is exchanged while connections are open; these stay as they are.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use anyhow::Context;
+use rustls::ServerConfig;
+use rustls::crypto::ring::default_provider;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+use super::acme::{ACME_ALPN, Challenges};
+use super::{Facts, Identity, STUN_ALPN, TURN_ALPN};
+use crate::config::AutoBool;
+
+/// Will browsers trust the certificate without anybody clicking? Changes when another one is served.
+#[derive(Debug, Clone, Default)]
+pub struct Trust(Arc<AtomicBool>);
+
+impl Trust {
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub fn set(&self, trusted: bool) {
+        self.0.store(trusted, Ordering::Relaxed);
+    }
+}
+
+/// Clones serve the same.
+#[derive(Debug, Clone)]
+pub struct Served(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    identity: RwLock<Arc<Identity>>,
+    trusted: AutoBool,
+    trust: Trust,
+    challenges: Challenges,
+}
+
+impl Served {
+    /// `trusted` is what the operator says of it.
+    pub fn new(identity: Identity, trusted: AutoBool, now: SystemTime) -> Self {
+        let served = Self(Arc::new(Inner {
+            trust: Trust::default(),
+            trusted,
+            challenges: Challenges::default(),
+            identity: RwLock::new(Arc::new(identity)),
+        }));
+        served.judge(now);
+        served
+    }
+
+    /// From the next handshake on.
+    pub fn exchange(&self, identity: Identity, now: SystemTime) {
+        let mut current = self
+            .0
+            .identity
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(identity);
+        drop(current);
+        self.judge(now);
+    }
+
+    pub fn facts(&self) -> Facts {
+        self.0.identity().facts.clone()
+    }
+
+    pub fn trust(&self) -> Trust {
+        self.0.trust.clone()
+    }
+
+    /// What a certificate authority may ask for.
+    pub fn challenges(&self) -> &Challenges {
+        &self.0.challenges
+    }
+
+    /// For HTTPS and for TURN over TLS.
+    ///
+    /// # Errors
+    /// When rustls refuses its own defaults.
+    pub fn server_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
+        let resolver: Arc<dyn ResolvesServerCert> = self.0.clone();
+        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .context("TLS cannot be set up")?
+            .with_no_client_auth()
+            .with_cert_resolver(resolver);
+        // In the order of preference: who names TURN, as coturn's client does beside http/1.1, is no browser.
+        let protocols = [TURN_ALPN, STUN_ALPN, b"h2", b"http/1.1", ACME_ALPN];
+        config.alpn_protocols = protocols.map(<[u8]>::to_vec).to_vec();
+        Ok(Arc::new(config))
+    }
+
+    fn judge(&self, now: SystemTime) {
+        let identity = self.0.identity();
+        let trusted = match self.0.trusted {
+            // Of the one that stands in until the authority's is there, nobody means that.
+            AutoBool::Yes => !identity.stands_in,
+            AutoBool::No => false,
+            AutoBool::Auto => identity.chains_to_public_root(now),
+        };
+        self.0.trust.set(trusted);
+    }
+}
+
+impl Inner {
+    fn identity(&self) -> Arc<Identity> {
+        let current = self.identity.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&current)
+    }
+}
+
+impl ResolvesServerCert for Inner {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let mut protocols = hello.alpn().into_iter().flatten();
+        // Who validates offers that protocol alone (RFC 8737 §3).
+        if protocols.next() == Some(ACME_ALPN) && protocols.next().is_none() {
+            return self.challenges.certificate(hello.server_name()?);
+        }
+        Some(Arc::clone(&self.identity().key))
+    }
+}
