@@ -66,9 +66,14 @@ export class LocalMedia {
     return tracks[0] ?? null;
   }
 
-  /** Is something of this kind being sent? */
+  /** Is it switched on? */
   isOn(/** @type {Kind} */ kind) {
     return this.track(kind) !== null && !(kind === "audio" && this.#muted);
+  }
+
+  /** Do the others get something of it? Not while the system pauses it. */
+  isSent(/** @type {Kind} */ kind) {
+    return this.isOn(kind) && this.problems[kind] !== "interrupted";
   }
 
   /** @param {Kind} kind */
@@ -115,7 +120,7 @@ export class LocalMedia {
     }
     // Many phones open one camera at a time.
     if (kind === "video") {
-      old.onended = old.onmute = null;
+      old.onended = old.onmute = old.onunmute = null;
       old.stop();
     }
     if (await this.#start(kind)) {
@@ -139,7 +144,8 @@ export class LocalMedia {
     if (!on && kind === "video") delete this.#lost.video;
     this.#options.onchoice?.(kind, { on });
     const track = this.track(kind);
-    if (on && !track) await this.#start(kind);
+    // Some systems take a track away for good, and give another one.
+    if (on && (!track || track.muted)) await this.#start(kind);
     else if (!on && kind === "video") this.#replace(kind, null);
     else if (track) {
       track.enabled = on;
@@ -154,7 +160,10 @@ export class LocalMedia {
     return all.filter((device) => device.kind === `${kind}input` && device.deviceId);
   }
 
-  /** After devices came or went: what was used and is gone gives way to another. */
+  /**
+   * After devices came or went, or the page is seen again: what was used and is gone gives way to another, and what the
+   * system took away is tried again.
+   */
   refit() {
     this.#refits = this.#refits.then(async () => {
       for (const kind of KINDS) await this.#refit(kind);
@@ -165,7 +174,7 @@ export class LocalMedia {
   close() {
     this.#closed = true;
     for (const track of this.stream.getTracks()) {
-      track.onended = track.onmute = null;
+      track.onended = track.onmute = track.onunmute = null;
       track.stop();
       this.stream.removeTrack(track);
     }
@@ -191,12 +200,16 @@ export class LocalMedia {
     const track = this.track(kind);
     const used = track ? track.getSettings().deviceId : this.#lost[kind];
     const devices = await this.devices(kind);
-    if (this.#closed || used === undefined || devices.some((device) => device.deviceId === used)) return;
+    if (this.#closed || used === undefined) return;
+    if (devices.some((device) => device.deviceId === used)) {
+      if (!track && this.#lost[kind] === used && !(await this.#start(kind))) this.#end(kind, "stopped");
+      return;
+    }
     // A track that runs while nothing is listed shows that the browser lists nothing.
     if (track?.readyState === "live" && devices.length === 0) return;
     this.#deviceIds[kind] = undefined;
     this.#lost[kind] = "";
-    if (this.track(kind)) this.#end(kind);
+    if (this.track(kind)) this.#end(kind, "ended");
     if (devices.length === 0 || !(await this.#start(kind))) return;
     this.#options.onnotice?.(`${sentence(kind, "ended")} Now in use: ${this.track(kind)?.label || "another one"}.`);
   }
@@ -204,9 +217,10 @@ export class LocalMedia {
   /**
    * It gives nothing any more.
    * @param {Kind} kind
+   * @param {Problem} problem
    */
-  #end(kind) {
-    this.problems[kind] = "ended";
+  #end(kind, problem) {
+    this.problems[kind] = problem;
     this.#replace(kind, null);
   }
 
@@ -261,7 +275,7 @@ export class LocalMedia {
   #replace(kind, track) {
     const old = this.track(kind);
     if (old) {
-      old.onended = old.onmute = null;
+      old.onended = old.onmute = old.onunmute = null;
       old.stop();
       this.stream.removeTrack(old);
       if (this.problems[kind] === "interrupted") this.problems[kind] = null;
@@ -280,22 +294,28 @@ export class LocalMedia {
    * @param {MediaStreamTrack} track
    */
   #watch(kind, track) {
-    const { onchange } = this.#options;
-    track.onended = () => {
-      this.#lost[kind] = isStandIn(track) ? "" : track.getSettings().deviceId;
-      this.#end(kind);
-      void this.refit();
+    track.onended = () => void this.#ended(kind, track);
+    const muted = (/** @type {boolean} */ muted) => {
+      this.problems[kind] = muted ? "interrupted" : null;
+      this.#options.onchange(kind, track);
     };
-    track.onmute = () => {
-      this.problems[kind] = "interrupted";
-      onchange(kind, track);
-      track.onunmute = () => {
-        track.onunmute = null;
-        if (this.track(kind) !== track) return;
-        this.problems[kind] = null;
-        onchange(kind, track);
-      };
-    };
+    track.onmute = () => muted(true);
+    track.onunmute = () => muted(false);
+    if (track.muted) this.problems[kind] = "interrupted";
+  }
+
+  /**
+   * @param {Kind} kind
+   * @param {MediaStreamTrack} track
+   */
+  async #ended(kind, track) {
+    const used = isStandIn(track) ? "" : track.getSettings().deviceId;
+    const there = (await this.devices(kind)).some(({ deviceId }) => deviceId === used);
+    if (this.#closed || this.track(kind) !== track) return;
+    this.#lost[kind] = used;
+    this.#end(kind, there ? "stopped" : "ended");
+    // What the system has just taken it does not give back at once.
+    if (!there) await this.refit();
   }
 }
 

@@ -19,6 +19,8 @@ import { Watch } from "./watch.js";
 const UNREACHABLE_MS = 10_000;
 /** The server's welcome and the first steps of a connection come before the screen, which takes time to build. */
 const SHOW_MS = 80;
+/** What happens to a device by itself. */
+const SUDDEN = ["ended", "stopped", "interrupted"];
 
 export class Meeting {
   #room;
@@ -57,6 +59,7 @@ export class Meeting {
       refreshLobby(this.#media);
       return this.#devices.refresh();
     });
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#media.refit());
     this.#warm();
     byId("join", HTMLButtonElement).onpointerenter = () => this.#warm();
     wireInvite({ room: this.#room, link: `${location.origin}/r/${encodeURIComponent(this.#room)}` });
@@ -169,7 +172,7 @@ export class Meeting {
   /** To the own page and to the others: what is on. */
   #tellOwn() {
     const { shared } = this.#share;
-    this.#call?.setState({ mic: this.#media.isOn("audio"), camera: this.#media.isOn("video"), screen: shared !== null });
+    this.#call?.setState({ mic: this.#media.isSent("audio"), camera: this.#media.isSent("video"), screen: shared !== null });
     this.#view?.refreshOwn();
   }
 
@@ -221,7 +224,7 @@ export class Meeting {
     if (track) void this.#devices.refresh();
     else this.#chooser.refresh();
     const problem = this.#media.problems[kind];
-    if (this.#view && (problem === "ended" || problem === "interrupted")) this.#say(sentence(kind, problem));
+    if (this.#view && problem && SUDDEN.includes(problem)) this.#say(sentence(kind, problem));
     if (this.#view) return;
     showLobbyNotice("");
     refreshLobby(this.#media);

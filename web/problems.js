@@ -2,7 +2,7 @@
 
 /**
  * @typedef {import("./lines.js").Kind} Kind
- * @typedef {"insecure" | "denied" | "missing" | "busy" | "ended" | "interrupted" | "failed"} Problem
+ * @typedef {"insecure" | "denied" | "missing" | "busy" | "ended" | "stopped" | "interrupted" | "failed"} Problem
  */
 
 export const DEVICE = { audio: "microphone", video: "camera" };
@@ -25,6 +25,8 @@ export function sentence(kind, problem) {
       return `The ${device} is in use by another program. Close that one, then switch it on here.`;
     case "ended":
       return `The ${device} was disconnected.`;
+    case "stopped":
+      return `The ${device} was stopped by the system, as for a phone call. Switch it on again.`;
     case "interrupted":
       return `The ${device} is paused by the system, as during a phone call. It comes back by itself.`;
     default:

@@ -236,7 +236,7 @@ for (const name of ["Chromium", "Firefox"]) {
     await Promise.all([ana, bo, cy].map((person) => person.close()));
   });
 
-  in_("a phone call pauses the microphone, and says so", async (browser) => {
+  in_("a phone call pauses the microphone or ends it, everybody is told, and it comes back", async (browser) => {
     const person = await lobby(browser, "paused");
     const tell = (type) => person.page.evaluate((type) => globalThis.testHardware.tracks.get("mic-1").dispatchEvent(new Event(type)), type);
     await tell("mute");
@@ -244,9 +244,29 @@ for (const name of ["Chromium", "Firefox"]) {
     await tell("unmute");
     await until("it is over", async () => (await person.text("#lobby-problem")) === "");
     await person.enter();
+    const other = await lobby(browser, "paused");
+    await other.enter();
+    const seesMuted = (muted) => until(`muted: ${muted}`, () => other.page.$(muted ? ".tile.muted" : ".tile:not(.muted)[data-state=connected]"));
+    const seen = () => person.page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+    await person.page.bringToFront();
+    await seesMuted(false);
     await tell("mute");
     await until("the sentence", async () => (await person.text("#notice")).includes("comes back by itself"));
-    await person.close();
+    await seesMuted(true);
+    assert.equal(await person.page.$eval("#mic", (button) => button.ariaLabel), "Microphone, paused by the system");
+    assert.equal(await person.text("#self .name"), "You, paused");
+    await tell("unmute");
+    await seesMuted(false);
+    assert.equal(await person.text("#self .name"), "You");
+
+    await tell("ended");
+    await until("the sentence", async () => (await person.text("#notice")).includes("Switch it on again"));
+    await seesMuted(true);
+    await seen();
+    await seesMuted(false);
+    assert.equal(await pressed(person, "#mic"), "true");
+    for (const each of [person, other]) assert.deepEqual(each.errors, []);
+    await Promise.all([person, other].map((each) => each.close()));
   });
 
   in_("a test sound plays on the chosen speaker", async (browser, t) => {

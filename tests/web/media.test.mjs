@@ -1,11 +1,85 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { LocalMedia } from "../../web/media.js";
 import { problemOf, sentence } from "../../web/problems.js";
+import { Hardware } from "./lib/hardware.mjs";
+
+/** Camera and microphone that are open, and what the page has heard of them. */
+async function opened(options = {}) {
+  const hardware = options.hardware ?? new Hardware();
+  const [changes, notices, choices] = [[], [], []];
+  const media = new LocalMedia({
+    onchange: (kind, track) => changes.push([kind, track?.label ?? null]),
+    onnotice: (text) => notices.push(text),
+    onchoice: (kind, choice) => choices.push([kind, choice]),
+    chosen: options.chosen,
+  });
+  await media.open();
+  const inUse = (kind) => media.track(kind)?.label;
+  return { hardware, media, changes, notices, choices, inUse };
+}
 
 test("each problem of a device has its own sentence", () => {
   const error = (name) => problemOf(new DOMException("", name));
   const problems = ["NotAllowedError", "NotFoundError", "NotReadableError", "OtherError"].map(error);
   assert.deepEqual(problems, ["denied", "missing", "busy", "failed"]);
-  const all = [...problems, "insecure", "ended", "interrupted"].map((problem) => sentence("video", problem));
+  const all = [...problems, "insecure", "ended", "stopped", "interrupted"].map((problem) => sentence("video", problem));
   assert.equal(new Set(all).size, all.length);
+});
+
+test("what the system pauses is not sent, and comes back by itself", async () => {
+  const { media, changes } = await opened();
+  const track = media.track("audio");
+  track.mute(true);
+  assert.ok(media.isOn("audio") && !media.isSent("audio"));
+  assert.equal(media.problems.audio, "interrupted");
+  track.mute(false);
+  assert.ok(media.isSent("audio"));
+  assert.equal(media.problems.audio, null);
+  assert.deepEqual(changes.slice(2), [["audio", "mic-1"], ["audio", "mic-1"]], "each is told");
+
+  track.mute(true);
+  await media.set("audio", false);
+  await media.set("audio", true);
+  assert.ok(media.isSent("audio"), "switched on anew, it is another track");
+  assert.equal(track.readyState, "ended");
+});
+
+test("what the system ends is tried again once when the page is seen, and else is to be switched on", async () => {
+  const { hardware, media, changes, inUse } = await opened();
+  for (const kind of ["audio", "video"]) await media.track(kind).end();
+  assert.deepEqual(media.problems, { audio: "stopped", video: "stopped" });
+  assert.equal(hardware.asked.length, 1, "not while the system needs it");
+
+  hardware.broken.set("mic-1", "NotReadableError");
+  await media.refit();
+  assert.equal(hardware.asked.length, 3, "once each");
+  assert.equal(inUse("video"), "cam-1");
+  assert.equal(media.problems.video, null);
+  assert.deepEqual([media.problems.audio, ...changes.filter(([kind]) => kind === "audio").at(-1)], ["stopped", "audio", null]);
+  assert.match(sentence("audio", "stopped"), /Switch it on again/);
+
+  hardware.broken.clear();
+  await media.refit();
+  assert.ok(media.isSent("audio"));
+  const { length } = hardware.asked;
+  await media.refit();
+  assert.equal(hardware.asked.length, length);
+});
+
+test("a camera that is switched off after the system ended it stays off", async () => {
+  const { hardware, media } = await opened();
+  await media.track("video").end();
+  await media.set("video", false);
+  await media.refit();
+  assert.equal(hardware.asked.length, 1);
+  assert.equal(media.track("video"), null);
+});
+
+test("a device that is gone gives way to another", async () => {
+  const { hardware, media, notices, inUse } = await opened();
+  hardware.unplug("mic-1");
+  await media.track("audio").end();
+  assert.equal(inUse("audio"), "mic-2");
+  assert.deepEqual(notices, ["The microphone was disconnected. Now in use: mic-2."]);
 });

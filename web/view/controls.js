@@ -2,7 +2,7 @@
 
 import { sentence } from "../problems.js";
 import { ScreenShare } from "../share.js";
-import { byId, onClick, setToggle } from "./dom.js";
+import { byId, onClick, setDevice, setToggle } from "./dom.js";
 import { PictureInPicture } from "./pip.js";
 import { Shortcuts } from "./shortcuts.js";
 
@@ -56,8 +56,8 @@ export class Controls {
   /** Microphone, camera or share changed. */
   refresh() {
     const { media, share } = this.#options;
-    setToggle(this.#mic, media.isOn("audio"), "Microphone");
-    setToggle(this.#camera, media.isOn("video"), "Camera");
+    setDevice(this.#mic, media, "audio");
+    setDevice(this.#camera, media, "video");
     setToggle(this.#shareButton, share.shared !== null, "Share screen");
     byId("share-hint", HTMLElement).hidden = share.shared === null;
     byId("share-hint-choice", HTMLSelectElement).value = share.hint;

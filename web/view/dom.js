@@ -61,6 +61,19 @@ export function setToggle(button, on, name) {
 }
 
 /**
+ * The button of the microphone or the camera.
+ * @param {HTMLButtonElement} button
+ * @param {import("../media.js").LocalMedia} media
+ * @param {import("../lines.js").Kind} kind
+ */
+export function setDevice(button, media, kind) {
+  const paused = media.isOn(kind) && !media.isSent(kind);
+  button.classList.toggle("paused", paused);
+  const name = kind === "audio" ? "Microphone" : "Camera";
+  setToggle(button, media.isOn(kind), paused ? `${name}, paused by the system` : name);
+}
+
+/**
  * Copies text; the button says so for a moment.
  * @param {HTMLButtonElement} button
  * @param {string} text

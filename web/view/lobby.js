@@ -1,7 +1,7 @@
 // The lobby: see and hear oneself before others do.
 
 import { sentence } from "../problems.js";
-import { byId, onClick, setToggle, showScreen } from "./dom.js";
+import { byId, onClick, setDevice, showScreen } from "./dom.js";
 
 /**
  * @param {object} options
@@ -38,11 +38,11 @@ export function showLobby({ room, name, media, chooser }) {
  * @param {import("../media.js").LocalMedia} media
  */
 export function refreshLobby(media) {
-  const camera = media.isOn("video");
+  const camera = media.isSent("video");
   byId("preview", HTMLVideoElement).hidden = !camera;
   byId("preview-off", HTMLElement).hidden = camera;
-  setToggle(byId("lobby-mic", HTMLButtonElement), media.isOn("audio"), "Microphone");
-  setToggle(byId("lobby-camera", HTMLButtonElement), camera, "Camera");
+  setDevice(byId("lobby-mic", HTMLButtonElement), media, "audio");
+  setDevice(byId("lobby-camera", HTMLButtonElement), media, "video");
   const problem = problemText(media);
   byId("lobby-problem", HTMLElement).textContent = problem && `${problem} You can join without.`;
 }

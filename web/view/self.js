@@ -1,7 +1,8 @@
 // The own picture in a call: in a corner of one's choice, or hidden.
 
+import { KINDS } from "../lines.js";
 import { cornerAfter, cornerBy, cornerNear } from "./corners.js";
-import { byId } from "./dom.js";
+import { byId, within } from "./dom.js";
 import { glide } from "./motion.js";
 
 /** A pointer that moves less has tapped. */
@@ -39,8 +40,11 @@ export class SelfView {
   /** Microphone or camera changed. */
   refresh() {
     this.#box.hidden = !this.#shown;
-    this.#box.classList.toggle("no-picture", !this.#media.isOn("video"));
-    this.#box.classList.toggle("muted", !this.#media.isOn("audio"));
+    const media = this.#media;
+    this.#box.classList.toggle("no-picture", !media.isSent("video"));
+    this.#box.classList.toggle("muted", !media.isSent("audio"));
+    const paused = KINDS.some((kind) => media.isOn(kind) && !media.isSent(kind));
+    within(this.#box, ".name", HTMLElement).textContent = paused ? "You, paused" : "You";
     byId("toggle-self", HTMLButtonElement).setAttribute("aria-pressed", String(this.#shown));
   }
 
