@@ -108,29 +108,13 @@ export class LocalMedia {
    * Another device of this kind.
    * @param {Kind} kind
    * @param {string} deviceId
+   * @returns {Promise<Problem | null>} why it is not used; what was used before goes on where it can
    */
   async choose(kind, deviceId) {
-    const before = this.deviceId(kind);
-    this.#deviceIds[kind] = deviceId;
-    const old = this.track(kind);
-    if (!old) {
-      // Somebody who picks another device after a failure wants to see whether that one works.
-      if (!this.problems[kind] || (await this.#start(kind))) this.#chose(kind);
-      return;
-    }
-    // Many phones open one camera at a time.
-    if (kind === "video") {
-      old.onended = old.onmute = old.onunmute = null;
-      old.stop();
-    }
-    if (await this.#start(kind)) {
-      this.#chose(kind);
-      return;
-    }
-    const problem = this.problems[kind];
-    this.#deviceIds[kind] = before;
-    if (kind === "video" && !(await this.#start(kind))) this.#replace(kind, null);
-    this.problems[kind] = problem;
+    // Somebody who picks another device after a failure wants to see whether that one works.
+    const problem = this.track(kind) || this.problems[kind] ? await this.#switch(kind, { deviceId: { exact: deviceId } }) : null;
+    if (!problem) this.#chose(kind, deviceId);
+    return problem;
   }
 
   /**
@@ -190,9 +174,31 @@ export class LocalMedia {
     return deviceId ? { ...WISHES[kind], deviceId: { ideal: deviceId } } : WISHES[kind];
   }
 
-  /** @param {Kind} kind */
-  #chose(kind) {
-    this.#options.onchoice?.(kind, { deviceId: this.#deviceIds[kind] ?? "" });
+  /**
+   * @param {Kind} kind
+   * @param {string} deviceId
+   */
+  #chose(kind, deviceId) {
+    this.#deviceIds[kind] = deviceId;
+    this.#options.onchoice?.(kind, { deviceId });
+  }
+
+  /**
+   * @param {Kind} kind
+   * @param {MediaTrackConstraints} wish
+   */
+  async #switch(kind, wish) {
+    const old = this.track(kind);
+    const before = old?.getSettings().deviceId;
+    // Many phones open one camera at a time.
+    if (old && kind === "video") {
+      old.onended = old.onmute = old.onunmute = null;
+      old.stop();
+    }
+    const problem = await this.#start(kind, wish);
+    if (!problem || old?.readyState !== "ended") return problem;
+    if (await this.#start(kind, { deviceId: { exact: before } })) this.#end(kind, problem);
+    return problem;
   }
 
   /** @param {Kind} kind */
@@ -202,7 +208,7 @@ export class LocalMedia {
     const devices = await this.devices(kind);
     if (this.#closed || used === undefined) return;
     if (devices.some((device) => device.deviceId === used)) {
-      if (!track && this.#lost[kind] === used && !(await this.#start(kind))) this.#end(kind, "stopped");
+      if (!track && this.#lost[kind] === used && (await this.#start(kind))) this.#end(kind, "stopped");
       return;
     }
     // A track that runs while nothing is listed shows that the browser lists nothing.
@@ -210,7 +216,7 @@ export class LocalMedia {
     this.#deviceIds[kind] = undefined;
     this.#lost[kind] = "";
     if (this.track(kind)) this.#end(kind, "ended");
-    if (devices.length === 0 || !(await this.#start(kind))) return;
+    if (devices.length === 0 || (await this.#start(kind))) return;
     this.#options.onnotice?.(`${sentence(kind, "ended")} Now in use: ${this.track(kind)?.label || "another one"}.`);
   }
 
@@ -226,29 +232,37 @@ export class LocalMedia {
 
   /**
    * @param {Kind} kind
-   * @returns {Promise<boolean>} whether it runs
+   * @param {MediaTrackConstraints} [wish]  the device that was chosen, if there is nothing else to wish for
+   * @returns {Promise<Problem | null>} why it does not run
    */
-  async #start(kind) {
-    if (!navigator.mediaDevices) {
-      this.problems[kind] = "insecure";
-      return false;
-    }
+  async #start(kind, wish = this.#chosen(kind)) {
+    if (!navigator.mediaDevices) return this.#fail(kind, "insecure");
     const turn = { [kind]: ++this.#wish[kind] };
-    const deviceId = this.#deviceIds[kind];
-    const wish = { ...WISHES[kind], ...(deviceId ? { deviceId: { exact: deviceId } } : {}) };
     try {
-      this.#take(await navigator.mediaDevices.getUserMedia({ [kind]: wish }), turn);
-      return true;
+      this.#take(await navigator.mediaDevices.getUserMedia({ [kind]: { ...WISHES[kind], ...wish } }), turn);
+      return null;
     } catch (error) {
       const problem = problemOf(error);
-      if (problem === "missing" && deviceId) {
-        // The chosen one is gone; any other will do.
-        this.#deviceIds[kind] = undefined;
-        return this.#start(kind);
-      }
-      this.problems[kind] = problem;
-      return false;
+      // The chosen one is gone; any other will do.
+      if (problem === "missing" && wish.deviceId) return this.#start(kind, {});
+      return this.#fail(kind, problem);
     }
+  }
+
+  /** @param {Kind} kind */
+  #chosen(kind) {
+    const deviceId = this.#deviceIds[kind];
+    return deviceId ? { deviceId: { exact: deviceId } } : {};
+  }
+
+  /**
+   * What went wrong is remembered as long as nothing runs.
+   * @param {Kind} kind
+   * @param {Problem} problem
+   */
+  #fail(kind, problem) {
+    if (this.track(kind)?.readyState !== "live") this.problems[kind] = problem;
+    return problem;
   }
 
   /**

@@ -35,6 +35,24 @@ export function sentence(kind, problem) {
 }
 
 /**
+ * Why a device that was chosen is not used.
+ * @param {string} label
+ * @param {Problem} problem
+ */
+export function refusal(label, problem) {
+  switch (problem) {
+    case "denied":
+      return `${label} is not allowed for this page.`;
+    case "missing":
+      return `${label} was not found.`;
+    case "busy":
+      return `${label} is in use by another program.`;
+    default:
+      return `${label} could not be started.`;
+  }
+}
+
+/**
  * @param {unknown} error  from getUserMedia
  * @returns {Problem}
  */

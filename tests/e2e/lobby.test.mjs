@@ -172,6 +172,11 @@ for (const name of ["Chromium", "Firefox"]) {
     await plug(person, "cam-3", "videoinput", "Cam 3");
     await isListed(person, CAMERA, "Cam 3");
     assert.equal(await value(person, CAMERA), "cam-1", "what is used stays");
+    await person.page.evaluate(() => globalThis.testHardware.busy.add("cam-2"));
+    await person.page.select(CAMERA, "cam-2");
+    await until("the sentence", async () => (await person.text("#device-status")) === "Cam 2 is in use by another program. Still in use: Cam 1.");
+    assert.equal(await value(person, CAMERA), "cam-1");
+    assert.equal(await person.text("#lobby-problem"), "");
 
     await unplug(person, "mic-1");
     await isUsed(person, MIC, "mic-2");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LocalMedia } from "../../web/media.js";
-import { problemOf, sentence } from "../../web/problems.js";
+import { problemOf, refusal, sentence } from "../../web/problems.js";
 import { Hardware } from "./lib/hardware.mjs";
 
 /** Camera and microphone that are open, and what the page has heard of them. */
@@ -25,6 +25,7 @@ test("each problem of a device has its own sentence", () => {
   assert.deepEqual(problems, ["denied", "missing", "busy", "failed"]);
   const all = [...problems, "insecure", "ended", "stopped", "interrupted"].map((problem) => sentence("video", problem));
   assert.equal(new Set(all).size, all.length);
+  assert.equal(new Set(problems.map((problem) => refusal("Cam 1", problem))).size, problems.length);
 });
 
 test("what the system pauses is not sent, and comes back by itself", async () => {
@@ -82,4 +83,22 @@ test("a device that is gone gives way to another", async () => {
   await media.track("audio").end();
   assert.equal(inUse("audio"), "mic-2");
   assert.deepEqual(notices, ["The microphone was disconnected. Now in use: mic-2."]);
+});
+
+test("a choice that fails says why, and leaves what was used", async () => {
+  const { hardware, media, choices, inUse } = await opened();
+  hardware.broken.set("mic-2", "NotReadableError").set("cam-2", "NotReadableError");
+  assert.equal(await media.choose("audio", "mic-2"), "busy");
+  assert.equal(await media.choose("video", "cam-2"), "busy");
+  assert.deepEqual([inUse("audio"), inUse("video")], ["mic-1", "cam-1"]);
+  assert.deepEqual(media.problems, { audio: null, video: null }, "nothing to say of what runs");
+  assert.deepEqual(choices, []);
+
+  hardware.broken.set("cam-1", "NotReadableError");
+  assert.equal(await media.choose("video", "cam-2"), "busy");
+  assert.equal(inUse("video"), undefined);
+  assert.equal(media.problems.video, "busy");
+  hardware.broken.clear();
+  assert.equal(await media.choose("video", "cam-2"), null);
+  assert.deepEqual([inUse("video"), choices], ["cam-2", [["video", { deviceId: "cam-2" }]]]);
 });

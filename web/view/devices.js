@@ -1,6 +1,7 @@
 // The choice of camera, microphone and speaker: in the lobby, then in a dialog of the call.
 
 import { LevelMeter } from "../level.js";
+import { refusal } from "../problems.js";
 import { byId, onClick, within } from "./dom.js";
 import { playTone } from "./tone.js";
 
@@ -14,7 +15,7 @@ export class DeviceChooser {
   #box = byId("devices", HTMLElement);
   #dialog = byId("devices-dialog", HTMLDialogElement);
   #speaker = byId("speaker-choice", HTMLSelectElement);
-  #status = byId("speaker-status", HTMLElement);
+  #status = byId("device-status", HTMLElement);
   #meter = new LevelMeter((level) => this.#showLevel(level));
   /** While it can be seen. */
   #active = false;
@@ -90,8 +91,13 @@ export class DeviceChooser {
   #wire(id, kind) {
     const select = byId(id, HTMLSelectElement);
     select.onchange = async () => {
-      await this.#options.media.choose(kind, select.value);
+      const { media } = this.#options;
+      const label = select.selectedOptions[0].text;
+      this.#status.textContent = "";
+      const problem = await media.choose(kind, select.value);
       this.refresh();
+      const used = media.track(kind)?.label;
+      if (problem) this.#status.textContent = refusal(label, problem) + (used ? ` Still in use: ${used}.` : "");
     };
   }
 

@@ -10,6 +10,8 @@ export function hardware() {
   const test = {
     /** What each call of getUserMedia asked for. */
     asked: [],
+    /** Devices that another program uses. */
+    busy: new Set(),
     /** Live tracks, by device. */
     tracks: new Map(),
     /** Elements that play outside of the page: where, and how loud they were. */
@@ -67,6 +69,7 @@ export function hardware() {
     const found = fitting.find(([id]) => id === (exact ?? ideal)) ?? (exact ? undefined : fitting[0]);
     if (!found) throw new DOMException("", exact ? "OverconstrainedError" : "NotFoundError");
     const [deviceId, { label }] = found;
+    if (test.busy.has(deviceId)) throw new DOMException("", "NotReadableError");
     const track = kind === "audio" ? microphone() : camera();
     track.getSettings = () => ({ deviceId });
     Object.defineProperty(track, "label", { value: label });
