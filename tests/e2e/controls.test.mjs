@@ -47,12 +47,6 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     await ana.page.bringToFront();
     await keyboard.press("m");
     await becomes(ana, "#mic", "false");
-    // Space presses the button that has the focus, and talks elsewhere.
-    await ana.page.evaluate(() => document.activeElement.blur());
-    await keyboard.down(" ");
-    await becomes(ana, "#mic", "true");
-    await keyboard.up(" ");
-    await becomes(ana, "#mic", "false");
     await keyboard.press("c");
     await becomes(ana, "#camera", "false");
     await until("the initials show", () => bo.page.$(".tile.no-picture"));
@@ -80,6 +74,55 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     await becomes(ana, "#mic", "true");
     await keyboard.press("l");
     await until("the call is left", async () => (await ana.text("#end-title")) === "You left the call");
+    assert.deepEqual(ana.errors, []);
+  });
+
+  test(`Space is held to talk, wherever a mouse has left the focus, ${name}`, async (t) => {
+    const [ana] = await pair(t, "space");
+    const { keyboard } = ana.page;
+    await ana.page.bringToFront();
+    /** Longer than a tap. */
+    const hold = async (meanwhile = async () => {}) => {
+      const since = Date.now();
+      await keyboard.down(" ");
+      await becomes(ana, "#mic", "true");
+      await meanwhile();
+      await until("it is held", () => Date.now() > since + 400);
+      await keyboard.up(" ");
+      await becomes(ana, "#mic", "false");
+      assert.equal(await ana.page.$eval("#mic", (button) => button.matches(".talking")), false);
+    };
+    await ana.page.click("#mic");
+    await becomes(ana, "#mic", "false");
+    await hold();
+    await hold(() => keyboard.press("h"));
+    assert.equal(await pressed(ana, "#hand"), "true");
+    await keyboard.press(" ");
+    await becomes(ana, "#mic", "true");
+    await ana.page.click("#hand");
+    await keyboard.press(" ");
+    await ana.page.click("#mic");
+    await keyboard.press(" ");
+    await becomes(ana, "#mic", "true");
+    await keyboard.press(" ");
+    await becomes(ana, "#mic", "false");
+    await ana.page.click("#hand");
+    await ana.page.click("#hand");
+    await hold();
+    assert.equal(await pressed(ana, "#hand"), "false", "Space has not pressed it");
+    await ana.page.evaluate(() => document.activeElement.blur());
+    await hold();
+    // A button that the keyboard has chosen is pressed.
+    await ana.page.focus("#mic");
+    await keyboard.press("Tab");
+    await keyboard.press(" ");
+    await becomes(ana, "#camera", "false");
+    assert.equal(await pressed(ana, "#mic"), "false");
+    await ana.page.click("#more");
+    await ana.page.focus("#limit");
+    await keyboard.down(" ");
+    await keyboard.up(" ");
+    assert.equal(await pressed(ana, "#mic"), "false", "a list takes it for itself");
     assert.deepEqual(ana.errors, []);
   });
 

@@ -30,8 +30,6 @@ export class Controls {
   #pip;
   #shortcuts;
   #stop = new AbortController();
-  /** Is the key held that opens a muted microphone? */
-  #talking = false;
 
   /** @param {Options} options */
   constructor(options) {
@@ -73,26 +71,32 @@ export class Controls {
 
   /** @returns {import("./shortcuts.js").Shortcut[]} */
   #keys() {
+    const hold = { begin: () => this.#talk(), end: (/** @type {boolean} */ tapped) => this.#rest(tapped) };
     return [
-      { key: "m", text: "Microphone on or off", press: () => this.#mic.click() },
-      { key: " ", text: "Hold to talk while muted", press: () => this.#talk(true), release: () => this.#talk(false) },
-      { key: "c", text: "Camera on or off", press: () => this.#camera.click() },
-      { key: "s", text: "Share the screen, or stop", press: () => this.#shareButton.click() },
-      { key: "h", text: "Raise or lower the hand", press: () => this.#hand.click() },
-      { key: "f", text: "Full screen", press: () => this.#fullScreen.click() },
-      { key: "p", text: "Small window", press: () => this.#pipButton.click() },
-      { key: "v", text: "Own picture shown or hidden", press: this.#options.onself },
-      { key: "l", text: "Leave the call", press: () => this.#options.onleave() },
+      { key: "m", text: "Microphone on or off", button: this.#mic },
+      { key: " ", text: "Hold to talk while muted", button: this.#mic, hold },
+      { key: "c", text: "Camera on or off", button: this.#camera },
+      { key: "s", text: "Share the screen, or stop", button: this.#shareButton },
+      { key: "h", text: "Raise or lower the hand", button: this.#hand },
+      { key: "f", text: "Full screen", button: this.#fullScreen },
+      { key: "p", text: "Small window", button: this.#pipButton },
+      { key: "v", text: "Own picture shown or hidden", button: byId("toggle-self", HTMLButtonElement) },
+      { key: "l", text: "Leave the call", button: byId("leave", HTMLButtonElement) },
     ];
   }
 
-  /** @param {boolean} on */
-  #talk(on) {
-    const { media } = this.#options;
-    if (on === this.#talking || (on && media.isOn("audio"))) return;
-    this.#talking = on;
-    this.#mic.classList.toggle("talking", on);
-    void this.#setDevice("audio", on);
+  /** Opens a muted microphone for as long as a key is held. */
+  #talk() {
+    if (this.#options.media.isOn("audio")) return false;
+    this.#mic.classList.add("talking");
+    void this.#setDevice("audio", true);
+    return true;
+  }
+
+  /** @param {boolean} open  it stays open all the same */
+  #rest(open) {
+    this.#mic.classList.remove("talking");
+    if (!open) void this.#setDevice("audio", false);
   }
 
   /**

@@ -106,6 +106,14 @@ export function onClick(button, action) {
 }
 
 /**
+ * Are keys letters there?
+ * @param {EventTarget | null} target
+ */
+export function isTyping(target) {
+  return target instanceof Element && target.matches("input:not([type=range], [type=checkbox]), select, textarea");
+}
+
+/**
  * Sends an element's sound to a speaker, in browsers that can. One that is gone leaves it where it was.
  * @param {HTMLMediaElement} element
  * @param {string} speaker  empty for the system's own

@@ -1,17 +1,24 @@
 // Keys that do what buttons do, and their overview.
 
 import { keep, readStored } from "../remembered.js";
-import { byId } from "./dom.js";
+import { byId, isTyping } from "./dom.js";
 
 /** Without a modifier, so each can be switched off with all others (WCAG 2.1.4). */
 const STORED = "callbox.shortcuts";
+
+/** Whoever holds a button's key for less has pressed the button. */
+const TAP_MS = 300;
 
 /**
  * @typedef {object} Shortcut
  * @property {string} key  as KeyboardEvent has it, in lower case
  * @property {string} text  what it does
- * @property {() => void} press
- * @property {() => void} [release]  for keys that are held
+ * @property {HTMLButtonElement} button  that does the same
+ * @property {Hold} [hold]  for keys that act as long as they are held; the others press the button
+ *
+ * @typedef {object} Hold
+ * @property {() => boolean} begin  whether there is something to hold
+ * @property {(tapped: boolean) => void} end  was the button meant, and not the key?
  */
 
 export class Shortcuts {
@@ -20,8 +27,10 @@ export class Shortcuts {
   /** @type {Map<string, Shortcut>} */
   #keys;
   #stop = new AbortController();
-  /** @type {Shortcut | null} */
+  /** What is held, since when, and whether the button had the focus. @type {{ key: string, hold: Hold, since: number, focused: boolean } | null} */
   #held = null;
+  /** Has the focus by the keyboard. With the next key `:focus-visible` is true of what a mouse has pressed, too. @type {EventTarget | null} */
+  #chosen = null;
 
   /** @param {Shortcut[]} shortcuts */
   constructor(shortcuts) {
@@ -31,9 +40,14 @@ export class Shortcuts {
     this.#enabled.onchange = () => keep(STORED, this.#enabled.checked ? "on" : "off");
     const { signal } = this.#stop;
     document.addEventListener("keydown", (event) => this.#down(event), { signal });
-    document.addEventListener("keyup", (event) => this.#up(event.key.toLowerCase()), { signal });
+    document.addEventListener("keyup", (event) => this.#up(event), { signal });
+    const choose = (/** @type {Event} */ { target }) => {
+      this.#chosen = target instanceof Element && target.matches(":focus-visible") ? target : null;
+    };
+    document.addEventListener("focusin", choose, { signal });
+    document.addEventListener("pointerdown", () => (this.#chosen = null), { signal });
     // A key that is let go elsewhere is never heard of.
-    addEventListener("blur", () => this.#letGo(), { signal });
+    addEventListener("blur", () => this.#letGo(false), { signal });
   }
 
   show() {
@@ -41,34 +55,56 @@ export class Shortcuts {
   }
 
   close() {
-    this.#letGo();
+    this.#letGo(false);
     this.#stop.abort();
     this.#dialog.close();
   }
 
   /** @param {KeyboardEvent} event */
   #down(event) {
+    const { target, timeStamp } = event;
     const key = event.key.toLowerCase();
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (key === this.#held?.key) {
+      event.preventDefault();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(target) || document.querySelector("dialog[open]")) return;
     if (key === "?") this.show();
     const shortcut = this.#keys.get(key);
-    if (!shortcut || !this.#enabled.checked || document.querySelector("dialog[open]")) return;
-    // Space is how buttons are pressed.
-    if (key === " " && isControl(event.target)) return;
+    if (!shortcut || !this.#enabled.checked || (key === " " && this.#takesSpace(target, shortcut.button))) return;
+    const { button, hold } = shortcut;
+    const focused = target === button;
+    if (!hold) {
+      if (!event.repeat) button.click();
+    } else if (!event.repeat && hold.begin()) {
+      this.#held = { key, hold, since: timeStamp, focused };
+    } else if (focused) {
+      return;
+    }
     event.preventDefault();
-    if (event.repeat) return;
-    this.#held = shortcut.release ? shortcut : null;
-    shortcut.press();
   }
 
-  /** @param {string} key */
-  #up(key) {
-    if (this.#held?.key === key) this.#letGo();
+  /** @param {KeyboardEvent} event */
+  #up(event) {
+    if (this.#held?.key !== event.key.toLowerCase()) return;
+    this.#letGo(this.#held.focused && event.timeStamp - this.#held.since < TAP_MS);
   }
 
-  #letGo() {
-    this.#held?.release?.();
+  /**
+   * Space presses the button that the keyboard has chosen. One that a mouse has pressed merely happens to have the focus.
+   * @param {EventTarget | null} target
+   * @param {HTMLButtonElement} own  that Space is a key of anyway
+   */
+  #takesSpace(target, own) {
+    if (!(target instanceof Element) || target === own) return false;
+    return target.matches("input, summary") || (target === this.#chosen && target.matches("button, a"));
+  }
+
+  /** @param {boolean} tapped */
+  #letGo(tapped) {
+    const held = this.#held;
     this.#held = null;
+    held?.hold.end(tapped);
   }
 
   /** @param {Shortcut[]} shortcuts */
@@ -85,14 +121,4 @@ export class Shortcuts {
     });
     byId("shortcut-list", HTMLElement).replaceChildren(...rows);
   }
-}
-
-/** @param {EventTarget | null} target */
-function isTyping(target) {
-  return target instanceof HTMLElement && target.matches("input:not([type=range], [type=checkbox]), select, textarea");
-}
-
-/** @param {EventTarget | null} target */
-function isControl(target) {
-  return target instanceof HTMLElement && target.closest("button, a, input, select, summary, [role=button]") !== null;
 }
