@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Person, chromium, firefox } from "./lib/browser.mjs";
 import { seeAndHear } from "./lib/expect.mjs";
+import { fakeScreen } from "./lib/screen.mjs";
 import { Server } from "./lib/server.mjs";
 import { until } from "./lib/until.mjs";
 
@@ -32,17 +33,17 @@ function countLocks() {
 
 for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firefox })) {
   /** Two people in a call. */
-  const pair = async (t, room) => {
+  const pair = async (t, room, before = countLocks) => {
     const browser = await launch();
     t.after(() => browser.close());
-    const join = (who) => Person.join(browser, `${server.url}/r/${room}-${name}?name=${who}`, { before: countLocks });
+    const join = (who) => Person.join(browser, `${server.url}/r/${room}-${name}?name=${who}`, { before });
     const people = [await join("Ana"), await join("Bo")];
     await seeAndHear(people);
     return people;
   };
 
   test(`keys do what buttons do, ${name}`, async (t) => {
-    const [ana, bo] = await pair(t, "keys");
+    const [ana, bo] = await pair(t, "keys", fakeScreen);
     const { keyboard } = ana.page;
     await ana.page.bringToFront();
     await keyboard.press("m");
@@ -59,9 +60,22 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     await keyboard.press("h");
     await until("the hand is down", async () => !(await bo.text("#people-list")).includes("raised"));
 
+    await keyboard.press("s");
+    await becomes(ana, "#share", "true");
+    await keyboard.press("s");
+    await becomes(ana, "#share", "false");
+    await keyboard.press("f");
+    await becomes(ana, "#full-screen", "true");
+    await keyboard.press("f");
+    await becomes(ana, "#full-screen", "false");
+    await keyboard.press("p");
+    await becomes(ana, "#pip", "true");
+    await ana.page.evaluate(() => globalThis.documentPictureInPicture.window.close());
+    await becomes(ana, "#pip", "false");
+
     await keyboard.press("?");
     assert.equal(await ana.page.$eval("#shortcuts", (dialog) => dialog.open), true);
-    assert.match(await ana.text("#shortcut-list"), /Hold to talk/);
+    assert.match(await ana.text("#shortcut-list"), /SpaceHold to talk.*ShiftLLeave/);
     await ana.page.click("#shortcuts-on");
     await keyboard.press("Escape");
     await until("it is closed", () => ana.page.$eval("#shortcuts", (dialog) => !dialog.open));
@@ -73,6 +87,10 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     await keyboard.press("m");
     await becomes(ana, "#mic", "true");
     await keyboard.press("l");
+    assert.equal(await ana.text("#end-title"), "");
+    await keyboard.down("Shift");
+    await keyboard.press("L");
+    await keyboard.up("Shift");
     await until("the call is left", async () => (await ana.text("#end-title")) === "You left the call");
     assert.deepEqual(ana.errors, []);
   });
@@ -194,8 +212,12 @@ test("where a browser has no window for several pictures, one stands over all ot
   const browser = await chromium();
   t.after(() => browser.close());
   const lack = () => Reflect.deleteProperty(globalThis, "documentPictureInPicture");
-  const join = () => Person.join(browser, `${server.url}/r/one-picture`, { before: lack });
-  const [ana, bo] = [await join(), await join()];
+  const lackAll = () => {
+    Reflect.deleteProperty(globalThis, "documentPictureInPicture");
+    for (const what of ["pictureInPictureEnabled", "fullscreenEnabled"]) Object.defineProperty(document, what, { value: false });
+  };
+  const join = (before) => Person.join(browser, `${server.url}/r/one-picture`, { before });
+  const [ana, bo] = [await join(lack), await join(lackAll)];
   await seeAndHear([ana, bo]);
   await ana.page.bringToFront();
   await ana.page.click("#more");
@@ -204,4 +226,11 @@ test("where a browser has no window for several pictures, one stands over all ot
   assert.ok(await ana.page.evaluate(() => document.pictureInPictureElement?.matches("video.remote")));
   await ana.page.evaluate(() => document.exitPictureInPicture());
   await becomes(ana, "#pip", "false");
+
+  // What hidden buttons do has no keys.
+  await bo.page.bringToFront();
+  for (const key of ["f", "p", "?"]) await bo.page.keyboard.press(key);
+  assert.doesNotMatch(await bo.text("#shortcut-list"), /Full screen|Small window/);
+  assert.match(await bo.text("#shortcut-list"), /Raise/);
+  assert.deepEqual([await pressed(bo, "#pip"), await pressed(bo, "#full-screen"), bo.errors], ["false", "false", []]);
 });

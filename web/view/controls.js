@@ -40,13 +40,13 @@ export class Controls {
       buttons: () => [this.#mic, this.#camera, byId("leave", HTMLButtonElement)],
       onchange: (open) => setToggle(this.#pipButton, open, "Small window"),
     });
-    this.#shortcuts = new Shortcuts(this.#keys());
     onClick(this.#mic, () => this.#setDevice("audio", !options.media.isOn("audio")));
     onClick(this.#camera, () => this.#setDevice("video", !options.media.isOn("video")));
     byId("leave", HTMLButtonElement).onclick = onleave;
     this.#wireShare();
     this.#wireHand();
     this.#wireMenu();
+    this.#shortcuts = new Shortcuts(this.#keys());
     this.refresh();
     this.#mic.focus();
   }
@@ -81,7 +81,7 @@ export class Controls {
       { key: "f", text: "Full screen", button: this.#fullScreen },
       { key: "p", text: "Small window", button: this.#pipButton },
       { key: "v", text: "Own picture shown or hidden", button: byId("toggle-self", HTMLButtonElement) },
-      { key: "l", text: "Leave the call", button: byId("leave", HTMLButtonElement) },
+      { key: "shift+l", text: "Leave the call", button: byId("leave", HTMLButtonElement) },
     ];
   }
 

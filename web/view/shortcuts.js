@@ -11,9 +11,9 @@ const TAP_MS = 300;
 
 /**
  * @typedef {object} Shortcut
- * @property {string} key  as KeyboardEvent has it, in lower case
+ * @property {string} key  as KeyboardEvent has it, in lower case; behind `shift+` where it takes that, too
  * @property {string} text  what it does
- * @property {HTMLButtonElement} button  that does the same
+ * @property {HTMLButtonElement} button  that does the same; where it is hidden there is no key either
  * @property {Hold} [hold]  for keys that act as long as they are held; the others press the button
  *
  * @typedef {object} Hold
@@ -34,8 +34,9 @@ export class Shortcuts {
 
   /** @param {Shortcut[]} shortcuts */
   constructor(shortcuts) {
-    this.#keys = new Map(shortcuts.map((shortcut) => [shortcut.key, shortcut]));
-    this.#list(shortcuts);
+    const possible = shortcuts.filter(({ button }) => !button.hidden);
+    this.#keys = new Map(possible.map((shortcut) => [shortcut.key, shortcut]));
+    this.#list(possible);
     this.#enabled.checked = readStored(STORED) !== "off";
     this.#enabled.onchange = () => keep(STORED, this.#enabled.checked ? "on" : "off");
     const { signal } = this.#stop;
@@ -70,7 +71,7 @@ export class Shortcuts {
     }
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(target) || document.querySelector("dialog[open]")) return;
     if (key === "?") this.show();
-    const shortcut = this.#keys.get(key);
+    const shortcut = this.#keys.get(event.shiftKey ? `shift+${key}` : key);
     if (!shortcut || !this.#enabled.checked || (key === " " && this.#takesSpace(target, shortcut.button))) return;
     const { button, hold } = shortcut;
     const focused = target === button;
@@ -112,13 +113,18 @@ export class Shortcuts {
     const rows = shortcuts.map(({ key, text }) => {
       const row = document.createElement("div");
       const [name, what] = [document.createElement("dt"), document.createElement("dd")];
-      const cap = document.createElement("kbd");
-      cap.textContent = key === " " ? "Space" : key.toUpperCase();
-      name.append(cap);
+      name.append(...key.split("+").map(cap));
       what.textContent = text;
       row.append(name, what);
       return row;
     });
     byId("shortcut-list", HTMLElement).replaceChildren(...rows);
   }
+}
+
+/** @param {string} key */
+function cap(key) {
+  const cap = document.createElement("kbd");
+  cap.textContent = key === " " ? "Space" : key[0].toUpperCase() + key.slice(1);
+  return cap;
 }
