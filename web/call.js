@@ -103,7 +103,7 @@ export class Call {
       if (track) this.#screen.addTrack(track);
     }
     for (const peer of this.peers.values()) peer.setTrack(slot, track);
-    this.#shapeAll();
+    this.reshape();
   }
 
   /** @param {Partial<import("./talk.js").PersonState>} change  of what the others know of us */
@@ -117,7 +117,7 @@ export class Call {
   /** @param {import("./quality.js").Limit} limit  of what is sent to each */
   setLimit(limit) {
     this.#limit = limit;
-    this.#shapeAll();
+    this.reshape();
     for (const peer of this.peers.values()) peer.tell();
   }
 
@@ -132,6 +132,11 @@ export class Call {
     if (height === before) return;
     this.#paths.set(id, height);
     this.#shape(id);
+  }
+
+  /** The pictures that are sent, or what limits them, changed. */
+  reshape() {
+    for (const id of this.peers.keys()) this.#shape(id);
   }
 
   /** The page is about to be frozen. */
@@ -222,12 +227,8 @@ export class Call {
           this.#options.ongone(action.id);
       }
     }
-    this.#shapeAll();
+    this.reshape();
     this.#scheduleExpiry();
-  }
-
-  #shapeAll() {
-    for (const id of this.peers.keys()) this.#shape(id);
   }
 
   /** @param {string} id */

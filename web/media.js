@@ -15,11 +15,15 @@ import { DEVICE, problemOf, sentence } from "./problems.js";
  * @property {(text: string) => void} [onnotice]
  */
 
-/** @type {Record<Kind, MediaTrackConstraints>} */
-const WISHES = {
-  audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
-  video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30, max: 30 } },
-};
+/**
+ * @param {Kind} kind
+ * @param {number} lines  of a camera
+ * @returns {MediaTrackConstraints}
+ */
+function usual(kind, lines) {
+  if (kind === "audio") return { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+  return { width: { ideal: (lines * 16) / 9 }, height: { ideal: lines }, frameRate: { ideal: 30, max: 30 } };
+}
 
 /**
  * Has the person allowed this already?
@@ -43,6 +47,8 @@ export class LocalMedia {
   #closed = false;
   /** The camera was off the last time, and stays dark until somebody switches it on. */
   #dark;
+  /** That a camera is asked for. */
+  #lines = 720;
   /** The device that went away while in use; empty once any other may take its place. @type {Partial<Record<Kind, string>>} */
   #lost = {};
   /** One after the other: a device that goes is heard of by its track and by the list. */
@@ -137,6 +143,12 @@ export class LocalMedia {
     }
   }
 
+  /** @param {number} lines  that the camera is asked for from now on; one that cannot goes on as it does */
+  async setLines(lines) {
+    this.#lines = lines;
+    await this.track("video")?.applyConstraints(usual("video", lines)).catch(() => {});
+  }
+
   /** Devices of this kind that can be chosen. */
   async devices(/** @type {Kind} */ kind) {
     if (!navigator.mediaDevices) return [];
@@ -171,7 +183,7 @@ export class LocalMedia {
    */
   #wishFor(kind) {
     const deviceId = this.#deviceIds[kind];
-    return deviceId ? { ...WISHES[kind], deviceId: { ideal: deviceId } } : WISHES[kind];
+    return { ...usual(kind, this.#lines), ...(deviceId ? { deviceId: { ideal: deviceId } } : {}) };
   }
 
   /**
@@ -239,7 +251,7 @@ export class LocalMedia {
     if (!navigator.mediaDevices) return this.#fail(kind, "insecure");
     const turn = { [kind]: ++this.#wish[kind] };
     try {
-      this.#take(await navigator.mediaDevices.getUserMedia({ [kind]: { ...WISHES[kind], ...wish } }), turn);
+      this.#take(await navigator.mediaDevices.getUserMedia({ [kind]: { ...usual(kind, this.#lines), ...wish } }), turn);
       return null;
     } catch (error) {
       const problem = problemOf(error);

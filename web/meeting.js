@@ -130,7 +130,7 @@ export class Meeting {
       media: this.#media,
       share: this.#share,
       onhand: (hand) => this.#call?.setState({ hand }),
-      onlimit: (limit) => this.#call?.setLimit(limit),
+      onlimit: (limit) => void this.#setLimit(limit),
       onwant: (id, wanted) => this.#call?.peers.get(id)?.want(wanted),
       connection: (id) => this.#watch.get(id),
       onleave: () => this.#leave(),
@@ -174,6 +174,13 @@ export class Meeting {
     const { shared } = this.#share;
     this.#call?.setState({ mic: this.#media.isSent("audio"), camera: this.#media.isSent("video"), screen: shared !== null });
     this.#view?.refreshOwn();
+  }
+
+  /** @param {import("./quality.js").Limit} limit */
+  async #setLimit(limit) {
+    this.#call?.setLimit(limit);
+    await this.#media.setLines(limit === "1080" ? 1080 : 720);
+    this.#call?.reshape();
   }
 
   #leave() {

@@ -102,3 +102,20 @@ test("a choice that fails says why, and leaves what was used", async () => {
   assert.equal(await media.choose("video", "cam-2"), null);
   assert.deepEqual([inUse("video"), choices], ["cam-2", [["video", { deviceId: "cam-2" }]]]);
 });
+
+test("a camera is asked for more lines where more may be sent, and goes on where it cannot", async () => {
+  const { hardware, media, inUse } = await opened();
+  const asked = () => [media.track("video").wish.width.ideal, media.track("video").wish.height.ideal];
+  assert.deepEqual(asked(), [1280, 720]);
+  await media.setLines(1080);
+  assert.deepEqual(asked(), [1920, 1080]);
+  await media.set("video", false);
+  await media.set("video", true);
+  assert.deepEqual(asked(), [1920, 1080], "another one, too");
+  await media.setLines(720);
+  assert.deepEqual(asked(), [1280, 720]);
+  hardware.plug("cam-2", "video", { fixed: true });
+  await media.choose("video", "cam-2");
+  await media.setLines(1080);
+  assert.deepEqual([inUse("video"), media.track("video").readyState], ["cam-2", "live"]);
+});

@@ -29,8 +29,12 @@ class Track {
   onended = null;
   onmute = null;
   onunmute = null;
-  constructor(kind, settings, label) {
-    Object.assign(this, { kind, settings, label });
+  constructor(kind, settings, label, wish) {
+    Object.assign(this, { kind, settings, label, wish });
+  }
+  async applyConstraints(wish) {
+    if (this.settings.fixed) throw new DOMException("", "OverconstrainedError");
+    this.wish = wish;
   }
   getSettings() {
     return { ...this.settings };
@@ -91,7 +95,8 @@ export class Hardware {
     return new Stream(kinds.map((kind) => this.#track(kind, wish[kind])));
   }
 
-  #track(kind, { deviceId = {}, facingMode = {} }) {
+  #track(kind, wish) {
+    const { deviceId = {}, facingMode = {} } = wish;
     const fitting = [...this.there].filter(([, device]) => device.kind === kind);
     const exact = deviceId.exact ?? facingMode.exact;
     const fits = ([id, { settings }]) => [deviceId.exact ?? deviceId.ideal, facingMode.exact].some((each) => each && (each === id || each === settings.facingMode));
@@ -99,6 +104,6 @@ export class Hardware {
     if (!found) throw new DOMException("", exact ? "OverconstrainedError" : "NotFoundError");
     const [id, { settings }] = found;
     if (this.broken.has(id)) throw new DOMException("", this.broken.get(id));
-    return new Track(kind, { deviceId: id, ...settings }, id);
+    return new Track(kind, { deviceId: id, ...settings }, id, wish);
   }
 }
