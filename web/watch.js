@@ -87,8 +87,10 @@ export class Watch {
     // A busy browser takes its time: nothing is gained by asking it twice.
     if (this.#busy) return;
     this.#busy = true;
-    await Promise.all([...this.#watched].map(([id, watched]) => this.#sample(id, watched)));
+    const sampled = await Promise.allSettled([...this.#watched].map(([id, watched]) => this.#sample(id, watched)));
     this.#busy = false;
+    // A report that makes no sense is to be looked into, and takes nothing from the others.
+    for (const result of sampled) if (result.status === "rejected") console.error(result.reason);
     this.#judge();
     for (const [id, watched] of this.#watched) {
       if (watched.samples.length > 0) this.#options.onsample(id, watched);

@@ -105,11 +105,15 @@ test("where packets get lost and the server's answers are late, the others are t
 });
 
 test("a peer that cannot be asked does not hinder the others", async () => {
-  const [bo, cy] = [new FakePeer(), new FakePeer()];
+  const told = mock.method(console, "error", () => {});
+  const [bo, cy, dee] = [new FakePeer(), new FakePeer(), new FakePeer()];
   bo.connection.getStats = () => Promise.reject(new Error("closed"));
+  dee.connection.getStats = async () => new Map([["rubbish", null]]);
   watch.add("bo", bo);
   watch.add("cy", cy);
+  watch.add("dee", dee);
   await samples(2);
-  assert.equal(watch.get("bo").samples.length, 0);
-  assert.equal(watch.get("cy").samples.length, 2);
+  assert.deepEqual(["bo", "cy", "dee"].map((id) => watch.get(id).samples.length), [0, 2, 0]);
+  assert.equal(told.mock.callCount(), 2, "what makes no sense is a fault to be seen");
+  told.mock.restore();
 });

@@ -2,7 +2,7 @@
 
 import { sentence } from "../problems.js";
 import { ScreenShare } from "../share.js";
-import { byId, onClick, setDevice, setToggle } from "./dom.js";
+import { byId, oneAtATime, setDevice, setToggle } from "./dom.js";
 import { PictureInPicture } from "./pip.js";
 import { Shortcuts } from "./shortcuts.js";
 
@@ -40,8 +40,8 @@ export class Controls {
       buttons: () => [this.#mic, this.#camera, byId("leave", HTMLButtonElement)],
       onchange: (open) => setToggle(this.#pipButton, open, "Small window"),
     });
-    onClick(this.#mic, () => this.#setDevice("audio", !options.media.isOn("audio")));
-    onClick(this.#camera, () => this.#setDevice("video", !options.media.isOn("video")));
+    oneAtATime(this.#mic, () => this.#setDevice("audio", !options.media.isOn("audio")));
+    oneAtATime(this.#camera, () => this.#setDevice("video", !options.media.isOn("video")));
     byId("leave", HTMLButtonElement).onclick = onleave;
     this.#wireShare();
     this.#wireHand();
@@ -113,7 +113,7 @@ export class Controls {
   #wireShare() {
     const { share, notice } = this.#options;
     this.#shareButton.hidden = !ScreenShare.isPossible;
-    onClick(this.#shareButton, async () => {
+    oneAtATime(this.#shareButton, async () => {
       if (share.shared) {
         share.stop();
         return;
@@ -148,10 +148,10 @@ export class Controls {
     };
     byId("toggle-self", HTMLButtonElement).onclick = onself;
     this.#pipButton.hidden = !PictureInPicture.isPossible;
-    onClick(this.#pipButton, () => this.#pip.toggle());
+    oneAtATime(this.#pipButton, () => this.#pip.toggle());
     setToggle(this.#pipButton, false, "Small window");
     this.#fullScreen.hidden = !document.fullscreenEnabled;
-    onClick(this.#fullScreen, async () => {
+    oneAtATime(this.#fullScreen, async () => {
       const turn = document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen();
       await turn.catch(() => {});
     });

@@ -2,7 +2,7 @@
 
 import { LevelMeter } from "../level.js";
 import { refusal } from "../problems.js";
-import { byId, onClick, within } from "./dom.js";
+import { byId, oneAtATime, within } from "./dom.js";
 import { playTone } from "./tone.js";
 
 const NO_CHOICE = "Chosen in the system's settings";
@@ -111,7 +111,7 @@ export class DeviceChooser {
 
   #wireTest() {
     const button = byId("test-speaker", HTMLButtonElement);
-    onClick(button, async () => {
+    oneAtATime(button, async () => {
       button.classList.add("playing");
       const played = await playTone(this.#options.devices.speaker);
       button.classList.remove("playing");
@@ -122,7 +122,7 @@ export class DeviceChooser {
   #wirePick() {
     const button = byId("pick-speaker", HTMLButtonElement);
     button.hidden = !picksSpeaker();
-    onClick(button, async () => {
+    oneAtATime(button, async () => {
       /** @type {() => Promise<MediaDeviceInfo>} */
       const pick = Reflect.get(navigator.mediaDevices, "selectAudioOutput");
       const picked = await pick.call(navigator.mediaDevices).catch(() => null);

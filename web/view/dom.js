@@ -95,13 +95,16 @@ export async function copyWith(button, text) {
  * @param {HTMLButtonElement} button
  * @param {() => Promise<void>} action
  */
-export function onClick(button, action) {
+export function oneAtATime(button, action) {
   let busy = false;
   button.onclick = async () => {
     if (busy) return;
     busy = true;
-    await action();
-    busy = false;
+    try {
+      await action();
+    } finally {
+      busy = false;
+    }
   };
 }
 

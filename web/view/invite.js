@@ -1,6 +1,6 @@
 // Ways for the link of a room to get to somebody else: copied, shared, or read by a camera.
 
-import { byId, copyWith, onClick } from "./dom.js";
+import { byId, copyWith, oneAtATime } from "./dom.js";
 
 /**
  * @param {object} options
@@ -24,7 +24,7 @@ export function wireInvite({ room, link }) {
 function wireShare(button, data) {
   button.hidden = typeof navigator.share !== "function";
   // Whoever thinks better of it has shared nothing, and that is all.
-  onClick(button, () => navigator.share(data).catch(() => {}));
+  oneAtATime(button, () => navigator.share(data).catch(() => {}));
 }
 
 /**

@@ -1,7 +1,7 @@
 // The lobby: see and hear oneself before others do.
 
 import { sentence } from "../problems.js";
-import { byId, onClick, setDevice, showScreen } from "./dom.js";
+import { byId, oneAtATime, setDevice, showScreen } from "./dom.js";
 
 /**
  * @param {object} options
@@ -75,7 +75,7 @@ export function problemText(media) {
  */
 function wireToggle(id, kind, media) {
   const button = byId(id, HTMLButtonElement);
-  onClick(button, async () => {
+  oneAtATime(button, async () => {
     await media.set(kind, !media.isOn(kind));
     refreshLobby(media);
   });

@@ -14,9 +14,11 @@ const ALL_MS = 1_100;
  * @returns {Promise<boolean>} whether it could be played
  */
 export async function playTone(speaker) {
-  const context = new AudioContext();
   const element = new Audio();
+  /** @type {AudioContext | undefined} */
+  let context;
   try {
+    context = new AudioContext();
     const output = context.createMediaStreamDestination();
     element.srcObject = output.stream;
     if (speaker) await element.setSinkId(speaker);
@@ -29,7 +31,7 @@ export async function playTone(speaker) {
   } finally {
     element.pause();
     element.srcObject = null;
-    void context.close();
+    void context?.close();
   }
 }
 
