@@ -138,30 +138,52 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     assert.deepEqual(bo.errors, []);
   });
 
-  test(`touch targets of 44 px, nothing outside the window, ${name}`, async (t) => {
+  test(`touch targets of 44 px, nothing outside the window or below something else, ${name}`, async (t) => {
     const browser = await launch();
     t.after(() => browser.close());
-    const sizes = [[320, 568], [360, 740], [740, 360], [1440, 900]].map(([width, height]) => ({ width, height }));
+    const sizes = [[320, 568], [360, 740], [568, 320], [740, 360], [1440, 900]].map(([width, height]) => ({ width, height }));
     const ana = await Person.open(browser, `${server.url}/r/${"small-windows-".repeat(4)}x?name=${"Maximiliane ".repeat(5)}`, { before: fakeScreen });
+    /** What is wrong between the sides, as they are left by a notch. */
+    const wrongs = (notch) => {
+      const shown = [...document.querySelectorAll("main:not([hidden]) *")].filter((element) => element.checkVisibility({ visibilityProperty: true }));
+      const outside = shown.filter((element) => {
+        const { right, left, width } = element.getBoundingClientRect();
+        const sides = notch && !element.matches(".call > *, .tiles") ? notch : -1;
+        return width > 1 && (right > innerWidth - sides || left < sides) && !element.closest("svg");
+      });
+      const small = shown.filter((element) => {
+        const { width, height } = element.getBoundingClientRect();
+        return element.matches("button, select, a, input:not([type=checkbox], [type=range])") && (width < 43.5 || height < 43.5);
+      });
+      const covered = shown.filter((element) => {
+        if (document.querySelector(":popover-open") || !element.matches(".controls button, .bar button, .alone button, #join")) return false;
+        const { x, y, width, height } = element.getBoundingClientRect();
+        return !element.contains(document.elementFromPoint(x + width / 2, y + height - 3));
+      });
+      return [...outside, ...small, ...covered].map((element) => element.outerHTML.slice(0, 100));
+    };
     const look = async (what) => {
       for (const size of sizes) {
         await ana.page.setViewport(size);
         await standsStill(ana);
-        const wrong = await ana.page.evaluate(() => {
-          const shown = [...document.querySelectorAll("main:not([hidden]) *")].filter((element) => element.checkVisibility({ visibilityProperty: true }));
-          const outside = shown.filter((element) => {
-            const { right, left, width } = element.getBoundingClientRect();
-            return width > 1 && (right > innerWidth + 1 || left < -1) && !element.closest("svg");
-          });
-          const small = shown.filter((element) => {
-            const { width, height } = element.getBoundingClientRect();
-            return element.matches("button, select, a, input:not([type=checkbox], [type=range])") && (width < 43.5 || height < 43.5);
-          });
-          return [...outside, ...small].map((element) => element.outerHTML.slice(0, 100));
-        });
-        assert.deepEqual(wrong, [], `${what} at ${size.width} x ${size.height}`);
+        assert.deepEqual(await ana.page.evaluate(wrongs, 0), [], `${what} at ${size.width} x ${size.height}`);
       }
+      if (name === "Firefox") return;
+      await ana.page.setViewport({ width: 740, height: 360 });
+      const session = await ana.page.createCDPSession();
+      await session.send("Emulation.setSafeAreaInsetsOverride", { insets: { left: 47, right: 47 } });
+      await standsStill(ana);
+      assert.deepEqual(await ana.page.evaluate(wrongs, 46), [], `${what} beside a notch`);
+      await session.send("Emulation.setSafeAreaInsetsOverride", { insets: { left: 0, right: 0 } });
     };
+    // On its side a phone shows the own picture and what joins at once.
+    await ana.page.setViewport({ width: 740, height: 360 });
+    await ana.page.waitForSelector("#join", { visible: true });
+    const seen = (selector) => ana.page.$eval(selector, (element) => {
+      const { top, bottom } = element.getBoundingClientRect();
+      return top >= 0 && bottom <= innerHeight;
+    });
+    await until("picture and button are seen", async () => (await seen(".stage")) && (await seen("#join")) && (await seen("#name")));
     await look("lobby");
     await ana.enter();
     await look("alone");
