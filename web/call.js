@@ -1,7 +1,7 @@
 // A call: signaling, room and peers put together. Knows no DOM.
 
 import { Peer } from "./peer.js";
-import { cameraEncoding, heightForPath, screenEncoding, startBitrate } from "./quality.js";
+import { believed, cameraEncoding, screenEncoding, startBitrate } from "./quality.js";
 import { Room } from "./room.js";
 import { Signaling } from "./signaling.js";
 
@@ -67,7 +67,7 @@ export class Call {
   #screen = new MediaStream();
   /** @type {import("./quality.js").Limit} */
   #limit = "auto";
-  /** The tallest picture that the path to somebody carries. @type {Map<string, number>} */
+  /** What the path to somebody is believed to carry, in bits per second. @type {Map<string, number>} */
   #paths = new Map();
 
   /** @param {Options} options */
@@ -128,9 +128,9 @@ export class Call {
    */
   setAvailable(id, bitrate) {
     const before = this.#paths.get(id) ?? Infinity;
-    const height = heightForPath(before, bitrate);
-    if (height === before) return;
-    this.#paths.set(id, height);
+    const path = believed(before, bitrate);
+    if (path === before) return;
+    this.#paths.set(id, path);
     this.#shape(id);
   }
 
@@ -235,14 +235,17 @@ export class Call {
   #shape(id) {
     const peer = this.peers.get(id);
     if (!peer) return;
-    const others = this.peers.size;
+    const [captured] = this.#options.stream.getVideoTracks();
+    const [shared] = this.#screen.getVideoTracks();
     const { camera, screen } = peer.wanted;
-    const captured = this.#options.stream.getVideoTracks()[0]?.getSettings().height ?? 720;
-    const path = this.#paths.get(id) ?? Infinity;
-    peer.shape("video", cameraEncoding({ limit: this.#limit, others, wanted: camera, captured, path }));
-    const shared = this.#screen.getVideoTracks()[0];
-    const hint = shared?.contentHint === "motion" ? "motion" : "detail";
-    if (shared) peer.shape("screen", screenEncoding({ hint, others, wanted: screen }));
+    const given = { others: this.peers.size, path: this.#paths.get(id) ?? Infinity };
+    const sharing = shared !== undefined && screen > 0;
+    const video = cameraEncoding({ ...given, limit: this.#limit, wanted: camera, captured: sizeOf(captured), sharing });
+    peer.shape("video", video);
+    if (!shared) return;
+    const hint = shared.contentHint === "motion" ? "motion" : "detail";
+    const beside = captured && video.active ? video.maxBitrate : 0;
+    peer.shape("screen", screenEncoding({ ...given, hint, wanted: screen, captured: sizeOf(shared), camera: beside }));
   }
 
   /**
@@ -292,4 +295,13 @@ export class Call {
     if (deadline === null) return;
     this.#expiry = setTimeout(() => this.#act(this.#room.expire(Date.now())), deadline - Date.now() + 1);
   }
+}
+
+/**
+ * @param {MediaStreamTrack | undefined} track  may not have given a picture yet
+ * @returns {import("./quality.js").Size}
+ */
+function sizeOf(track) {
+  const { width = 1280, height = 720 } = track?.getSettings() ?? {};
+  return { width, height };
 }

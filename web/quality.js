@@ -16,28 +16,34 @@ const LADDER = [
 ];
 const SMALLEST = LADDER[LADDER.length - 1];
 
-/** In a mesh each picture is encoded and sent once for everybody: the most for one, two ... others. */
-const MESH = [1080, 1080, 720, 540, 360, 360, 270, 270];
+/** In a mesh each picture is encoded and sent once for everybody: so many bits per second for all pictures together. */
+const BUDGET = 3_400_000;
 const AUTO = 720;
 
-/** A screen's letters have to stay sharp: it is scaled less, and slowed down instead. */
-const SCREEN = { detail: { maxBitrate: 2_500_000, maxFramerate: 10 }, motion: { maxBitrate: 3_500_000, maxFramerate: 30 } };
+/** What of it the camera gets beside a shared screen, which is what one looks at then. */
+const BESIDE_SCREEN = 1 / 4;
 
-/** How much more than a step's least a path has to carry before one goes up to it. */
+const SCREEN = { detail: 2_500_000, motion: 3_500_000 };
+/** Letters have to stay sharp: such a screen is slowed down where less gets through. */
+const RATES = [
+  { rate: 10, least: 600_000 },
+  { rate: 5, least: 250_000 },
+  { rate: 2, least: 0 },
+];
+
+/** How much more than what was believed so far a path has to promise before it is believed. */
 const CLIMB = 1.6;
 
+/** How much larger than its tile a picture may be: the page cuts off a third at the most. */
+const OVERLAP = 1.5;
+
 /**
- * The tallest picture that a path carries, given the one before: it goes down at once and up with reserve, so that it
- * does not swing.
- * @param {number} before  height in pixels; Infinity for no limit so far
- * @param {number} available  bits per second that the browser expects to get through
+ * What a path is believed to carry, in bits per second: less at once, and more with reserve, so that pictures do not swing.
+ * @param {number} before  Infinity where nothing is known
+ * @param {number} available  that the browser expects to get through
  */
-export function heightForPath(before, available) {
-  const fits = LADDER.find((step) => step.least <= available) ?? SMALLEST;
-  if (fits.height <= before) return fits === LADDER[0] ? Infinity : fits.height;
-  const climbs = LADDER.find((step) => step.least * CLIMB <= available) ?? SMALLEST;
-  const height = Math.max(before, climbs.height);
-  return height >= LADDER[0].height ? Infinity : height;
+export function believed(before, available) {
+  return available < before ? available : Math.max(before, available / CLIMB);
 }
 
 /** With this a picture of 720 lines is there at once; by themselves browsers begin with 300 kbit/s, which is 180 lines. */
@@ -53,29 +59,43 @@ export function startBitrate(others) {
   return Math.min(START, Math.round(START_TOTAL / Math.max(1, others)));
 }
 
+/** @typedef {{ width: number, height: number }} Size  in pixels */
+
 /**
- * How the camera is sent to one of the others.
+ * How the camera is sent to one of the others. Lines are those of the shorter side: a phone may be held upright.
  * @param {object} given
  * @param {Limit} given.limit
  * @param {number} given.others  how many there are
  * @param {number} given.wanted  the height at which it is shown there; 0 where it is not
- * @param {number} given.captured  the height that the camera gives
- * @param {number} given.path  from {@link heightForPath}
+ * @param {Size} given.captured  what the camera gives
+ * @param {number} given.path  bits per second that it carries
+ * @param {boolean} given.sharing  is a screen sent there, too?
  * @returns {import("./lines.js").Encoding}
  */
-export function cameraEncoding({ limit, others, wanted, captured, path }) {
+export function cameraEncoding({ limit, others, wanted, captured, path, sharing }) {
   const allowed = limit === "auto" ? AUTO : limit === "audio" ? 0 : Number(limit);
-  const mesh = MESH[Math.min(others, MESH.length - 1)];
-  const ceiling = Math.min(allowed, mesh, captured, path);
-  const step = LADDER.findLast((each) => each.height >= Math.min(wanted, ceiling)) ?? LADDER[0];
+  const part = sharing ? BESIDE_SCREEN : 1;
+  const budget = BUDGET / Math.max(1, others);
+  const lines = Math.min(captured.width, captured.height);
+  const shown = wanted * Math.min(1, (OVERLAP * captured.width) / captured.height);
+  const ceiling = Math.min(allowed, lines, tallest("good", budget * part), tallest("least", path * part));
+  const step = LADDER.findLast((each) => each.height >= Math.min(shown, ceiling)) ?? LADDER[0];
   const height = Math.min(step.height, Math.max(ceiling, SMALLEST.height));
-  const bitrate = (LADDER.find((each) => each.height <= height) ?? SMALLEST).good;
   return {
     active: allowed > 0 && wanted > 0,
-    maxBitrate: bitrate,
+    maxBitrate: (LADDER.find((each) => each.height <= height) ?? SMALLEST).good,
     // Rounded, so that a window that is being resized does not change it with every pixel.
-    scaleResolutionDownBy: Math.max(1, Math.round((captured / height) * 4) / 4),
+    scaleResolutionDownBy: Math.max(1, Math.round((lines / height) * 4) / 4),
   };
+}
+
+/**
+ * The lines of the tallest step for which these bits are enough.
+ * @param {"good" | "least"} what
+ * @param {number} bits  per second
+ */
+function tallest(what, bits) {
+  return (LADDER.find((step) => step[what] <= bits) ?? SMALLEST).height;
 }
 
 /**
@@ -84,10 +104,22 @@ export function cameraEncoding({ limit, others, wanted, captured, path }) {
  * @param {"detail" | "motion"} given.hint
  * @param {number} given.others
  * @param {number} given.wanted
+ * @param {Size} given.captured
+ * @param {number} given.path
+ * @param {number} given.camera  bits per second that the camera takes beside it
  * @returns {import("./lines.js").Encoding}
  */
-export function screenEncoding({ hint, others, wanted }) {
-  const { maxBitrate, maxFramerate } = SCREEN[hint];
-  const share = Math.max(1, others / 2);
-  return { active: wanted > 0, maxBitrate: Math.round(maxBitrate / share), maxFramerate };
+export function screenEncoding({ hint, others, wanted, captured, path, camera }) {
+  const budget = BUDGET / Math.max(1, others) - camera;
+  const carried = Math.min(budget, path * (1 - BESIDE_SCREEN));
+  // Never smaller than it is shown.
+  const shrunk = wanted > 0 ? Math.max(1, Math.floor((captured.height / wanted) * 2) / 2) : 1;
+  const narrowed = Math.min(captured.width, captured.height) / tallest("least", carried);
+  const { rate } = RATES.find(({ least }) => least <= carried) ?? RATES[RATES.length - 1];
+  return {
+    active: wanted > 0,
+    maxBitrate: Math.round(Math.min(SCREEN[hint] / shrunk, budget)),
+    maxFramerate: hint === "detail" ? rate : 30,
+    scaleResolutionDownBy: hint === "detail" ? shrunk : Math.max(shrunk, Math.round(narrowed * 4) / 4),
+  };
 }

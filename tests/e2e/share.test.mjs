@@ -93,12 +93,18 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     const sent = () =>
       ana.page.evaluate(() => {
         const sender = globalThis.testConnections.at(-1).getSenders().find(({ track }) => track === globalThis.testScreen.getVideoTracks()[0]);
-        return { hint: sender?.track.contentHint, rate: sender?.getParameters().encodings[0]?.maxFramerate };
+        const [{ maxFramerate, scaleResolutionDownBy } = {}] = sender?.getParameters().encodings ?? [];
+        return { hint: sender?.track.contentHint, rate: maxFramerate, scale: scaleResolutionDownBy };
       });
-    await until("detail", async () => JSON.stringify(await sent()) === '{"hint":"detail","rate":10}');
+    const isSent = (hint, rate, scale) =>
+      until(`${hint}, ${rate} a second, a ${scale}th`, async () => JSON.stringify(await sent()) === JSON.stringify({ hint, rate, scale }));
+    await isSent("detail", 10, 1);
     await ana.page.click("#more");
     await ana.page.select("#share-hint-choice", "motion");
-    await until("motion", async () => JSON.stringify(await sent()) === '{"hint":"motion","rate":30}');
+    await isSent("motion", 30, 1);
+    await bo.page.bringToFront();
+    await bo.page.setViewport({ width: 740, height: 360 });
+    await until("no larger than it is shown", async () => (await sent()).scale > 1);
     for (const person of [ana, bo]) await person.close();
   });
 }
