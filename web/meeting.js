@@ -160,6 +160,8 @@ export class Meeting {
       this.#view?.wake();
     };
     addEventListener("online", () => call.wake());
+    // A phone was turned, or the camera gives another size.
+    byId("self-video", HTMLVideoElement).addEventListener("resize", () => call.reshape());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && wake());
     document.addEventListener("resume", wake);
     document.addEventListener("freeze", () => call.freeze());

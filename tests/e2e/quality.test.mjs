@@ -13,6 +13,29 @@ let server;
 before(async () => (server = await Server.start()));
 after(() => server?.stop());
 
+/** A camera that is turned with `testTurn`; `before` of a Person. */
+function turning() {
+  const media = navigator.mediaDevices;
+  if (!media) return;
+  const own = media.getUserMedia.bind(media);
+  const canvas = document.createElement("canvas");
+  const pen = canvas.getContext("2d");
+  globalThis.testTurn = (width, height) => Object.assign(canvas, { width, height });
+  globalThis.testTurn(1280, 720);
+  let turn = 0;
+  setInterval(() => {
+    pen.fillStyle = `hsl(${(turn += 9)} 60% 40%)`;
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+  }, 50);
+  media.getUserMedia = async (wish) => {
+    const stream = await own({ audio: wish.audio });
+    const [track] = canvas.captureStream(20).getVideoTracks();
+    track.getSettings = () => ({ width: canvas.width, height: canvas.height });
+    stream.addTrack(track);
+    return stream;
+  };
+}
+
 /** Packets of sound that somebody has received. */
 const packets = (person) =>
   person.page.evaluate(async () => {
@@ -29,7 +52,7 @@ async function rate(person) {
 }
 
 for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firefox })) {
-  const join = (browser, room) => Person.join(browser, `${server.url}/r/${room}-${name}`);
+  const join = (browser, room, before) => Person.join(browser, `${server.url}/r/${room}-${name}`, { before });
 
   test(`sound mends losses and rests in silence, ${name}`, async (t) => {
     const browser = await launch();
@@ -50,30 +73,36 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
   test(`more people get smaller pictures each, ${name}`, async (t) => {
     const browser = await launch();
     t.after(() => browser.close());
-    const people = [await join(browser, "mesh"), await join(browser, "mesh")];
+    const people = [await join(browser, "mesh"), await join(browser, "mesh", turning)];
     await seeAndHear(people);
-    /** Lines and bits that the first one sends to each, at the most. */
-    const sent = () =>
-      people[0].page.evaluate(() =>
+    /** Lines and bits that somebody sends to each, at the most. */
+    const sent = (person = people[0]) =>
+      person.page.evaluate(() =>
         globalThis.testConnections
           .filter((pc) => pc.signalingState !== "closed")
           .map((pc) => {
             const sender = pc.getSenders().find(({ track }) => track?.kind === "video");
             const [{ scaleResolutionDownBy = 1, maxBitrate }] = sender.getParameters().encodings;
-            return { lines: sender.track.getSettings().height / scaleResolutionDownBy, bits: maxBitrate };
+            const { width, height } = sender.track.getSettings();
+            return { lines: Math.min(width, height) / scaleResolutionDownBy, bits: maxBitrate };
           }),
       );
     await until("it is shaped", async () => (await sent())[0].bits > 0);
     const [two] = await sent();
-    // Firefox's camera has but 720 lines, and Chromium's as many as all who use it asked for at first.
+    await people[1].page.select("#limit", "360");
+    await until("half of it", async () => (await sent(people[1]))[0].lines === 360);
+    await people[1].page.evaluate(() => globalThis.testTurn(360, 640));
+    // Firefox sees it once the tab is in front.
+    for (const person of [people[1], people[0]]) await person.page.bringToFront();
+    await until("all of it", async () => (await sent(people[1]))[0].lines === 360);
+
+    // Firefox's camera has but 720 lines.
     if (name === "Chromium") {
-      await people[1].page.click("#camera");
       await people[1].page.setViewport({ width: 1920, height: 1300 });
       for (const lines of [1080, 720]) {
         await people[0].page.select("#limit", String(lines));
         await until(`${lines} lines`, async () => (await sent())[0].lines === lines);
       }
-      await people[1].page.click("#camera");
     }
     for (let more = 0; more < 3; more += 1) people.push(await join(browser, "mesh"));
     await until("five are there", async () => (await people[0].tiles()).filter(({ state }) => state === "connected").length === 4);
