@@ -7,6 +7,7 @@ import { sentence } from "./problems.js";
 import { Remembered } from "./remembered.js";
 import { Settings } from "./settings.js";
 import { ScreenShare } from "./share.js";
+import { announce } from "./view/announce.js";
 import { Awake } from "./view/awake.js";
 import { CallView } from "./view/call.js";
 import { DeviceChooser } from "./view/devices.js";
@@ -62,7 +63,11 @@ export class Meeting {
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#media.refit());
     this.#warm();
     byId("join", HTMLButtonElement).onpointerenter = () => this.#warm();
-    wireInvite({ room: this.#room, link: `${location.origin}/r/${encodeURIComponent(this.#room)}` });
+    wireInvite({
+      room: this.#room,
+      link: `${location.origin}/r/${encodeURIComponent(this.#room)}`,
+      oncopied: () => (this.#view ? this.#say("Link copied.") : announce("Link copied.")),
+    });
     const named = query.get("name") ?? this.#remembered.memory.name;
     const name = await showLobby({ room: this.#room, name: named, media: this.#media, chooser: this.#chooser });
     this.#remembered.set({ name });
@@ -113,7 +118,10 @@ export class Meeting {
         this.#whenShown((view) => view.notices.setOnline(online));
       },
       onpong: (ms) => this.#watch.pong(ms),
-      onjoined: () => this.#whenShown(() => clearTimeout(this.#unreachable)),
+      onjoined: () => this.#whenShown((view) => {
+        clearTimeout(this.#unreachable);
+        view.joined();
+      }),
       onend: (code) => {
         const [title, text] = ENDS[/** @type {keyof typeof ENDS} */ (code)] ?? ["The call ended", ""];
         this.#whenShown(() => this.#finish(title, text));
@@ -133,6 +141,7 @@ export class Meeting {
       onlimit: (limit) => void this.#setLimit(limit),
       onwant: (id, wanted) => this.#call?.peers.get(id)?.want(wanted),
       connection: (id) => this.#watch.get(id),
+      speaker: () => this.#devices.speaker,
       onleave: () => this.#leave(),
     });
     this.#view = view;

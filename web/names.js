@@ -54,6 +54,27 @@ export function roomOfPath(pathname) {
   }
 }
 
+/** What would turn the letters of a whole sentence around. */
+const TURNING = /[\u202a-\u202e\u2066-\u2069]/gu;
+/** Letters that run from right to left. */
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/**
+ * The name of a person, or what is usual where that is none.
+ * @param {string} name
+ */
+export function personName(name) {
+  return name.replace(TURNING, "").trim() || "Guest";
+}
+
+/**
+ * A name as it stands in a sentence, whose own letters keep their places beside it.
+ * @param {string} name
+ */
+export function inSentence(name) {
+  return RIGHT_TO_LEFT.test(name) ? `\u2068${name}\u2069` : name;
+}
+
 /**
  * One or two letters for whoever shows no picture.
  * @param {string} name

@@ -10,9 +10,14 @@ import { until } from "./lib/until.mjs";
 
 /** @type {Server} */
 let server;
+/** @type {Record<string, import("puppeteer-core").Browser>} */
+const browsers = {};
 
 before(async () => (server = await Server.start()));
-after(() => server?.stop());
+after(async () => {
+  await Promise.all(Object.values(browsers).map((browser) => browser.close()));
+  await server?.stop();
+});
 
 const pressed = (person, id) => person.page.$eval(id, (button) => button.getAttribute("aria-pressed"));
 const becomes = (person, id, state) => until(`${id} ${state}`, async () => (await pressed(person, id)) === state);
@@ -31,12 +36,30 @@ function countLocks() {
   Object.defineProperty(navigator, "wakeLock", { value: { request } });
 }
 
+/** As a browser does whose tab goes to the back. */
+function setHidden(hidden) {
+  Object.defineProperty(document, "visibilityState", { value: hidden ? "hidden" : "visible", configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}
+
+/** Counts the notes that the page plays, and lets them be played where there is no sound output. */
+function countChimes() {
+  globalThis.testChimes = 0;
+  HTMLAudioElement.prototype.play = async () => {};
+  OscillatorNode.prototype.start = () => (globalThis.testChimes += 1);
+}
+
 for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firefox })) {
+  /** Somebody in a call until the end of the test. */
+  const enter = async (t, room, who, before) => {
+    browsers[name] ??= await launch();
+    const person = await Person.join(browsers[name], `${server.url}/r/${room}-${name}?name=${who}`, { before });
+    t.after(() => person.close());
+    return person;
+  };
   /** Two people in a call. */
   const pair = async (t, room, before = countLocks) => {
-    const browser = await launch();
-    t.after(() => browser.close());
-    const join = (who) => Person.join(browser, `${server.url}/r/${room}-${name}?name=${who}`, { before });
+    const join = (who) => enter(t, room, who, before);
     const people = [await join("Ana"), await join("Bo")];
     await seeAndHear(people);
     return people;
@@ -141,6 +164,74 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     await keyboard.down(" ");
     await keyboard.up(" ");
     assert.equal(await pressed(ana, "#mic"), "false", "a list takes it for itself");
+    assert.deepEqual(ana.errors, []);
+  });
+
+  test(`who comes and goes is told, in words, in the title and by a sound, ${name}`, async (t) => {
+    const ana = await enter(t, "who", "Ana", countChimes);
+    const { page } = ana;
+    const title = () => page.title();
+    const chimes = () => page.evaluate(() => globalThis.testChimes);
+    const told = (text) => until(text, async () => (await ana.text("#announcements")).includes(text));
+    assert.equal(await title(), `who-${name.toLowerCase()} · callbox`);
+    await page.evaluate(setHidden, false);
+    const bo = await enter(t, "who", "Bo");
+    await until("Bo is shown", async () => (await ana.text("#notice")) === "Bo joined.");
+    await told("Bo joined.");
+    assert.equal(await title(), `(2) who-${name.toLowerCase()} · callbox`);
+    await until("Ana was there", async () => (await bo.text("#announcements")).includes("Ana is here."));
+    assert.equal(await bo.text("#notice"), "");
+    assert.equal(await chimes(), 0);
+
+    await page.evaluate(setHidden, true);
+    const cy = await enter(t, "who", "Cy");
+    await until("Cy is heard", async () => (await chimes()) === 1);
+    await told("Cy joined.");
+    assert.match(await ana.text("#notice"), /Cy joined\.$/);
+    await page.evaluate(setHidden, false);
+    await page.bringToFront();
+    await page.focus('figure.tile:has([title="Cy"]) .options');
+    await bo.page.click("#hand");
+    await until("the hand", async () => (await ana.text("#notice")) === "Bo raised a hand.");
+    await cy.page.click("#leave");
+    await told("Cy left.");
+    assert.equal(await page.evaluate(() => document.activeElement.id), "mic", "the focus did not go with the tile");
+    assert.equal(await title(), `(2) who-${name.toLowerCase()} · callbox`);
+    await until("it has waited", async () => (await ana.text("#notice")).endsWith("Cy left."));
+
+    // Behind a dialog nothing is read aloud.
+    await page.click("#more");
+    await page.click("#show-devices");
+    await bo.page.click("#leave");
+    await until("it is said in the dialog", async () => (await ana.text("#devices-dialog #announcements")).includes("Bo left."));
+    assert.equal(await title(), `who-${name.toLowerCase()} · callbox`);
+    for (const person of [ana, bo, cy]) assert.deepEqual(person.errors, []);
+  });
+
+  test(`in a call the link is copied, shared, or read by a camera, ${name}`, async (t) => {
+    const clipboard = () => {
+      const told = (globalThis.testTold = {});
+      navigator.share = async (data) => void (told.shared = data);
+      const writeText = async (text) => (told.copied ? Promise.reject(new DOMException("", "NotAllowedError")) : void (told.copied = text));
+      Object.defineProperty(navigator, "clipboard", { value: { writeText } });
+    };
+    const ana = await enter(t, "link", "Ana", clipboard);
+    const link = `${server.url}/r/link-${name.toLowerCase()}`;
+    const { page } = ana;
+    await page.setViewport({ width: 360, height: 740 });
+    await page.click("#copy-link");
+    await until("it is said", async () => (await ana.text("#notice")) === "Link copied.");
+    await page.click("#copy-link");
+    await until("the link itself", async () => (await ana.text("#qr[open] #qr-link")) === link.slice("https://".length));
+    await page.keyboard.press("Escape");
+    await page.click("#more");
+    await page.click("#menu [data-invite=share]");
+    assert.equal((await page.evaluate(() => globalThis.testTold)).shared.url, link);
+    await page.click("#more");
+    await page.click("#menu [data-invite=qr]");
+    await until("the code", () => page.$eval("#qr-image", (image) => image.checkVisibility() && image.naturalWidth > 0));
+    await page.keyboard.press("Escape");
+    assert.equal(await page.evaluate(() => document.activeElement.id), "more");
     assert.deepEqual(ana.errors, []);
   });
 

@@ -160,7 +160,8 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
         const { x, y, width, height } = element.getBoundingClientRect();
         return !element.contains(document.elementFromPoint(x + width / 2, y + height - 3));
       });
-      return [...outside, ...small, ...covered].map((element) => element.outerHTML.slice(0, 100));
+      const spilt = shown.filter((element) => element.matches(".pill") && element.scrollWidth > element.clientWidth + 1);
+      return [...outside, ...small, ...covered, ...spilt].map((element) => element.outerHTML.slice(0, 100));
     };
     const look = async (what) => {
       for (const size of sizes) {
@@ -187,9 +188,10 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     await look("lobby");
     await ana.enter();
     await look("alone");
-    const bo = await Person.join(browser, `${ana.page.url().split("?")[0]}?name=Bo`);
+    const bo = await Person.join(browser, `${ana.page.url().split("?")[0]}?name=${"W".repeat(60)}`);
     await ana.page.bringToFront();
     await until("Bo is there", () => ana.page.$('.tile[data-state="connected"]'));
+    await until("it is told", async () => (await ana.text("#notice")).endsWith("W joined."));
     await look("call");
     await ana.page.click(".signal button");
     await until("there are figures", () => ana.text("#connection-facts .value"));

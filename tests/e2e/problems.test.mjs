@@ -148,6 +148,10 @@ test("the server is gone", async (t) => {
   await until("in the room", async () => (await person.text("#server-state")) === "");
   await other.kill("SIGTERM");
   await until("the sentence", async () => (await person.text("#server-state")).includes("not reachable"));
+  const said = (text) => until(`"${text}" is said`, async () => (await person.text("#announcements")).includes(text));
+  await said("not reachable");
+  await other.run();
+  await said("reachable again");
   await person.close();
 });
 

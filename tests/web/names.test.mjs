@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { initials, isRoomName, randomRoomName, roomOfPath, tidy } from "../../web/names.js";
+import { inSentence, initials, isRoomName, personName, randomRoomName, roomOfPath, tidy } from "../../web/names.js";
 
 test("room names follow the server's rule", () => {
   for (const name of ["a", "blue-otter", "team_1", "bücher", "会議室", "x".repeat(64)]) assert.ok(isRoomName(name), name);
@@ -37,4 +37,12 @@ test("initials", () => {
   assert.equal(initials("ana maria de souza"), "AS");
   assert.equal(initials("  "), "?");
   assert.equal(initials("😀 x"), "😀X");
+});
+
+test("a name turns no letters but its own around", () => {
+  assert.equal(personName(" \u202eAna\u2069 "), "Ana");
+  assert.equal(personName("\u202e"), "Guest");
+  assert.equal(inSentence("Ana"), "Ana");
+  assert.equal(inSentence("אנה"), "\u2068אנה\u2069");
+  assert.equal(inSentence("Zoë (علي)"), "\u2068Zoë (علي)\u2069");
 });

@@ -1,13 +1,16 @@
 // The screen of a call: bar, tiles, own picture, controls.
 
+import { inSentence, personName } from "../names.js";
+import { announce } from "./announce.js";
 import { Controls } from "./controls.js";
-import { byId, showScreen } from "./dom.js";
+import { byId, keepFocus, showScreen } from "./dom.js";
 import { Notices } from "./notices.js";
 import { Panel } from "./panel.js";
 import { People } from "./people.js";
 import { SelfView } from "./self.js";
 import { Signals } from "./signal.js";
 import { Tiles } from "./tiles.js";
+import { playChime } from "./tone.js";
 
 /** Making a tile takes time that a newcomer's first offer and answer need more. */
 const ARRIVAL_MS = 60;
@@ -22,6 +25,7 @@ const ARRIVAL_MS = 60;
  * @property {(limit: import("../quality.js").Limit) => void} onlimit
  * @property {(id: string, wanted: import("../talk.js").Wanted) => void} onwant  somebody is shown at another size
  * @property {(id: string) => import("../watch.js").Watched | undefined} connection  what is known of the one to somebody
+ * @property {() => string} speaker  that sounds go to
  * @property {() => void} onleave
  */
 
@@ -29,6 +33,8 @@ export class CallView {
   notices = new Notices();
   tiles;
   #options;
+  /** Whoever comes from now on comes later than oneself. */
+  #joined = false;
   #people;
   #self;
   #controls;
@@ -36,7 +42,7 @@ export class CallView {
   #signals;
   /** Those who are to be shown in a moment. @type {Map<string, ReturnType<typeof setTimeout>>} */
   #arrivals = new Map();
-  /** Who shares a screen. @type {Set<string>} */
+  /** Who shares a screen; `own` is oneself. @type {Set<string>} */
   #sharing = new Set();
 
   /** @param {Options} options */
@@ -60,10 +66,10 @@ export class CallView {
       own: () => self.place,
     });
     this.#signals = new Signals({
-      announce: (text) => this.notices.announce(text),
-      onopen: (id, opener) => this.#panel.toggle({ id, name: this.#people.nameOf(id) ?? "", opener }, options.connection(id)),
+      announce,
+      onopen: (id, opener) => this.#panel.toggle({ id, name: this.#nameOf(id), opener }, options.connection(id)),
     });
-    this.#people = new People(name);
+    this.#people = new People(personName(name));
     this.#controls = new Controls({
       media,
       share,
@@ -88,26 +94,47 @@ export class CallView {
     this.#showShared();
   }
 
+  /** All who were there are known. */
+  joined() {
+    this.#joined = true;
+  }
+
   /**
    * @param {string} id
    * @param {string} name
    * @param {import("../peer.js").Peer} peer
    */
   add(id, name, peer) {
-    this.#arrivals.set(id, setTimeout(() => this.#show(id, name || "Guest", peer), ARRIVAL_MS));
+    const later = this.#joined;
+    this.#arrivals.set(id, setTimeout(() => this.#show(id, personName(name), peer, later), ARRIVAL_MS));
   }
 
   /**
    * @param {string} id
-   * @param {string} shown  name
+   * @param {string} name
    * @param {import("../peer.js").Peer} peer
+   * @param {boolean} later  than oneself
    */
-  #show(id, shown, peer) {
+  #show(id, name, peer, later) {
     this.#arrivals.delete(id);
-    this.#people.add(id, shown);
-    this.tiles.add(id, shown, peer);
-    this.notices.announce(`${shown} joined.`);
+    this.#people.add(id, name);
+    this.#entitle();
+    this.tiles.add(id, name, peer);
+    if (later) this.notices.mention(`${inSentence(name)} joined.`);
+    else announce(`${inSentence(name)} is here.`);
+    if (later && document.visibilityState !== "visible") void playChime(this.#options.speaker());
     this.update(id, peer);
+  }
+
+  /** How many there are is seen from other tabs, too. */
+  #entitle() {
+    const { count } = this.#people;
+    document.title = `${count > 1 ? `(${count}) ` : ""}${this.#options.room} · callbox`;
+  }
+
+  /** @param {string} id */
+  #nameOf(id) {
+    return inSentence(this.#people.nameOf(id) ?? "");
   }
 
   /**
@@ -116,14 +143,14 @@ export class CallView {
    */
   update(id, peer) {
     if (this.#arrivals.has(id)) return;
-    this.tiles.update(id, peer);
-    const name = this.#people.nameOf(id);
+    keepFocus(() => this.tiles.update(id, peer), "mic");
+    const name = this.#nameOf(id);
     if (!name) return;
     if (this.#people.setHand(id, peer.remote?.hand ?? false) && peer.remote?.hand) {
       this.notices.show(`${name} raised a hand.`);
     }
     if (peer.hasScreen !== this.#sharing.has(id)) {
-      this.notices.announce(peer.hasScreen ? `${name} shares a screen.` : `${name} stopped sharing.`);
+      announce(peer.hasScreen ? `${name} shares a screen.` : `${name} stopped sharing.`);
       if (peer.hasScreen) this.#sharing.add(id);
       else this.#sharing.delete(id);
     }
@@ -136,7 +163,7 @@ export class CallView {
    * @param {import("../watch.js").Watched} watched
    */
   setConnection(id, watched) {
-    this.#signals.show(id, this.#people.nameOf(id) ?? "", watched);
+    this.#signals.show(id, this.#nameOf(id), watched);
     this.#panel.show(id, watched);
   }
 
@@ -144,13 +171,14 @@ export class CallView {
   remove(id) {
     clearTimeout(this.#arrivals.get(id));
     this.#arrivals.delete(id);
-    const name = this.#people.nameOf(id);
+    const name = this.#nameOf(id);
     this.#people.remove(id);
+    this.#entitle();
     this.#sharing.delete(id);
-    this.tiles.remove(id);
+    keepFocus(() => this.tiles.remove(id), "mic");
     this.#signals.remove(id);
     this.#panel.left(id);
-    if (name) this.notices.announce(`${name} left.`);
+    if (name) this.notices.mention(`${name} left.`);
     this.#controls.refresh();
   }
 
@@ -174,6 +202,11 @@ export class CallView {
 
   /** The own screen is shown as a tile too, so that one sees what the others see. */
   #showShared() {
-    this.tiles.setOwnScreen(this.#options.share.shared?.screen ?? null);
+    const screen = this.#options.share.shared?.screen ?? null;
+    // The browser's own bar may have ended it.
+    if (this.#sharing.has("own") && !screen) announce("Your screen is no longer shared.");
+    if (screen) this.#sharing.add("own");
+    else this.#sharing.delete("own");
+    keepFocus(() => this.tiles.setOwnScreen(screen), "share");
   }
 }

@@ -77,17 +77,16 @@ export function setDevice(button, media, kind) {
  * Copies text; the button says so for a moment.
  * @param {HTMLButtonElement} button
  * @param {string} text
+ * @returns {Promise<boolean>} whether the browser let it
  */
 export async function copyWith(button, text) {
   const label = within(button, ".label", HTMLElement);
   const before = (button.dataset.label ??= label.textContent ?? "");
-  try {
-    await navigator.clipboard.writeText(text);
-    label.textContent = "Copied";
-  } catch {
-    label.textContent = "Copy it by hand";
-  }
+  // There is no clipboard where the origin is not secure.
+  const copied = await Promise.resolve().then(() => navigator.clipboard.writeText(text)).then(() => true, () => false);
+  label.textContent = copied ? "Copied" : "Copy it by hand";
   setTimeout(() => (label.textContent = before), 2000);
+  return copied;
 }
 
 /**
@@ -106,6 +105,17 @@ export function oneAtATime(button, action) {
       busy = false;
     }
   };
+}
+
+/**
+ * Does something that may remove what has the focus.
+ * @param {() => void} act
+ * @param {string} id  of what has the focus then
+ */
+export function keepFocus(act, id) {
+  const { activeElement } = document;
+  act();
+  if (activeElement && !activeElement.isConnected) byId(id, HTMLElement).focus();
 }
 
 /**

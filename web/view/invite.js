@@ -6,12 +6,16 @@ import { byId, copyWith, oneAtATime } from "./dom.js";
  * @param {object} options
  * @param {string} options.room
  * @param {string} options.link
+ * @param {() => void} options.oncopied
  */
-export function wireInvite({ room, link }) {
+export function wireInvite({ room, link, oncopied }) {
   byId("link", HTMLElement).textContent = shown(link);
   for (const button of document.querySelectorAll("button[data-invite]")) {
     if (!(button instanceof HTMLButtonElement)) continue;
-    if (button.dataset.invite === "copy") button.onclick = () => void copyWith(button, link);
+    if (button.dataset.invite === "copy") {
+      // By hand it is copied from the dialog.
+      oneAtATime(button, async () => ((await copyWith(button, link)) ? oncopied() : showCode(room, link)));
+    }
     if (button.dataset.invite === "qr") button.onclick = () => showCode(room, link);
     if (button.dataset.invite === "share") wireShare(button, { title: `callbox: ${room}`, url: link });
   }
@@ -23,8 +27,11 @@ export function wireInvite({ room, link }) {
  */
 function wireShare(button, data) {
   button.hidden = typeof navigator.share !== "function";
-  // Whoever thinks better of it has shared nothing, and that is all.
-  oneAtATime(button, () => navigator.share(data).catch(() => {}));
+  oneAtATime(button, async () => {
+    byId("menu", HTMLElement).hidePopover();
+    // Whoever thinks better of it has shared nothing, and that is all.
+    await navigator.share(data).catch(() => {});
+  });
 }
 
 /**
@@ -35,6 +42,7 @@ function showCode(room, link) {
   const image = byId("qr-image", HTMLImageElement);
   image.src = `/qr.svg?room=${encodeURIComponent(room)}`;
   byId("qr-link", HTMLElement).textContent = shown(link);
+  byId("menu", HTMLElement).hidePopover();
   byId("qr", HTMLDialogElement).showModal();
 }
 

@@ -1,41 +1,39 @@
-// Lines that come and go over a call, and what screen readers say.
+// Lines that come and go over a call.
 
+import { announce } from "./announce.js";
 import { byId } from "./dom.js";
 
 const NOTICE_MS = 6000;
-const ANNOUNCE_MS = 100;
+/** Who came and went, in one line. */
+const MENTIONS = 3;
 
 export class Notices {
   #joined = false;
   #online = false;
   #unreachable = false;
+  #line = byId("notice", HTMLElement);
+  #important = false;
   /** @type {string[]} */
-  #said = [];
+  #mentions = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #noticeTimer;
+  #timer;
 
   /** @param {string} text  shown for a while */
   show(text) {
-    const line = byId("notice", HTMLElement);
-    line.textContent = text;
-    line.hidden = false;
-    clearTimeout(this.#noticeTimer);
-    this.#noticeTimer = setTimeout(() => (line.hidden = true), NOTICE_MS);
+    announce(text);
+    this.#put(text, true);
   }
 
-  /** @param {string} text  for screen readers */
-  announce(text) {
-    // Several may come at once; the later ones must not silence the first.
-    this.#said.push(text);
-    if (this.#said.length > 1) return;
-    setTimeout(() => {
-      byId("announcements", HTMLElement).textContent = this.#said.join(" ");
-      this.#said = [];
-    }, ANNOUNCE_MS);
+  /** @param {string} text  shown for a while, though not instead of something else */
+  mention(text) {
+    announce(text);
+    this.#mentions = [...this.#mentions, text].slice(-MENTIONS);
+    if (!this.#important) this.#put(this.#mentions.join(" "), false);
   }
 
   /** @param {boolean} online  is the server there? */
   setOnline(online) {
+    if (online && this.#joined && !this.#online) announce("The server is reachable again.");
     this.#joined ||= online;
     this.#online = online;
     this.#showServer();
@@ -48,7 +46,32 @@ export class Notices {
   }
 
   close() {
-    clearTimeout(this.#noticeTimer);
+    clearTimeout(this.#timer);
+    this.#line.hidden = true;
+  }
+
+  /**
+   * @param {string} text
+   * @param {boolean} important
+   */
+  #put(text, important) {
+    this.#important = important;
+    this.#line.textContent = text;
+    this.#line.hidden = false;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#next(), NOTICE_MS);
+  }
+
+  /** What was not important has waited. */
+  #next() {
+    const mentions = this.#important ? this.#mentions.join(" ") : "";
+    this.#important = false;
+    if (mentions) {
+      this.#put(mentions, false);
+    } else {
+      this.#mentions = [];
+      this.#line.hidden = true;
+    }
   }
 
   #showServer() {
@@ -57,7 +80,9 @@ export class Notices {
     if (this.#joined) text = "The server is not reachable. Trying again; running calls go on.";
     else if (this.#unreachable) text = "The server does not answer. Trying again…";
     line.hidden = this.#online;
-    // Written only when it changes: a screen reader says it each time.
-    if (line.textContent !== text) line.textContent = text;
+    if (this.#online) text = "";
+    if (line.textContent === text) return;
+    line.textContent = text;
+    if (text && (this.#joined || this.#unreachable)) announce(text);
   }
 }

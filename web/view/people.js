@@ -1,5 +1,6 @@
 // The list of those who are in the call.
 
+import { inSentence } from "../names.js";
 import { byId, within } from "./dom.js";
 
 export class People {
@@ -12,7 +13,7 @@ export class People {
 
   /** @param {string} own  the own name */
   constructor(own) {
-    this.#own = own || "Guest";
+    this.#own = own;
     this.#button.onclick = () => this.#open(this.#list.hidden);
     this.#list.onkeydown = this.#button.onkeydown = (event) => {
       if (event.key !== "Escape" || this.#list.hidden) return;
@@ -21,6 +22,11 @@ export class People {
       this.#button.focus();
     };
     this.#show();
+  }
+
+  /** How many there are with oneself. */
+  get count() {
+    return this.#others.size + 1;
   }
 
   /** @param {string} id */
@@ -69,12 +75,13 @@ export class People {
   }
 
   #show() {
-    const all = [{ name: `${this.#own} (you)`, hand: this.#hand }, ...this.#others.values()];
+    const all = [{ name: `${inSentence(this.#own)} (you)`, hand: this.#hand }, ...this.#others.values()];
     within(this.#button, ".label", HTMLElement).textContent = String(all.length);
     this.#button.setAttribute("aria-label", all.length === 1 ? "1 person in the call" : `${all.length} people in the call`);
     const items = all.map(({ name, hand }) => {
       const item = document.createElement("li");
-      item.textContent = hand ? `${name}, hand raised` : name;
+      item.textContent = hand ? `${inSentence(name)}, hand raised` : name;
+      item.dir = "auto";
       return item;
     });
     within(this.#list, "ul", HTMLElement).replaceChildren(...items);
