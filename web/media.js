@@ -41,7 +41,7 @@ export class LocalMedia {
   /** @type {Record<Kind, Problem | null>} */
   problems = { audio: null, video: null };
 
-  /** @type {Record<Kind, string | undefined>} */
+  /** Those that were chosen: used whenever they are there. @type {Record<Kind, string | undefined>} */
   #deviceIds = { audio: undefined, video: undefined };
   #muted;
   #closed = false;
@@ -100,6 +100,7 @@ export class LocalMedia {
     const turn = { audio: ++this.#wish.audio, video: ++this.#wish.video };
     try {
       this.#take(await navigator.mediaDevices.getUserMedia({ audio: this.#wishFor("audio"), video: this.#wishFor("video") }), turn);
+      await this.#takeChoice();
     } catch (error) {
       // Whoever has just said no is not asked again.
       const denied = problemOf(error) === "denied";
@@ -107,6 +108,15 @@ export class LocalMedia {
         if (denied && !(await isGranted(kind))) this.problems[kind] = "denied";
         else await this.#start(kind);
       }
+    }
+  }
+
+  /** Some browsers let the person choose when they ask: perhaps another one than the last time, which is there too. */
+  async #takeChoice() {
+    for (const kind of KINDS) {
+      const [chosen, used] = [this.#deviceIds[kind], this.track(kind)?.getSettings().deviceId];
+      if (!chosen || !used || chosen === used) continue;
+      if ((await this.devices(kind)).some(({ deviceId }) => deviceId === chosen)) this.#chose(kind, used);
     }
   }
 
@@ -218,18 +228,35 @@ export class LocalMedia {
     const track = this.track(kind);
     const used = track ? track.getSettings().deviceId : this.#lost[kind];
     const devices = await this.devices(kind);
+    const isThere = (/** @type {string | undefined} */ id) => devices.some(({ deviceId }) => deviceId === id);
     if (this.#closed || used === undefined) return;
-    if (devices.some((device) => device.deviceId === used)) {
-      if (!track && this.#lost[kind] === used && (await this.#start(kind))) this.#end(kind, "stopped");
+    if (isThere(used)) {
+      const chosen = this.#deviceIds[kind];
+      if (!track) await this.#restart(kind, used);
+      else if (chosen && chosen !== used && isThere(chosen) && !(await this.#start(kind))) this.#tellUsed(kind);
       return;
     }
     // A track that runs while nothing is listed shows that the browser lists nothing.
     if (track?.readyState === "live" && devices.length === 0) return;
-    this.#deviceIds[kind] = undefined;
     this.#lost[kind] = "";
     if (this.track(kind)) this.#end(kind, "ended");
-    if (devices.length === 0 || (await this.#start(kind))) return;
-    this.#options.onnotice?.(`${sentence(kind, "ended")} Now in use: ${this.track(kind)?.label || "another one"}.`);
+    if (devices.length > 0 && !(await this.#start(kind))) this.#tellUsed(kind, sentence(kind, "ended"));
+  }
+
+  /**
+   * @param {Kind} kind
+   * @param {string} lost  what the system had taken away
+   */
+  async #restart(kind, lost) {
+    if (this.#lost[kind] === lost && (await this.#start(kind))) this.#end(kind, "stopped");
+  }
+
+  /**
+   * @param {Kind} kind
+   * @param {string} [why]
+   */
+  #tellUsed(kind, why = "") {
+    this.#options.onnotice?.(`${why} Now in use: ${this.track(kind)?.label || "another one"}.`.trim());
   }
 
   /**

@@ -231,6 +231,8 @@ for (const name of ["Chromium", "Firefox"]) {
     await unplug(ana, "mic-2");
     await until("another one is sent", async () => (await sent("audio")) === "Mic 1");
     await until("the sentence", async () => (await ana.text("#notice")) === "The microphone was disconnected. Now in use: Mic 1.");
+    await plug(ana, "mic-2", "audioinput", "Mic 2");
+    await until("it is sent again", async () => (await sent("audio")) === "Mic 2");
     await unplug(ana, "cam-1");
     await until("another one is sent", async () => (await sent("video")) === "Cam 2");
     await isUsed(ana, CAMERA, "cam-2");

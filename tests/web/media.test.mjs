@@ -119,3 +119,40 @@ test("a camera is asked for more lines where more may be sent, and goes on where
   await media.setLines(1080);
   assert.deepEqual([inUse("video"), media.track("video").readyState], ["cam-2", "live"]);
 });
+
+test("what was chosen comes back when it is plugged in again", async () => {
+  const { hardware, media, notices, choices, inUse } = await opened();
+  await media.choose("audio", "mic-2");
+  for (let times = 0; times < 2; times += 1) {
+    hardware.unplug("mic-2");
+    await media.track("audio").end();
+    assert.equal(inUse("audio"), "mic-1");
+    hardware.plug("mic-2", "audio");
+    await media.refit();
+    assert.equal(inUse("audio"), "mic-2");
+    assert.equal(notices.at(-1), "Now in use: mic-2.");
+  }
+  hardware.plug("mic-3", "audio");
+  await media.refit();
+  assert.equal(inUse("audio"), "mic-2", "what was not chosen does not matter");
+  assert.equal(choices.length, 1);
+
+  hardware.unplug("mic-2");
+  const chosen = { audio: { on: true, deviceId: "mic-2" }, video: { on: true, deviceId: "cam-2" } };
+  const later = await opened({ hardware, chosen });
+  assert.deepEqual([later.inUse("audio"), later.inUse("video")], ["mic-1", "cam-2"]);
+  hardware.plug("mic-2", "audio");
+  await later.media.refit();
+  assert.equal(later.inUse("audio"), "mic-2", "also what was chosen the last time");
+});
+
+test("what is picked in the browser's own question is the choice", async () => {
+  const hardware = new Hardware();
+  hardware.picks = "mic-1";
+  const chosen = { audio: { on: true, deviceId: "mic-2" }, video: { on: true, deviceId: "" } };
+  const { media, choices, inUse } = await opened({ hardware, chosen });
+  hardware.picks = undefined;
+  await media.refit();
+  assert.equal(inUse("audio"), "mic-1");
+  assert.deepEqual(choices, [["audio", { deviceId: "mic-1" }]]);
+});

@@ -63,6 +63,8 @@ export class Hardware {
   broken = new Map();
   /** What each call of getUserMedia asked for. */
   asked = [];
+  /** A device that the person picks when asked. @type {string | undefined} */
+  picks;
   /** Of permissions, where not granted. */
   permissions = {};
 
@@ -99,7 +101,8 @@ export class Hardware {
     const { deviceId = {}, facingMode = {} } = wish;
     const fitting = [...this.there].filter(([, device]) => device.kind === kind);
     const exact = deviceId.exact ?? facingMode.exact;
-    const fits = ([id, { settings }]) => [deviceId.exact ?? deviceId.ideal, facingMode.exact].some((each) => each && (each === id || each === settings.facingMode));
+    const wanted = deviceId.exact ?? this.picks ?? deviceId.ideal ?? facingMode.exact;
+    const fits = ([id, { settings }]) => [id, settings.facingMode].includes(wanted);
     const found = fitting.find(fits) ?? (exact ? undefined : fitting[0]);
     if (!found) throw new DOMException("", exact ? "OverconstrainedError" : "NotFoundError");
     const [id, { settings }] = found;
