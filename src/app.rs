@@ -15,8 +15,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::{self, Access};
 use crate::banner::Banner;
-use crate::config::{CertificateSource, Config};
+use crate::config::{AccessMode, CertificateSource, Config};
 use crate::front::Front;
 use crate::limits::KeyedRate;
 use crate::listen::{self, Listeners};
@@ -56,6 +57,7 @@ struct Server {
     relay: Option<ReadyRelay>,
     hub: Arc<Hub>,
     router: axum::Router,
+    access: Arc<Access>,
     served: tls::Served,
     acme: Option<tls::Acme>,
 }
@@ -88,6 +90,8 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         )
     })?;
     let unusable = |error: anyhow::Error| config.error("state", format!("{error:#}"));
+    let access = Access::open(&config.access, &state).map_err(unusable)?;
+    let access = Arc::new(access);
     let tickets = TicketKey::new(&state.secret(TICKET_KEY).map_err(unusable)?);
 
     let presence = Presence::new(config.signaling.resume);
@@ -115,6 +119,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
     let hub = Hub::new(settings, tickets.clone(), Arc::clone(&ice), presence)?;
     let app = Arc::new(App {
         hub: Arc::clone(&hub),
+        access: Arc::clone(&access),
         ice,
         tickets,
         visitors: KeyedRate::per_minute(config.signaling.visitors_per_minute),
@@ -133,6 +138,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         relay,
         hub,
         router,
+        access,
         served,
         acme,
     })
@@ -156,6 +162,7 @@ impl Server {
         servers.spawn(server.serve(service(self.router)));
         let renewal = tls::keep(self.config, self.machine, self.acme, self.served, hangup);
         let renewal = tokio::spawn(renewal);
+        let revocation = tokio::spawn(heed_revocation(self.access, Arc::clone(&self.hub)));
         notify_systemd(sd_notify::NotifyState::Ready);
 
         tokio::select! {
@@ -167,6 +174,7 @@ impl Server {
         }
         notify_systemd(sd_notify::NotifyState::Stopping);
         renewal.abort();
+        revocation.abort();
         stop(&self.hub, &handle, servers, relay).await;
         Ok(())
     }
@@ -282,6 +290,32 @@ async fn public_addresses(config: &Config, machine: &Machine) -> Vec<IpAddr> {
         );
     }
     found
+}
+
+/// `callbox access revoke-all` is another process.
+async fn heed_revocation(access: Arc<Access>, hub: Arc<Hub>) {
+    if access.mode() == AccessMode::Open {
+        return;
+    }
+    let mut failed = false;
+    loop {
+        tokio::time::sleep(access::LOOK).await;
+        let looking = Arc::clone(&access);
+        match tokio::task::spawn_blocking(move || looking.look()).await {
+            Ok(Ok(revoked)) => {
+                failed = false;
+                if revoked {
+                    tracing::info!("all access was revoked");
+                    hub.revoke();
+                }
+            }
+            Ok(Err(error)) if !failed => {
+                failed = true;
+                tracing::error!("whether access was revoked is not known: {error:#}");
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Each connection and each relayed address takes a file descriptor; the usual soft limit of 1024 is soon reached.

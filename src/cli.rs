@@ -23,6 +23,9 @@ pub enum Command {
     Serve,
     /// Print the effective configuration, secrets redacted
     Config,
+    /// Say who may call: passwords and invitations
+    #[command(subcommand)]
+    Access(AccessCommand),
     /// Print a username and a password of the relay for another program
     Credentials {
         /// How long they are good, such as `1h` [default: `turn.credential_ttl`]
@@ -32,6 +35,25 @@ pub enum Command {
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
     },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum AccessCommand {
+    /// Read a password from standard input and print its hash, for `access.password_hash`
+    Hash,
+    /// Print a link that lets into a room
+    Invite {
+        #[arg(long, value_name = "NAME")]
+        room: String,
+        /// How long it is good, such as `7d` [default: `access.invitation`]
+        #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+        ttl: Option<Duration>,
+        /// How many may use it [default: any number]
+        #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+        uses: Option<u32>,
+    },
+    /// Void all logins and invitations, and end all calls that came about by them
+    RevokeAll,
 }
 
 #[derive(Debug, Args)]

@@ -1,10 +1,14 @@
 //! What the program does beside serving.
 
+use std::io::{BufRead, IsTerminal, stdin};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
 
-use crate::config::Config;
+use crate::access::{self, Access, password};
+use crate::config::{AccessMode, Config};
+use crate::net::{Machine, url_host};
+use crate::signaling::RoomName;
 use crate::state::{State, random_hex};
 use crate::turn::credentials::{self, VISITOR};
 
@@ -32,11 +36,7 @@ pub fn credentials(
         Some(name) => name.to_owned(),
         None => format!("program-{}", random_hex::<8>()?),
     };
-    let stored = || {
-        State::open(&config.state)
-            .with_context(|| format!("cannot open {}", config.state.display()))?
-            .turn_secret()
-    };
+    let stored = || state(config)?.turn_secret();
     let secret = turn.secret.clone().map_or_else(stored, Ok)?;
     let expiry = SystemTime::now() + ttl.unwrap_or(turn.credential_ttl);
     let minted = credentials::mint(&secret, &name, expiry);
@@ -44,4 +44,80 @@ pub fn credentials(
         "username {}\npassword {}\n",
         minted.username, minted.password
     ))
+}
+
+/// Reads a password from standard input; its hash.
+///
+/// # Errors
+/// Where nothing comes, or it is too short.
+pub fn hash() -> anyhow::Result<String> {
+    if stdin().is_terminal() {
+        eprint!("Password: ");
+    }
+    let mut line = String::new();
+    stdin()
+        .lock()
+        .read_line(&mut line)
+        .context("no password can be read")?;
+    password::hash(line.trim_end_matches(['\r', '\n']))
+}
+
+/// A link that lets into a room.
+///
+/// # Errors
+/// Where nobody has to be invited, the room's name is none, or the state cannot be read.
+pub fn invite(
+    config: &Config,
+    room: &str,
+    ttl: Option<Duration>,
+    uses: Option<u32>,
+) -> anyhow::Result<String> {
+    if config.access.mode != AccessMode::Invite {
+        bail!("invitations need `mode = \"invite\"` under [access]");
+    }
+    let Some(room) = RoomName::parse(room) else {
+        bail!("\"{room}\" is no room; write 1 to 64 letters, digits, hyphens and underscores");
+    };
+    let access = Access::open(&config.access, &state(config)?)?;
+    let ttl = ttl.unwrap_or(config.access.invitation);
+    let path = access.invite_for(room, ttl, uses, SystemTime::now())?;
+    Ok(format!("https://{}/{path}", host(config)?))
+}
+
+/// Voids all that was issued to let people in.
+///
+/// # Errors
+/// Where the state cannot be written to.
+pub fn revoke_all(config: &Config) -> anyhow::Result<String> {
+    access::revoke_all(&state(config)?)?;
+    Ok(
+        "All logins and invitations are void; a server that runs ends their calls within seconds."
+            .to_owned(),
+    )
+}
+
+fn state(config: &Config) -> anyhow::Result<State> {
+    State::open(&config.state).with_context(|| format!("cannot open {}", config.state.display()))
+}
+
+/// Under which others most probably reach this server.
+fn host(config: &Config) -> anyhow::Result<String> {
+    let address = || {
+        let machine = Machine::inspect().context("cannot list the machine's addresses")?;
+        let public = config.public_ip.clone().unwrap_or_else(|| machine.global());
+        let found = public
+            .into_iter()
+            .next()
+            .or_else(|| machine.stable().next());
+        anyhow::Ok(found.map_or("localhost".to_owned(), url_host))
+    };
+    let host = match config.domains.first() {
+        Some(domain) => domain.clone(),
+        None if config.listen.ip().is_loopback() => "localhost".to_owned(),
+        None => address()?,
+    };
+    Ok(match config.listen.port() {
+        443 => host,
+        port => format!("{host}:{port}"),
+    })
 }

@@ -11,6 +11,7 @@
 //!
 //! [`config`] decides everything, [`app`] puts it together, [`state`] keeps what outlives a restart.
 
+mod access;
 pub mod app;
 mod banner;
 pub mod cli;
@@ -23,6 +24,7 @@ mod limits;
 mod listen;
 mod net;
 mod presence;
+mod sealed;
 pub mod shutdown;
 mod signaling;
 mod state;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use callbox::cli::{Cli, Command};
+use callbox::cli::{AccessCommand, Cli, Command};
 use callbox::config::{Config, ConfigError, Sources};
 use callbox::{app, commands, shutdown, telemetry};
 use clap::Parser;
@@ -30,6 +30,14 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Credentials { ttl, name } => {
             let config = Config::load(&sources)?;
             print!("{}", commands::credentials(&config, ttl, name.as_deref())?);
+        }
+        Command::Access(AccessCommand::Hash) => println!("{}", commands::hash()?),
+        Command::Access(AccessCommand::Invite { room, ttl, uses }) => {
+            let config = Config::load(&sources)?;
+            println!("{}", commands::invite(&config, &room, ttl, uses)?);
+        }
+        Command::Access(AccessCommand::RevokeAll) => {
+            println!("{}", commands::revoke_all(&Config::load(&sources)?)?);
         }
         Command::Serve => serve(Config::load(&sources)?)?,
     }

@@ -40,6 +40,11 @@ impl State {
         })
     }
 
+    /// Where a file of this name lies.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
     /// The secret behind time-limited credentials of the relay.
     ///
     /// # Errors

@@ -148,6 +148,7 @@ table! {
         tls: Tls = Tls::default(),
         signaling: Signaling = Signaling::default(),
         turn: Turn = Turn::default(),
+        access: Access = Access::default(),
         log: Log = Log::default(),
     }
 }
@@ -243,6 +244,16 @@ table! {
 }
 
 table! {
+    Access {
+        mode: String = "open".into(),
+        password_hash: Option<Secret> = None,
+        session: String = "30d".into(),
+        invitation: String = "7d".into(),
+        attempts_per_minute: u32 = 10,
+    }
+}
+
+table! {
     Log {
         level: String = "info".into(),
         format: String = "text".into(),
@@ -287,6 +298,7 @@ mod tests {
         assert_eq!(shown, Acme::default());
         assert!(file.turn.host.is_some() && file.turn.secret.is_some());
         assert!(!file.turn.users.is_empty());
+        assert!(file.access.password_hash.is_some());
         assert!(file.turn.limits.bitrate.is_some() && file.turn.limits.total_bitrate.is_some());
     }
 

@@ -311,7 +311,9 @@ fn broken(label: &str, error: &config::ConfigError) -> ConfigError {
 
 /// Does the value of this key never appear in a message?
 fn is_secret(key: Option<&str>) -> bool {
-    key.is_some_and(|key| key == "turn.secret" || key.starts_with("turn.users"))
+    key.is_some_and(|key| {
+        key == "turn.secret" || key == "access.password_hash" || key.starts_with("turn.users")
+    })
 }
 
 fn flat_keys(values: &Layered) -> BTreeSet<String> {

@@ -47,6 +47,7 @@ pub struct Config {
     pub signaling: Signaling,
     /// `None` where the relay is switched off.
     pub turn: Option<Turn>,
+    pub access: Access,
     pub log: Log,
     /// Where each key was set, for errors that show only when the value is used.
     pub origins: Origins,
@@ -171,6 +172,27 @@ pub struct TurnLimits {
     pub bytes_per_second: Option<u64>,
     /// Of all together.
     pub total_bytes_per_second: Option<u64>,
+}
+
+/// Who may call.
+#[derive(Debug, Clone)]
+pub struct Access {
+    pub mode: AccessMode,
+    /// Argon2id, in the PHC's string format. There in mode `password`.
+    pub password_hash: Option<Secret>,
+    /// How long a login lasts.
+    pub session: Duration,
+    /// How long a link is good that was made on the page.
+    pub invitation: Duration,
+    /// Of passwords, from one address.
+    pub attempts_per_minute: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessMode {
+    Open,
+    Password,
+    Invite,
 }
 
 /// Ports from `low` to `high`, both included.

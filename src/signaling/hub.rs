@@ -1,7 +1,6 @@
 //! All rooms and the WebSockets in them: carries out what [`super::rooms`] decides.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -11,14 +10,15 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::RoomName;
 use super::message::{CloseReason, ErrorCode, JoinMessage, PeerId, ServerMessage, SignalData};
 use super::name::person;
 use super::rooms::{Claim, ConnId, Effect, Join, Joined, Limits, Rooms};
-use super::ticket::{Resume, TicketError, TicketKey};
+use super::ticket::{Resume, TicketKey};
+use super::{RoomName, Visit};
 use crate::config::Signaling;
 use crate::limits::{AddressKey, PerAddress};
 use crate::presence::Presence;
+use crate::sealed::SealError;
 use crate::state::random_hex;
 use crate::web::{IceServers, Reached};
 
@@ -149,8 +149,7 @@ impl Hub {
     pub(super) fn join(
         &self,
         conn: ConnId,
-        address: IpAddr,
-        reached: &Reached,
+        visit: &Visit,
         message: &JoinMessage,
         now: SystemTime,
     ) -> Result<String, ErrorCode> {
@@ -158,10 +157,13 @@ impl Hub {
             .tickets
             .read_visitor(&message.ticket, now)
             .map_err(|e| match e {
-                TicketError::Invalid => ErrorCode::BadTicket,
-                TicketError::Expired => ErrorCode::TicketExpired,
+                SealError::Invalid => ErrorCode::BadTicket,
+                SealError::Expired => ErrorCode::TicketExpired,
             })?;
         let room = RoomName::parse(&message.room).ok_or(ErrorCode::BadRoom)?;
+        if !visit.scope.allows(&room) {
+            return Err(ErrorCode::NotInvited);
+        }
         let resume = message.resume.as_ref().and_then(|ticket| {
             let seat = self.tickets.read_resume(ticket, now).ok()?;
             let matches = seat.room == room && seat.visitor == visitor;
@@ -173,7 +175,7 @@ impl Hub {
         let fresh = random_hex::<8>().map_err(|_| ErrorCode::TooManyRooms)?;
         let join = Join {
             conn,
-            address: AddressKey::from(address),
+            address: AddressKey::from(visit.address),
             visitor: visitor.clone(),
             room: room.clone(),
             name: person(&message.name),
@@ -198,7 +200,7 @@ impl Hub {
                 resume: self.tickets.resume(&seat, now),
                 resumed,
                 peers,
-                pc_config: self.ice.for_visitor(reached, &visitor, now),
+                pc_config: self.ice.for_visitor(&visit.reached, &visitor, now),
             };
             state.send(conn, &welcome);
             state.carry_out(effects);
@@ -248,6 +250,18 @@ impl Hub {
             let outbox = state.outboxes.remove(&conn);
             let complete = outbox.is_none_or(|outbox| outbox.is_empty());
             state.lost(conn, complete);
+        });
+    }
+
+    /// Nobody who is here may be here any longer: frees all seats and closes all WebSockets.
+    pub fn revoke(&self) {
+        self.with(|state| {
+            let conns: Vec<_> = state.outboxes.keys().copied().collect();
+            for conn in conns {
+                let effects = state.rooms.leave(conn);
+                state.carry_out(effects);
+                state.close(conn, CloseReason::Revoked);
+            }
         });
     }
 

@@ -159,6 +159,7 @@ pub enum ErrorCode {
     TooManyRooms,
     NotJoined,
     AlreadyJoined,
+    NotInvited,
 }
 
 impl ErrorCode {
@@ -172,6 +173,7 @@ impl ErrorCode {
             Self::RoomFull => "The room is full.",
             Self::TooManyRooms => "No more rooms can be opened now.",
             Self::NotJoined => "Join a room first.",
+            Self::NotInvited => "You are not invited to this room.",
             Self::AlreadyJoined => "This connection is in a room already.",
         }
     }
@@ -202,6 +204,7 @@ pub enum CloseReason {
     Silent,
     BadMessages,
     NoJoin,
+    Revoked,
 }
 
 impl CloseReason {
@@ -220,6 +223,7 @@ impl CloseReason {
             Self::Silent => 4004,
             Self::BadMessages => 4005,
             Self::NoJoin => 4006,
+            Self::Revoked => 4007,
         }
     }
 
@@ -237,6 +241,7 @@ impl CloseReason {
             Self::Silent => "nothing heard for too long",
             Self::BadMessages => "too many bad messages",
             Self::NoJoin => "no room was joined in time",
+            Self::Revoked => "access was revoked",
         }
     }
 }

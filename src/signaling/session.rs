@@ -15,6 +15,7 @@ use super::PING_INTERVAL;
 use super::hub::{Hub, Inbox};
 use super::message::{ClientMessage, CloseReason, ErrorCode, ServerMessage};
 use super::rooms::ConnId;
+use crate::access::Scope;
 use crate::limits::Place;
 use crate::presence::Stay;
 use crate::web::Reached;
@@ -34,6 +35,8 @@ pub struct Visit {
     pub address: IpAddr,
     /// The host and port under which the page was opened.
     pub reached: Reached,
+    /// Where it may call.
+    pub scope: Scope,
     /// Counted against the address as long as the session runs.
     #[expect(dead_code, reason = "held for its drop")]
     pub place: Place,
@@ -205,17 +208,13 @@ impl<'a> Session<'a> {
         };
         self.frozen = matches!(message, ClientMessage::Freeze);
         let result = match message {
-            ClientMessage::Join(join) => {
-                let Visit {
-                    address, reached, ..
-                } = self.visit;
-                self.hub
-                    .join(conn, *address, reached, &join, SystemTime::now())
-                    .map(|visitor| {
-                        self.stay = Some(self.hub.presence.enter(&visitor));
-                        self.visitor = Some(visitor);
-                    })
-            }
+            ClientMessage::Join(join) => self
+                .hub
+                .join(conn, self.visit, &join, SystemTime::now())
+                .map(|visitor| {
+                    self.stay = Some(self.hub.presence.enter(&visitor));
+                    self.visitor = Some(visitor);
+                }),
             ClientMessage::Signal { to, data } => self.hub.signal(conn, &to, data),
             ClientMessage::Ping => {
                 self.hub.send(conn, &ServerMessage::Pong);

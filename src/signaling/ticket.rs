@@ -1,17 +1,14 @@
 //! Signed tickets. Pure: key and time are arguments.
 //!
 //! A *visitor ticket* proves who a page is to signaling; it comes with `SETTINGS`. A *resume ticket* is the right to a
-//! seat in a room; it comes with `welcome`. Both are text, `kind.field.….expiry.mac`, with an HMAC-SHA256 over all
-//! before it, under a key that nothing else uses: TURN usernames travel in clear, so they prove nothing here.
+//! seat in a room; it comes with `welcome`. Both are sealed under a key that nothing else uses: TURN usernames travel in
+//! clear, so they prove nothing here.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::hmac;
+use std::time::{Duration, SystemTime};
 
 use super::RoomName;
 use super::message::PeerId;
+use crate::sealed::{SealError, SealKey};
 
 /// Longer than any call; a page is not reloaded in the middle of one.
 pub const LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -21,15 +18,7 @@ const RESUME: &str = "v1r";
 
 /// The key that signs tickets.
 #[derive(Clone)]
-pub struct TicketKey(hmac::Key);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TicketError {
-    #[error("the ticket was not issued by this server")]
-    Invalid,
-    #[error("the ticket has expired")]
-    Expired,
-}
+pub struct TicketKey(SealKey);
 
 /// The right to a seat.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +32,7 @@ pub struct Resume {
 
 impl TicketKey {
     pub fn new(secret: &str) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()))
+        Self(SealKey::new(secret))
     }
 
     pub fn visitor(&self, visitor: &str, now: SystemTime) -> String {
@@ -54,10 +43,10 @@ impl TicketKey {
     ///
     /// # Errors
     /// When it was not issued under this key, or has expired.
-    pub fn read_visitor(&self, ticket: &str, now: SystemTime) -> Result<String, TicketError> {
-        match self.open(ticket, now)?.as_slice() {
+    pub fn read_visitor(&self, ticket: &str, now: SystemTime) -> Result<String, SealError> {
+        match self.0.open(ticket, now)?.as_slice() {
             [VISITOR, visitor] => Ok((*visitor).to_owned()),
-            _ => Err(TicketError::Invalid),
+            _ => Err(SealError::Invalid),
         }
     }
 
@@ -76,50 +65,27 @@ impl TicketKey {
     ///
     /// # Errors
     /// When it was not issued under this key, or has expired.
-    pub fn read_resume(&self, ticket: &str, now: SystemTime) -> Result<Resume, TicketError> {
-        match self.open(ticket, now)?.as_slice() {
+    pub fn read_resume(&self, ticket: &str, now: SystemTime) -> Result<Resume, SealError> {
+        match self.0.open(ticket, now)?.as_slice() {
             [RESUME, id, room, visitor, boot] => Ok(Resume {
                 id: PeerId((*id).to_owned()),
-                room: RoomName::parse(room).ok_or(TicketError::Invalid)?,
+                room: RoomName::parse(room).ok_or(SealError::Invalid)?,
                 visitor: (*visitor).to_owned(),
                 boot: (*boot).to_owned(),
             }),
-            _ => Err(TicketError::Invalid),
+            _ => Err(SealError::Invalid),
         }
     }
 
-    /// No field may hold a dot.
     fn seal(&self, fields: &[&str], now: SystemTime) -> String {
-        debug_assert!(fields.iter().all(|field| !field.contains('.')));
-        let expiry = seconds(now + LIFETIME);
-        let body = format!("{}.{expiry}", fields.join("."));
-        let mac = URL_SAFE_NO_PAD.encode(hmac::sign(&self.0, body.as_bytes()));
-        format!("{body}.{mac}")
+        self.0.seal(fields, now + LIFETIME)
     }
-
-    fn open<'a>(&self, ticket: &'a str, now: SystemTime) -> Result<Vec<&'a str>, TicketError> {
-        let (body, mac) = ticket.rsplit_once('.').ok_or(TicketError::Invalid)?;
-        let mac = URL_SAFE_NO_PAD
-            .decode(mac)
-            .map_err(|_| TicketError::Invalid)?;
-        hmac::verify(&self.0, body.as_bytes(), &mac).map_err(|_| TicketError::Invalid)?;
-        let (fields, expiry) = body.rsplit_once('.').ok_or(TicketError::Invalid)?;
-        let expiry: u64 = expiry.parse().map_err(|_| TicketError::Invalid)?;
-        if expiry <= seconds(now) {
-            return Err(TicketError::Expired);
-        }
-        Ok(fields.split('.').collect())
-    }
-}
-
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
 
     fn now() -> SystemTime {
@@ -156,7 +122,7 @@ mod tests {
         assert!(key.read_visitor(&ticket, almost).is_ok());
         assert_eq!(
             key.read_visitor(&ticket, now() + LIFETIME),
-            Err(TicketError::Expired)
+            Err(SealError::Expired)
         );
     }
 
@@ -164,7 +130,7 @@ mod tests {
     fn forged_foreign_and_mixed_up_tickets_are_invalid() {
         let key = TicketKey::new("north");
         let ticket = key.visitor("v-1", now());
-        let invalid = |ticket: &str| key.read_visitor(ticket, now()) == Err(TicketError::Invalid);
+        let invalid = |ticket: &str| key.read_visitor(ticket, now()) == Err(SealError::Invalid);
         for i in 0..ticket.len() {
             let mut bytes = ticket.clone().into_bytes();
             bytes[i] = if bytes[i] == b'0' { b'1' } else { b'0' };
@@ -175,7 +141,7 @@ mod tests {
             invalid(&key.resume(&seat(), now())),
             "a resume ticket is no visitor ticket"
         );
-        assert_eq!(key.read_resume(&ticket, now()), Err(TicketError::Invalid));
+        assert_eq!(key.read_resume(&ticket, now()), Err(SealError::Invalid));
         for garbage in ["", ".", "..", "v1v.v-1.99999999999", "\u{0}", "é.é.é"] {
             assert!(invalid(garbage), "{garbage}");
         }

@@ -67,6 +67,11 @@ async fn hide_dot_files(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
+/// A file of the built-in pages, also where a folder of the operator's is served.
+pub fn asset(path: &str, headers: &HeaderMap) -> Response {
+    page(path, headers)
+}
+
 async fn embedded(uri: Uri, headers: HeaderMap) -> Response {
     match uri.path().trim_start_matches('/') {
         folder if folder.is_empty() || folder.ends_with('/') => {

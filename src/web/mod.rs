@@ -11,7 +11,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{ConnectInfo, State};
@@ -19,15 +18,18 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use axum::{Extension, Router};
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::access::{self, Access, Scope};
 use crate::limits::{AddressKey, KeyedRate};
 use crate::net::canonical;
 use crate::signaling::ticket::TicketKey;
 use crate::signaling::{self, Hub, Visit};
 use crate::tls::Served;
 
+pub use assets::asset;
 pub use headers::redirect_plain_http;
 pub use pc_config::{IceServers, PcConfig, Reached, TurnService};
 
@@ -38,6 +40,7 @@ const WS_BUFFER: usize = 4096;
 /// What the handlers share.
 pub struct App {
     pub hub: Arc<Hub>,
+    pub access: Arc<Access>,
     pub ice: Arc<IceServers>,
     pub tickets: TicketKey,
     /// How often one address may become a new visitor.
@@ -54,6 +57,7 @@ pub type Shared = Arc<App>;
 
 /// All routes. `config` decides which pages are served and under which policy.
 pub fn router(app: Shared, config: &crate::config::Web, served: &Served) -> Router {
+    let access = Arc::clone(&app.access);
     let policy = headers::Policy::new(config, served.trust());
     let challenges = served.challenges().clone();
     let dynamic = Router::new()
@@ -62,8 +66,12 @@ pub fn router(app: Shared, config: &crate::config::Web, served: &Served) -> Rout
         .route("/qr.svg", get(qr::code))
         .route("/ws", any(websocket))
         .route("/healthz", get(health))
-        .with_state(app);
+        .with_state(app)
+        .merge(access::routes(Arc::clone(&access)));
     assets::serve(dynamic, config)
+        .layer(middleware::from_fn(move |request, next| {
+            access::guard(Arc::clone(&access), request, next)
+        }))
         .layer(CompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
@@ -91,6 +99,7 @@ async fn health(State(app): State<Shared>) -> Response {
 async fn websocket(
     State(app): State<Shared>,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
+    Extension(scope): Extension<Scope>,
     uri: Uri,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -133,6 +142,7 @@ async fn websocket(
                 Visit {
                     address,
                     reached,
+                    scope,
                     place,
                 },
             ))

@@ -14,7 +14,7 @@ use serde::Serialize;
 use std::net::SocketAddr;
 
 use super::Shared;
-use crate::config::Secret;
+use crate::config::{AccessMode, Secret};
 use crate::net::{canonical, is_host_name, url_host};
 use crate::state::random_hex;
 use crate::tls::Trust;
@@ -167,6 +167,8 @@ struct Settings {
     max_peers: usize,
     /// How long the seat of somebody whose connection broke is kept.
     resume_seconds: u64,
+    /// Do links to rooms have to be asked for, since only those who are invited may call?
+    invitations: bool,
     version: &'static str,
 }
 
@@ -245,6 +247,7 @@ fn values(shared: &Shared, reached: &Reached, now: SystemTime) -> anyhow::Result
         ticket: shared.tickets.visitor(&visitor, now),
         max_peers: shared.max_peers,
         resume_seconds: shared.resume.as_secs(),
+        invitations: shared.access.mode() == AccessMode::Invite,
         version: env!("CARGO_PKG_VERSION"),
     };
     let pc_config = shared.ice.for_visitor(reached, &visitor, now);

@@ -1,13 +1,15 @@
-//! `GET /qr.svg?room=NAME`: the link of a room as a QR code, for the camera of another device.
+//! `GET /qr.svg?room=NAME`, or `?invitation=TOKEN`: the link to a room as a QR code, for the camera of another device.
 
 use std::fmt::Write;
+use std::time::SystemTime;
 
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use fast_qr::{ECL, QRBuilder, QRCode};
 
-use super::Reached;
+use super::{Reached, Shared};
 use crate::signaling::RoomName;
 
 /// Modules of light around the code (ISO/IEC 18004, 9.1).
@@ -16,15 +18,22 @@ const QUIET_ZONE: usize = 4;
 const PIXELS: usize = 8;
 
 /// The code of a link to this server only: whoever could ask for any text would make this server vouch for it.
-pub async fn code(uri: Uri, headers: HeaderMap) -> Response {
+pub async fn code(State(app): State<Shared>, uri: Uri, headers: HeaderMap) -> Response {
     let refuse = |why: &'static str| (StatusCode::BAD_REQUEST, why).into_response();
     let Some(reached) = Reached::from_request(&uri, &headers) else {
         return refuse("The Host header names no host.\n");
     };
-    let Some(room) = uri.query().and_then(room) else {
+    let path = uri.query().and_then(|query| {
+        let invitation = || {
+            let token = single(query, "invitation")?;
+            app.access.invitation_path(&token, SystemTime::now())
+        };
+        room(query).map(|room| path(&room)).or_else(invitation)
+    });
+    let Some(path) = path else {
         return refuse("Ask for /qr.svg?room= and the name of a room.\n");
     };
-    match QRBuilder::new(link(&reached, &room)).ecl(ECL::M).build() {
+    match QRBuilder::new(link(&reached, &path)).ecl(ECL::M).build() {
         Ok(code) => {
             // The same for the same address, and nobody else's business.
             let common = [
@@ -37,18 +46,25 @@ pub async fn code(uri: Uri, headers: HeaderMap) -> Response {
     }
 }
 
-/// `room=NAME` and nothing else.
 fn room(query: &str) -> Option<RoomName> {
-    let mut pairs = form_urlencoded::parse(query.as_bytes());
-    let (key, value) = pairs.next()?;
-    let alone = pairs.next().is_none();
-    RoomName::parse(&value).filter(|_| alone && key == "room")
+    RoomName::parse(&single(query, "room")?)
 }
 
-fn link(reached: &Reached, room: &RoomName) -> String {
+/// The value of this key, where there is no other.
+fn single(query: &str, wanted: &str) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let (key, value) = pairs.next()?;
+    (pairs.next().is_none() && key == wanted).then(|| value.into_owned())
+}
+
+fn link(reached: &Reached, path: &str) -> String {
+    format!("https://{}/{path}", reached.authority())
+}
+
+fn path(room: &RoomName) -> String {
     // Room names hold none of the few characters for which forms and paths differ.
     let segment: String = form_urlencoded::byte_serialize(room.as_str().as_bytes()).collect();
-    format!("https://{}/r/{segment}", reached.authority())
+    format!("r/{segment}")
 }
 
 /// Dark on light whatever the page's colours are: not every camera reads the inverse.
@@ -106,7 +122,7 @@ mod tests {
         let link = |host: &str, name: &str| {
             link(
                 &Reached::parse(host).unwrap(),
-                &RoomName::parse(name).unwrap(),
+                &path(&RoomName::parse(name).unwrap()),
             )
         };
         assert_eq!(
@@ -125,7 +141,7 @@ mod tests {
         let reached = Reached::parse(&host).unwrap();
         let room = RoomName::parse(&"𠀀".repeat(64)).unwrap();
         assert!(
-            QRBuilder::new(link(&reached, &room))
+            QRBuilder::new(link(&reached, &path(&room)))
                 .ecl(ECL::M)
                 .build()
                 .is_ok()

@@ -1,6 +1,7 @@
 //! Tests against the real program over real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod access;
 mod acme;
 mod configuration;
 mod hostile;

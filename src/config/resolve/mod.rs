@@ -1,5 +1,6 @@
 //! From what people write to types that cannot be wrong.
 
+mod access;
 mod tls;
 mod turn;
 
@@ -33,6 +34,7 @@ pub fn resolve(file: &File, origins: Origins) -> Result<Config, ConfigError> {
         } else {
             None
         },
+        access: at.access(file)?,
         log: at.log(file)?,
         origins,
     })

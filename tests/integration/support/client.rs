@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use super::{PATIENCE, get, tls};
+use super::{PATIENCE, request, tls};
 
 pub struct Client {
     pub socket: WebSocketStream<TlsStream<TcpStream>>,
@@ -31,12 +31,23 @@ pub fn json_of(script: &str, name: &str) -> Value {
 impl Client {
     /// Loads the settings and opens the WebSocket.
     pub async fn connect(server: SocketAddr) -> Self {
-        let script = get(server, "/config.js").await;
+        Self::connect_with(server, &[]).await
+    }
+
+    /// The same with further headers, such as a cookie.
+    pub async fn connect_with(server: SocketAddr, headers: &[(&'static str, &str)]) -> Self {
+        let script = request(server, "/config.js", headers).await;
         let ticket = json_of(script.text(), "SETTINGS")["ticket"]
             .as_str()
             .unwrap()
             .to_owned();
-        Self::connect_as(server, &ticket).await
+        let socket = Self::try_open_with(server, headers).await.unwrap();
+        Self {
+            socket,
+            ticket,
+            id: String::new(),
+            resume: String::new(),
+        }
     }
 
     pub async fn connect_as(server: SocketAddr, ticket: &str) -> Self {
@@ -54,11 +65,17 @@ impl Client {
         server: SocketAddr,
         origin: Option<&str>,
     ) -> Result<WebSocketStream<TlsStream<TcpStream>>, Error> {
+        let origin = origin.map(|origin| ("Origin", origin));
+        Self::try_open_with(server, origin.as_slice()).await
+    }
+
+    pub async fn try_open_with(
+        server: SocketAddr,
+        headers: &[(&'static str, &str)],
+    ) -> Result<WebSocketStream<TlsStream<TcpStream>>, Error> {
         let mut request = format!("wss://{server}/ws").into_client_request().unwrap();
-        if let Some(origin) = origin {
-            request
-                .headers_mut()
-                .insert("Origin", origin.parse().unwrap());
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
         }
         client_async(request, tls(server).await)
             .await

@@ -152,6 +152,21 @@ pub async fn get(address: SocketAddr, path: &str) -> Response {
     request(address, path, &[]).await
 }
 
+/// `POST` of a form over TLS.
+pub async fn post(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+    form: &str,
+) -> Response {
+    let length = form.len().to_string();
+    let mut all = headers.to_vec();
+    all.push(("Content-Length", &length));
+    all.push(("Content-Type", "application/x-www-form-urlencoded"));
+    let head = text(path, &address.to_string(), &all).replacen("GET", "POST", 1);
+    exchange(&mut tls(address).await, &format!("{head}{form}")).await
+}
+
 /// `GET` over plain HTTP.
 pub async fn plain(address: SocketAddr, path: &str, host: &str) -> Response {
     let mut stream = TcpStream::connect(address).await.unwrap();

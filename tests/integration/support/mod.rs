@@ -11,7 +11,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 pub use client::{Client, json_of};
-pub use http::{get, plain, request, tls, tls_with_certificate};
+pub use http::{get, plain, post, request, tls, tls_with_certificate};
 use rustix::process::{Pid, Signal, kill_process};
 
 pub const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,186 @@
+//! Who may call: everybody, those with the password, or those who were invited. One gate stands before the pages, their
+//! configuration (and so before credentials of the relay), and signaling.
+
+mod gate;
+mod pages;
+mod pass;
+pub mod password;
+mod used;
+
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use axum::http::HeaderMap;
+use axum::http::header::COOKIE;
+use ring::digest::{SHA256, digest};
+
+use crate::config::{self, AccessMode, Secret};
+use crate::limits::{AddressKey, KeyedRate};
+use crate::sealed::SealError;
+use crate::signaling::RoomName;
+use crate::state::{self, PRIVATE, State, hex, random_hex};
+use pass::{Invitation, PassKey};
+use password::Verifier;
+use used::Used;
+
+pub use gate::guard;
+pub use pages::routes;
+pub use pass::Scope;
+
+/// Browsers send it to this very host only, and over HTTPS only (RFC 6265bis §4.1.3.2).
+const COOKIE_NAME: &str = "__Host-callbox";
+
+const KEY: &str = "access-key";
+const EPOCH: &str = "access-epoch";
+const USED: &str = "access-used.json";
+
+/// How soon another program's revocation is heard of.
+pub const LOOK: Duration = Duration::from_secs(2);
+
+/// Decides who may call.
+#[derive(Debug)]
+pub struct Access {
+    settings: config::Access,
+    key: PassKey,
+    epoch_file: PathBuf,
+    /// All that was issued in another one is void.
+    epoch: RwLock<String>,
+    verifier: Option<Verifier>,
+    used: Used,
+    attempts: KeyedRate<AddressKey>,
+}
+
+impl Access {
+    /// # Errors
+    /// When what is kept in the state directory cannot be read or made.
+    pub fn open(settings: &config::Access, state: &State) -> anyhow::Result<Self> {
+        let epoch_file = state.path(EPOCH);
+        Ok(Self {
+            key: PassKey::new(&state.secret(KEY)?),
+            epoch: RwLock::new(epoch(&epoch_file, settings)?),
+            epoch_file,
+            verifier: settings.password_hash.clone().map(Verifier::new),
+            used: Used::open(&state.path(USED))?,
+            attempts: KeyedRate::per_minute(settings.attempts_per_minute),
+            settings: settings.clone(),
+        })
+    }
+
+    pub fn mode(&self) -> AccessMode {
+        self.settings.mode
+    }
+
+    /// Where whoever sends these headers may call; `None` for nowhere.
+    pub fn scope(&self, headers: &HeaderMap, now: SystemTime) -> Option<Scope> {
+        if self.settings.mode == AccessMode::Open {
+            return Some(Scope::EveryRoom);
+        }
+        let session = session(headers)?;
+        self.key.read_session(session, &self.epoch(), now)
+    }
+
+    /// A link to a room for any number of people, to stand behind `https://host/`.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn invite(&self, room: RoomName, now: SystemTime) -> anyhow::Result<String> {
+        self.invite_for(room, self.settings.invitation, None, now)
+    }
+
+    /// The same for so long and so many.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn invite_for(
+        &self,
+        room: RoomName,
+        ttl: Duration,
+        uses: Option<u32>,
+        now: SystemTime,
+    ) -> anyhow::Result<String> {
+        let invitation = Invitation {
+            room,
+            id: random_hex::<8>()?,
+            uses,
+            expiry: now + ttl,
+        };
+        let token = self.key.invitation(&invitation, &self.epoch());
+        Ok(path_of(&token))
+    }
+
+    /// Where such a link leads, behind `https://host/`; `None` if it is none of this server's.
+    pub fn invitation_path(&self, token: &str, now: SystemTime) -> Option<String> {
+        self.read_invitation(token, now).ok()?;
+        Some(path_of(token))
+    }
+
+    fn read_invitation(&self, token: &str, now: SystemTime) -> Result<Invitation, SealError> {
+        self.key.read_invitation(token, &self.epoch(), now)
+    }
+
+    /// A cookie for somebody who may call there, and how long it is good.
+    fn session(&self, scope: &Scope, now: SystemTime) -> String {
+        let life = self.settings.session;
+        let value = self.key.session(scope, &self.epoch(), now + life);
+        format!(
+            "{COOKIE_NAME}={value}; Path=/; Max-Age={}; Secure; HttpOnly; SameSite=Lax",
+            life.as_secs()
+        )
+    }
+
+    fn epoch(&self) -> String {
+        let epoch = self.epoch.read().unwrap_or_else(PoisonError::into_inner);
+        epoch.clone()
+    }
+
+    /// Has everything been revoked since the last look? Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the state directory cannot be read.
+    pub fn look(&self) -> anyhow::Result<bool> {
+        let found = epoch(&self.epoch_file, &self.settings)?;
+        let mut current = self.epoch.write().unwrap_or_else(PoisonError::into_inner);
+        let revoked = *current != found;
+        *current = found;
+        Ok(revoked)
+    }
+}
+
+/// Voids every session and invitation. A server that runs hears of it within [`LOOK`].
+///
+/// # Errors
+/// When the state directory cannot be written to.
+pub fn revoke_all(state: &State) -> anyhow::Result<()> {
+    let path = state.path(EPOCH);
+    state::replace(&path, random_hex::<8>()?.as_bytes(), PRIVATE)
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Another password is another epoch, too.
+fn epoch(path: &Path, settings: &config::Access) -> anyhow::Result<String> {
+    let number = match std::fs::read_to_string(path) {
+        Ok(text) => text.trim().to_owned(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "0".to_owned(),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let hash = settings.password_hash.as_ref().map_or("", Secret::expose);
+    let text = format!("{number} {:?} {hash}", settings.mode);
+    Ok(hex(&digest(&SHA256, text.as_bytes()).as_ref()[..8]))
+}
+
+fn path_of(token: &str) -> String {
+    format!("{}{token}", pages::INVITATIONS)
+}
+
+/// The session in a request's cookies.
+fn session(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(COOKIE).iter();
+    let pairs = cookies
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(';'));
+    pairs
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(name, value)| (name == COOKIE_NAME).then_some(value))
+}
