@@ -2,6 +2,7 @@
 
 import { Call } from "./call.js";
 import { Devices } from "./devices.js";
+import { address, invitation } from "./invitation.js";
 import { LocalMedia } from "./media.js";
 import { sentence } from "./problems.js";
 import { Remembered } from "./remembered.js";
@@ -63,11 +64,7 @@ export class Meeting {
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#media.refit());
     this.#warm();
     byId("join", HTMLButtonElement).onpointerenter = () => this.#warm();
-    wireInvite({
-      room: this.#room,
-      link: `${location.origin}/r/${encodeURIComponent(this.#room)}`,
-      oncopied: () => (this.#view ? this.#say("Link copied.") : announce("Link copied.")),
-    });
+    void this.#wireInvite();
     const named = query.get("name") ?? this.#remembered.memory.name;
     const name = await showLobby({ room: this.#room, name: named, media: this.#media, chooser: this.#chooser });
     this.#remembered.set({ name });
@@ -79,6 +76,18 @@ export class Meeting {
     this.#tellOwn();
     const problem = problemText(this.#media);
     if (problem) view.notices.show(problem);
+  }
+
+  async #wireInvite() {
+    const room = this.#room;
+    const oncopied = () => (this.#view ? this.#say("Link copied.") : announce("Link copied."));
+    wireInvite({ room, oncopied, ...address(room) });
+    try {
+      await this.#settings.ticket();
+      if (this.#settings.invitations) wireInvite({ room, oncopied, ...(await invitation(room)) });
+    } catch {
+      // Of a server that cannot be reached, joining tells.
+    }
   }
 
   #warm() {

@@ -1,11 +1,13 @@
-// What the server tells a page that it loads: who the page's visitor is, and how long a seat is kept.
+// What the server tells a page that it loads: who the page's visitor is, how long a seat is kept, and who may call.
 
 export class Settings {
   #version = 0;
-  /** @type {Promise<{ SETTINGS: { ticket: string, resumeSeconds: number } }> | undefined} */
+  /** @type {Promise<{ SETTINGS: { ticket: string, resumeSeconds: number, invitations: boolean } }> | undefined} */
   #loaded;
   /** How long the server keeps the seat of somebody who is lost. */
   resumeMs = 30_000;
+  /** May only those call who were invited? */
+  invitations = false;
 
   async ticket() {
     // The module at first, then the same address again, which gives another visitor.
@@ -13,6 +15,7 @@ export class Settings {
     try {
       const { SETTINGS } = await this.#loaded;
       this.resumeMs = SETTINGS.resumeSeconds * 1000;
+      this.invitations = SETTINGS.invitations;
       return SETTINGS.ticket;
     } catch (error) {
       // A failed module stays failed under its address.

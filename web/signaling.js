@@ -12,10 +12,11 @@ const CONNECT_MS = 8_000;
 const WAKE_MS = 3_000;
 
 const NORMAL = 1000;
-const REPLACED = 4001;
+/** Why the server closes for good, by the close code. */
+const ENDS = new Map([[4001, "replaced"], [4007, "revoked"]]);
 
 /** Errors that another try would meet again. */
-const FINAL = new Set(["room-full", "bad-room", "too-many-rooms", "bad-ticket"]);
+const FINAL = new Set(["room-full", "bad-room", "too-many-rooms", "bad-ticket", "not-invited"]);
 
 /**
  * @typedef {{ type: string, [key: string]: any }} ServerMessage
@@ -29,7 +30,7 @@ const FINAL = new Set(["room-full", "bad-room", "too-many-rooms", "bad-ticket"])
  * @property {(online: boolean) => void} onstate
  * @property {(ms: number) => void} [onpong]  so long the server took to answer a ping
  * @property {(code: string) => boolean} [insists]  shall it be tried again although the server refused with this error?
- * @property {(code: string) => void} onend  it is over and will not be tried again: an error code, or "replaced"
+ * @property {(code: string) => void} onend  it is over and will not be tried again: an error code, "replaced" or "revoked"
  * @property {typeof WebSocket} [WebSocket]
  * @property {WebSocket | null} [socket]  one to the same URL that has been opened ahead, to join the sooner
  */
@@ -138,7 +139,8 @@ export class Signaling {
     };
     socket.onclose = (event) => {
       if (socket !== this.#socket) return;
-      if (event.code === REPLACED) this.#finish("replaced");
+      const end = ENDS.get(event.code);
+      if (end) this.#finish(end);
       else this.#lost(socket);
     };
   }

@@ -8,7 +8,8 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION, ORIGIN, RETRY_AFTER, SET_COOKIE,
+    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION, ORIGIN, REFERRER_POLICY, RETRY_AFTER,
+    SET_COOKIE,
 };
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -99,7 +100,7 @@ fn page(access: &Access, door: Door, next: &str) -> Response {
         ),
     };
     let (title, body) = match access.mode() {
-        AccessMode::Password => ("Who may call here knows a password", password_form(next)),
+        AccessMode::Password => ("Calls here need a password", password_form(next)),
         _ => (
             "Only for those who are invited",
             "<p class=\"quiet\">Open the link that you were sent. If you have none, ask those whom you want to talk with.</p>".to_owned(),
@@ -110,10 +111,10 @@ fn page(access: &Access, door: Door, next: &str) -> Response {
 
 fn password_form(next: &str) -> String {
     format!(
-        "<form method=\"post\" action=\"/access/login\">\
+        "<form class=\"stack\" method=\"post\" action=\"/access/login\">\
          <input type=\"hidden\" name=\"next\" value=\"{}\">\
-         <label for=\"password\">Password</label>\
-         <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" required autofocus>\
+         <div><label for=\"password\">Password</label>\
+         <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\" required autofocus></div>\
          <button class=\"primary large\" type=\"submit\">Enter</button></form>",
         escaped(next)
     )
@@ -127,6 +128,8 @@ fn html(status: StatusCode, title: &str, problem: &str, body: &str) -> Response 
     let headers = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CACHE_CONTROL, "no-store"),
+        // With none at all, browsers do not say where a form comes from.
+        (REFERRER_POLICY, "same-origin"),
     ];
     let wait = (status == StatusCode::TOO_MANY_REQUESTS).then_some([(RETRY_AFTER, "60")]);
     (status, headers, wait, text).into_response()

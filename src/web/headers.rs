@@ -52,7 +52,9 @@ impl Policy {
         const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
         headers.insert(CONTENT_SECURITY_POLICY, self.csp);
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers
+            .entry(REFERRER_POLICY)
+            .or_insert(HeaderValue::from_static("no-referrer"));
         headers.insert(HeaderName::from_static("permissions-policy"), PERMISSIONS);
         // Another site must not load /config.global.js as a script of its own and read the credentials in it.
         headers

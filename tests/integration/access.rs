@@ -77,6 +77,8 @@ async fn is_shut(server: &Server) {
         let response = request(server.https, path, &[PAGE]).await;
         assert_eq!(response.status, 403, "{path}");
         assert!(!response.text().contains("lobby"), "{path}");
+        // Else the form's origin would be "null".
+        assert_eq!(response.header("referrer-policy"), "same-origin");
     }
     let [first, second] =
         ["/r/team", "/r/missing"].map(|path| request(server.https, path, &[PAGE]));

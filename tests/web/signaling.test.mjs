@@ -209,11 +209,14 @@ test("an expired ticket is replaced once", async () => {
   assert.equal(seen.at(-1), "end:bad-ticket");
 });
 
-test("another connection that resumed ends this one", async () => {
-  await joined();
-  last().break(4001);
-  mock.timers.tick(60_000);
-  assert.deepEqual([seen.at(-1), FakeSocket.all.length], ["end:replaced", 1]);
+test("another connection that resumed ends this one, and so does a revocation", async () => {
+  for (const [code, end] of [[4001, "end:replaced"], [4007, "end:revoked"]]) {
+    FakeSocket.all = [];
+    await joined();
+    last().break(code);
+    mock.timers.tick(60_000);
+    assert.deepEqual([seen.at(-1), FakeSocket.all.length], [end, 1]);
+  }
 });
 
 test("leaving says so and stays away", async () => {

@@ -3,20 +3,17 @@
 import { byId, copyWith, oneAtATime } from "./dom.js";
 
 /**
- * @param {object} options
- * @param {string} options.room
- * @param {string} options.link
- * @param {() => void} options.oncopied
+ * @param {{ room: string, oncopied: () => void } & import("../invitation.js").Invitation} options
  */
-export function wireInvite({ room, link, oncopied }) {
+export function wireInvite({ room, link, code, oncopied }) {
   byId("link", HTMLElement).textContent = shown(link);
   for (const button of document.querySelectorAll("button[data-invite]")) {
     if (!(button instanceof HTMLButtonElement)) continue;
     if (button.dataset.invite === "copy") {
       // By hand it is copied from the dialog.
-      oneAtATime(button, async () => ((await copyWith(button, link)) ? oncopied() : showCode(room, link)));
+      oneAtATime(button, async () => ((await copyWith(button, link)) ? oncopied() : showCode(link, code)));
     }
-    if (button.dataset.invite === "qr") button.onclick = () => showCode(room, link);
+    if (button.dataset.invite === "qr") button.onclick = () => showCode(link, code);
     if (button.dataset.invite === "share") wireShare(button, { title: `callbox: ${room}`, url: link });
   }
 }
@@ -35,12 +32,12 @@ function wireShare(button, data) {
 }
 
 /**
- * @param {string} room
  * @param {string} link
+ * @param {string} code
  */
-function showCode(room, link) {
+function showCode(link, code) {
   const image = byId("qr-image", HTMLImageElement);
-  image.src = `/qr.svg?room=${encodeURIComponent(room)}`;
+  image.src = code;
   byId("qr-link", HTMLElement).textContent = shown(link);
   byId("menu", HTMLElement).hidePopover();
   byId("qr", HTMLDialogElement).showModal();
