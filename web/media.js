@@ -25,14 +25,11 @@ function usual(kind, lines) {
   return { width: { ideal: (lines * 16) / 9 }, height: { ideal: lines }, frameRate: { ideal: 30, max: 30 } };
 }
 
-/**
- * Has the person allowed this already?
- * @param {Kind} kind
- */
-async function isGranted(kind) {
+/** @param {Kind} kind */
+async function permissionOf(kind) {
   const name = /** @type {PermissionName} */ (DEVICE[kind]);
   const status = await navigator.permissions?.query({ name }).catch(() => null);
-  return status?.state === "granted";
+  return status?.state ?? "prompt";
 }
 
 export class LocalMedia {
@@ -102,10 +99,13 @@ export class LocalMedia {
       this.#take(await navigator.mediaDevices.getUserMedia({ audio: this.#wishFor("audio"), video: this.#wishFor("video") }), turn);
       await this.#takeChoice();
     } catch (error) {
-      // Whoever has just said no is not asked again.
       const denied = problemOf(error) === "denied";
+      const states = { audio: await permissionOf("audio"), video: await permissionOf("video") };
+      // Whoever has just said no is not asked again; what was blocked before says nothing of the other one.
+      const blocked = KINDS.some((kind) => states[kind] === "denied");
       for (const kind of KINDS) {
-        if (denied && !(await isGranted(kind))) this.problems[kind] = "denied";
+        const may = states[kind] === "granted" || (states[kind] === "prompt" && blocked);
+        if (denied && !may) this.problems[kind] = "denied";
         else await this.#start(kind);
       }
     }

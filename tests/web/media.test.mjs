@@ -156,3 +156,18 @@ test("what is picked in the browser's own question is the choice", async () => {
   assert.equal(inUse("audio"), "mic-1");
   assert.deepEqual(choices, [["audio", { deviceId: "mic-1" }]]);
 });
+
+test("a camera that is blocked does not keep the page from asking for the microphone", async () => {
+  const open = async (permissions) => {
+    const hardware = Object.assign(new Hardware(), { permissions });
+    const { media } = await opened({ hardware });
+    return [hardware.asked.map((wish) => Object.keys(wish).join("+")), media.problems];
+  };
+  const both = ["audio+video"];
+  assert.deepEqual(await open({ camera: "denied", microphone: "prompt" }), [[...both, "audio"], { audio: null, video: "denied" }]);
+  assert.deepEqual(await open({ camera: "denied" }), [[...both, "audio"], { audio: null, video: "denied" }]);
+  for (const no of ["denied", "prompt"]) {
+    const refused = { audio: "denied", video: "denied" };
+    assert.deepEqual(await open({ camera: no, microphone: no, refuses: true }), [both, refused], "who has just said no is not asked again");
+  }
+});

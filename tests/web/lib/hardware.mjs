@@ -65,7 +65,7 @@ export class Hardware {
   asked = [];
   /** A device that the person picks when asked. @type {string | undefined} */
   picks;
-  /** Of permissions, where not granted. */
+  /** Of permissions, where not granted; and whether a person who is asked refuses. */
   permissions = {};
 
   constructor() {
@@ -92,8 +92,9 @@ export class Hardware {
   #open(wish) {
     this.asked.push(wish);
     const kinds = ["audio", "video"].filter((kind) => wish[kind]);
-    const names = { audio: "microphone", video: "camera" };
-    if (kinds.some((kind) => (this.permissions[names[kind]] ?? "granted") !== "granted")) throw new DOMException("", "NotAllowedError");
+    const states = kinds.map((kind) => this.permissions[kind === "audio" ? "microphone" : "camera"] ?? "granted");
+    // The person is asked for what is neither allowed nor blocked.
+    if (states.includes("denied") || (states.includes("prompt") && this.permissions.refuses)) throw new DOMException("", "NotAllowedError");
     return new Stream(kinds.map((kind) => this.#track(kind, wish[kind])));
   }
 
