@@ -33,6 +33,29 @@ async function check(person, what) {
   assert.deepEqual(found, [], what);
 }
 
+/** How far colours stand apart that axe-core does not look at, each with what it needs (WCAG 1.4.3 and 1.4.11). */
+function contrasts() {
+  const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const light = (colour) => {
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, 1, 1);
+    const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data].map((part) => (part > 10 ? ((part / 255 + 0.055) / 1.055) ** 2.4 : part / 3294));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ratio = (a, b) => {
+    const [low, high] = [light(a), light(b)].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  };
+  const style = (selector, pseudo) => getComputedStyle(document.querySelector(selector), pseudo);
+  const [input, button] = [style("#room"), style("#new-room")];
+  return [
+    { what: "placeholder", needs: 4.5, has: ratio(style("#room", "::placeholder").color, input.backgroundColor) * style("#room", "::placeholder").opacity },
+    { what: "border inside", needs: 3, has: ratio(input.borderTopColor, input.backgroundColor) },
+    { what: "border outside", needs: 3, has: ratio(input.borderTopColor, style("[data-screen=start] .card").backgroundColor) },
+    { what: "button below a pointer", needs: 4.5, has: button.filter === "none" ? ratio(button.color, button.backgroundColor) : 0 },
+  ];
+}
+
 const deny = () => {
   if (!navigator.mediaDevices) return;
   navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("denied", "NotAllowedError"));
@@ -51,6 +74,8 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
       };
       const start = await open("/");
       await check(start, "start page");
+      await start.page.hover("#new-room");
+      assert.deepEqual((await start.page.evaluate(contrasts)).filter(({ needs, has }) => has < needs), []);
       await start.page.click("#room-form button");
       await check(start, "start page with an error");
       const denied = await open("/r/axe-denied", { before: deny });
