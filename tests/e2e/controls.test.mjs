@@ -258,6 +258,11 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     const [ana, bo] = await pair(t, "awake");
     await ana.page.bringToFront();
     await until("one is held", () => ana.page.evaluate(() => globalThis.testLocks() === 1));
+    await ana.page.evaluate(setHidden, true);
+    assert.equal(await ana.page.evaluate(() => globalThis.testLocks()), 0);
+    await ana.page.evaluate(`(${setHidden})(false); (${setHidden})(false)`);
+    await until("one is held again", () => ana.page.evaluate(() => globalThis.testLocks() > 0));
+    assert.equal(await ana.page.evaluate(() => globalThis.testLocks()), 1);
     const asks = (person) =>
       person.page.evaluate(() => {
         const event = new Event("beforeunload", { cancelable: true });
@@ -292,8 +297,17 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
       });
     await until("a picture in it", async () => (await inside()).width > 0);
     assert.equal((await inside()).buttons, 3);
-    await ana.page.evaluate(() => globalThis.documentPictureInPicture.window.document.querySelector("button").click());
+    await ana.page.evaluate(() => {
+      const button = (globalThis.testDouble = globalThis.documentPictureInPicture.window.document.querySelector("button"));
+      button.focus();
+      button.click();
+    });
     await becomes(ana, "#mic", "false");
+    const double = () => ana.page.evaluate(() => {
+      const { testDouble } = globalThis;
+      return [testDouble.ariaPressed, testDouble.isConnected && testDouble.ownerDocument.activeElement === testDouble];
+    });
+    await until("the button says so, and keeps the focus", async () => (await double()).join() === "false,true");
     await ana.page.evaluate(() => globalThis.documentPictureInPicture.window.close());
     await becomes(ana, "#pip", "false");
   });

@@ -4,6 +4,8 @@ export class Awake {
   /** @type {WakeLockSentinel | null} */
   #lock = null;
   #wanted = true;
+  /** One that is asked for twice would be given back once. */
+  #asking = false;
   #onvisible = () => void this.#ask();
 
   constructor() {
@@ -21,13 +23,16 @@ export class Awake {
 
   async #ask() {
     const held = this.#lock !== null && !this.#lock.released;
-    if (!this.#wanted || held || document.visibilityState !== "visible" || !navigator.wakeLock) return;
+    if (!this.#wanted || held || this.#asking || document.visibilityState !== "visible" || !navigator.wakeLock) return;
+    this.#asking = true;
     try {
       const lock = await navigator.wakeLock.request("screen");
       if (this.#wanted) this.#lock = lock;
       else await lock.release();
     } catch {
       // A battery that is low, for one; the call goes on.
+    } finally {
+      this.#asking = false;
     }
   }
 }

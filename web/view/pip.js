@@ -55,7 +55,7 @@ export class PictureInPicture {
     const body = this.#window?.document.body;
     const [grid, controls] = body?.children ?? [];
     if (!grid || !controls) return;
-    controls.replaceChildren(...this.#options.buttons().map((button) => this.#double(button)));
+    this.#options.buttons().forEach((button, index) => liken(controls.children[index], button));
     const videos = this.#options.videos();
     // A picture that is made anew goes dark for a moment.
     if (videos.length === this.#shown.length && videos.every((video, index) => video === this.#shown[index])) return;
@@ -81,7 +81,9 @@ export class PictureInPicture {
     // Symbols are found in their own document only.
     const symbols = document.querySelector("svg:has(symbol)");
     this.#shown = [];
-    opened.document.body.append(box("pip-grid"), box("pip-controls"));
+    const controls = box("pip-controls");
+    controls.append(...this.#options.buttons().map(doubleOfButton));
+    opened.document.body.append(box("pip-grid"), controls);
     this.refresh();
     if (symbols) opened.document.documentElement.append(symbols.cloneNode(true));
     opened.addEventListener("pagehide", () => {
@@ -89,13 +91,25 @@ export class PictureInPicture {
       this.#options.onchange(false);
     });
   }
+}
 
-  /** @param {HTMLButtonElement} button */
-  #double(button) {
-    const double = /** @type {HTMLButtonElement} */ (button.cloneNode(true));
-    double.removeAttribute("id");
-    double.onclick = () => button.click();
-    return double;
+/** @param {HTMLButtonElement} button */
+function doubleOfButton(button) {
+  const double = /** @type {HTMLButtonElement} */ (button.cloneNode(true));
+  double.removeAttribute("id");
+  double.onclick = () => button.click();
+  return double;
+}
+
+/**
+ * What changes of a button. One that is made anew loses the focus, and the click that falls on it meanwhile.
+ * @param {Element} double
+ * @param {HTMLButtonElement} button
+ */
+function liken(double, button) {
+  for (const name of ["class", "title", "aria-label", "aria-pressed"]) {
+    const value = button.getAttribute(name);
+    if (value !== null) double.setAttribute(name, value);
   }
 }
 
