@@ -44,7 +44,10 @@ export function refreshLobby(media) {
   setDevice(byId("lobby-mic", HTMLButtonElement), media, "audio");
   setDevice(byId("lobby-camera", HTMLButtonElement), media, "video");
   const problem = problemText(media);
-  byId("lobby-problem", HTMLElement).textContent = problem && `${problem} You can join without.`;
+  const line = byId("lobby-problem", HTMLElement);
+  const text = problem && `${problem} You can join without.`;
+  // Written only when it changes: a screen reader says it each time.
+  if (line.textContent !== text) line.textContent = text;
 }
 
 /** @param {string} text  what changed by itself; empty once something else did */
