@@ -79,6 +79,11 @@ export class LocalMedia {
     return this.isOn(kind) && this.problems[kind] !== "interrupted";
   }
 
+  /** Where the camera looks, in browsers that tell: "user" at the person, "environment" away. */
+  get facing() {
+    return this.track("video")?.getSettings().facingMode ?? "";
+  }
+
   /** @param {Kind} kind */
   deviceId(kind) {
     return this.track(kind)?.getSettings().deviceId ?? this.#deviceIds[kind];

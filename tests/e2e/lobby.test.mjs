@@ -199,6 +199,20 @@ for (const name of ["Chromium", "Firefox"]) {
     await person.close();
   });
 
+  in_("a camera that looks away is not mirrored", async (browser) => {
+    const person = await lobby(browser, "facing");
+    const mirrored = (video) => person.page.$eval(video, (element) => getComputedStyle(element).transform !== "none");
+    assert.ok(await mirrored("#preview"));
+    await plug(person, "back", "videoinput", "Back", "environment");
+    await isListed(person, CAMERA, "Back");
+    await person.page.select(CAMERA, "back");
+    await until("as it is", async () => !(await mirrored("#preview")));
+    await person.enter();
+    assert.equal(await mirrored("#self-video"), false);
+    assert.deepEqual(person.errors, []);
+    await person.close();
+  });
+
   in_("devices come and go in a call, and sound goes to the chosen speaker", async (browser) => {
     const ana = await lobby(browser, "in-call");
     await ana.enter();

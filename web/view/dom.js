@@ -61,6 +61,15 @@ export function setToggle(button, on, name) {
 }
 
 /**
+ * The own picture is a mirror, but for a camera that looks away.
+ * @param {HTMLVideoElement} video
+ * @param {import("../media.js").LocalMedia} media
+ */
+export function setMirror(video, media) {
+  video.classList.toggle("mirror", media.facing !== "environment");
+}
+
+/**
  * The button of the microphone or the camera.
  * @param {HTMLButtonElement} button
  * @param {import("../media.js").LocalMedia} media

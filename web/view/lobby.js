@@ -1,7 +1,7 @@
 // The lobby: see and hear oneself before others do.
 
 import { sentence } from "../problems.js";
-import { byId, oneAtATime, setDevice, showScreen } from "./dom.js";
+import { byId, oneAtATime, setDevice, setMirror, showScreen } from "./dom.js";
 
 /**
  * @param {object} options
@@ -39,7 +39,9 @@ export function showLobby({ room, name, media, chooser }) {
  */
 export function refreshLobby(media) {
   const camera = media.isSent("video");
-  byId("preview", HTMLVideoElement).hidden = !camera;
+  const preview = byId("preview", HTMLVideoElement);
+  preview.hidden = !camera;
+  setMirror(preview, media);
   byId("preview-off", HTMLElement).hidden = camera;
   setDevice(byId("lobby-mic", HTMLButtonElement), media, "audio");
   setDevice(byId("lobby-camera", HTMLButtonElement), media, "video");

@@ -2,7 +2,7 @@
 
 import { KINDS } from "../lines.js";
 import { cornerAfter, cornerBy, cornerNear } from "./corners.js";
-import { byId, within } from "./dom.js";
+import { byId, setMirror, within } from "./dom.js";
 import { glide } from "./motion.js";
 
 /** A pointer that moves less has tapped. */
@@ -41,6 +41,7 @@ export class SelfView {
   refresh() {
     this.#box.hidden = !this.#shown;
     const media = this.#media;
+    setMirror(this.#video, media);
     this.#box.classList.toggle("no-picture", !media.isSent("video"));
     this.#box.classList.toggle("muted", !media.isSent("audio"));
     const paused = KINDS.some((kind) => media.isOn(kind) && !media.isSent(kind));

@@ -21,9 +21,9 @@ export function hardware() {
       test.volume ??= tone();
       test.volume.gain.value = on ? 0.5 : 0;
     },
-    add: (id, kind, label) => there.set(id, { kind, label }),
-    plug(id, kind, label) {
-      test.add(id, kind, label);
+    add: (id, kind, label, facingMode) => there.set(id, { kind, label, facingMode }),
+    plug(id, kind, label, facingMode) {
+      test.add(id, kind, label, facingMode);
       media.dispatchEvent(new Event("devicechange"));
     },
     unplug(id) {
@@ -65,13 +65,13 @@ export function hardware() {
   };
   const open = (kind, wish) => {
     const fitting = [...there].filter(([, device]) => device.kind === `${kind}input`);
-    const { exact, ideal } = wish.deviceId ?? {};
-    const found = fitting.find(([id]) => id === (exact ?? ideal)) ?? (exact ? undefined : fitting[0]);
+    const { exact = wish.facingMode?.exact, ideal } = wish.deviceId ?? {};
+    const found = fitting.find(([id, { facingMode }]) => [id, facingMode].includes(exact ?? ideal)) ?? (exact ? undefined : fitting[0]);
     if (!found) throw new DOMException("", exact ? "OverconstrainedError" : "NotFoundError");
-    const [deviceId, { label }] = found;
+    const [deviceId, { label, facingMode }] = found;
     if (test.busy.has(deviceId)) throw new DOMException("", "NotReadableError");
     const track = kind === "audio" ? microphone() : camera();
-    track.getSettings = () => ({ deviceId });
+    track.getSettings = () => ({ deviceId, facingMode });
     Object.defineProperty(track, "label", { value: label });
     test.tracks.set(deviceId, track);
     return track;
