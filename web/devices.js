@@ -45,8 +45,6 @@ export class Devices {
   #wanted;
   /** What sound goes to. */
   #speaker = "";
-  /** @type {Listed[]} */
-  #all = [];
   #stop = new AbortController();
 
   /** @param {Options} options */
@@ -63,7 +61,7 @@ export class Devices {
 
   /** @param {Choosable} kind */
   of(kind) {
-    return choices(this.#all, kind);
+    return choices(this.#options.media.listed, kind);
   }
 
   /** @param {string} id  empty for the system's own */
@@ -74,7 +72,7 @@ export class Devices {
 
   /** Lists anew, as once names may be read. */
   async refresh() {
-    this.#all = (await navigator.mediaDevices?.enumerateDevices().catch(() => null)) ?? [];
+    await this.#options.media.look();
     if (this.#stop.signal.aborted) return;
     this.#fitSpeaker();
     this.#options.onchange();

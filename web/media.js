@@ -1,5 +1,6 @@
 // The own camera and microphone. Knows no DOM beyond navigator.mediaDevices.
 
+import { choices } from "./devices.js";
 import { KINDS } from "./lines.js";
 import { DEVICE, problemOf, sentence } from "./problems.js";
 
@@ -37,6 +38,8 @@ export class LocalMedia {
   stream = new MediaStream();
   /** @type {Record<Kind, Problem | null>} */
   problems = { audio: null, video: null };
+  /** Of all kinds, as of the last look. @type {MediaDeviceInfo[]} */
+  listed = [];
 
   /** Those that were chosen: used whenever they are there. @type {Record<Kind, string | undefined>} */
   #deviceIds = { audio: undefined, video: undefined };
@@ -121,7 +124,8 @@ export class LocalMedia {
     for (const kind of KINDS) {
       const [chosen, used] = [this.#deviceIds[kind], this.track(kind)?.getSettings().deviceId];
       if (!chosen || !used || chosen === used) continue;
-      if ((await this.devices(kind)).some(({ deviceId }) => deviceId === chosen)) this.#chose(kind, used);
+      await this.look();
+      if (this.#isThere(kind, chosen)) this.#chose(kind, used);
     }
   }
 
@@ -164,11 +168,9 @@ export class LocalMedia {
     await this.track("video")?.applyConstraints(usual("video", lines)).catch(() => {});
   }
 
-  /** Devices of this kind that can be chosen. */
-  async devices(/** @type {Kind} */ kind) {
-    if (!navigator.mediaDevices) return [];
-    const all = await navigator.mediaDevices.enumerateDevices().catch(() => []);
-    return all.filter((device) => device.kind === `${kind}input` && device.deviceId);
+  /** What devices there are. */
+  async look() {
+    this.listed = (await navigator.mediaDevices?.enumerateDevices().catch(() => null)) ?? [];
   }
 
   /**
@@ -177,6 +179,7 @@ export class LocalMedia {
    */
   refit() {
     this.#refits = this.#refits.then(async () => {
+      await this.look();
       for (const kind of KINDS) await this.#refit(kind);
     });
     return this.#refits;
@@ -228,24 +231,31 @@ export class LocalMedia {
     return problem;
   }
 
+  /**
+   * @param {Kind} kind
+   * @param {string} deviceId
+   */
+  #isThere(kind, deviceId) {
+    return choices(this.listed, kind).some(({ id }) => id === deviceId);
+  }
+
   /** @param {Kind} kind */
   async #refit(kind) {
     const track = this.track(kind);
     const used = track ? track.getSettings().deviceId : this.#lost[kind];
-    const devices = await this.devices(kind);
-    const isThere = (/** @type {string | undefined} */ id) => devices.some(({ deviceId }) => deviceId === id);
+    const none = choices(this.listed, kind).length === 0;
     if (this.#closed || used === undefined) return;
-    if (isThere(used)) {
+    if (this.#isThere(kind, used)) {
       const chosen = this.#deviceIds[kind];
       if (!track) await this.#restart(kind, used);
-      else if (chosen && chosen !== used && isThere(chosen) && !(await this.#start(kind))) this.#tellUsed(kind);
+      else if (chosen && chosen !== used && this.#isThere(kind, chosen) && !(await this.#start(kind))) this.#tellUsed(kind);
       return;
     }
     // A track that runs while nothing is listed shows that the browser lists nothing.
-    if (track?.readyState === "live" && devices.length === 0) return;
+    if (track?.readyState === "live" && none) return;
     this.#lost[kind] = "";
     if (this.track(kind)) this.#end(kind, "ended");
-    if (devices.length > 0 && !(await this.#start(kind))) this.#tellUsed(kind, sentence(kind, "ended"));
+    if (!none && !(await this.#start(kind))) this.#tellUsed(kind, sentence(kind, "ended"));
   }
 
   /**
@@ -368,9 +378,10 @@ export class LocalMedia {
    */
   async #ended(kind, track) {
     const used = isStandIn(track) ? "" : track.getSettings().deviceId;
-    const there = (await this.devices(kind)).some(({ deviceId }) => deviceId === used);
+    await this.look();
     if (this.#closed || this.track(kind) !== track) return;
     this.#lost[kind] = used;
+    const there = used !== undefined && this.#isThere(kind, used);
     this.#end(kind, there ? "stopped" : "ended");
     // What the system has just taken it does not give back at once.
     if (!there) await this.refit();
