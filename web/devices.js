@@ -23,6 +23,14 @@ export function choices(all, kind) {
 }
 
 /**
+ * Chromium lists whatever the system uses under a name of its own, which stays when the device goes.
+ * @param {MediaStreamTrack} track
+ */
+export function isStandIn(track) {
+  return ["default", "communications"].includes(track.getSettings().deviceId ?? "");
+}
+
+/**
  * The system's own speaker comes first; its id is empty, which every browser understands.
  * @param {Device[]} speakers
  */

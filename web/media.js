@@ -1,6 +1,6 @@
 // The own camera and microphone. Knows no DOM beyond navigator.mediaDevices.
 
-import { choices } from "./devices.js";
+import { choices, isStandIn } from "./devices.js";
 import { KINDS } from "./lines.js";
 import { DEVICE, problemOf, sentence } from "./problems.js";
 
@@ -231,6 +231,20 @@ export class LocalMedia {
     return problem;
   }
 
+  /** Is there a camera that looks the other way? */
+  get canFlip() {
+    return this.facing !== "" && choices(this.listed, "video").length > 1;
+  }
+
+  /** From the camera that looks at the person to the one that looks away, or back. */
+  async flip() {
+    const facingMode = this.facing === "environment" ? "user" : "environment";
+    const problem = await this.#switch("video", { facingMode: { exact: facingMode } });
+    const used = this.deviceId("video");
+    if (!problem && used) this.#chose("video", used);
+    return problem;
+  }
+
   /**
    * @param {Kind} kind
    * @param {string} deviceId
@@ -386,12 +400,4 @@ export class LocalMedia {
     // What the system has just taken it does not give back at once.
     if (!there) await this.refit();
   }
-}
-
-/**
- * Chromium lists whatever the system uses under a name of its own, which stays when the device goes.
- * @param {MediaStreamTrack} track
- */
-function isStandIn(track) {
-  return ["default", "communications"].includes(track.getSettings().deviceId ?? "");
 }

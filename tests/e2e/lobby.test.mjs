@@ -199,7 +199,7 @@ for (const name of ["Chromium", "Firefox"]) {
     await person.close();
   });
 
-  in_("a camera that looks away is not mirrored", async (browser) => {
+  in_("a camera that looks away is not mirrored, and a touch flips it", async (browser) => {
     const person = await lobby(browser, "facing");
     const mirrored = (video) => person.page.$eval(video, (element) => getComputedStyle(element).transform !== "none");
     assert.ok(await mirrored("#preview"));
@@ -207,8 +207,18 @@ for (const name of ["Chromium", "Firefox"]) {
     await isListed(person, CAMERA, "Back");
     await person.page.select(CAMERA, "back");
     await until("as it is", async () => !(await mirrored("#preview")));
+    await plug(person, "front", "videoinput", "Front", "user");
+    await person.page.click("#lobby-flip");
+    await until("the other one", async () => (await shownBy(person, "#preview")) === "Front");
+    assert.ok(await mirrored("#preview"));
     await person.enter();
+    await person.page.click("#self-flip");
+    await until("and back", async () => (await shownBy(person, "#self-video")) === "Back");
     assert.equal(await mirrored("#self-video"), false);
+    await unplug(person, "front");
+    await person.page.click("#self-flip");
+    await until("the sentence", async () => (await person.text("#notice")) === "The other camera was not found.");
+    assert.equal(await shownBy(person, "#self-video"), "Back");
     assert.deepEqual(person.errors, []);
     await person.close();
   });

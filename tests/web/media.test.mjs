@@ -146,6 +146,27 @@ test("what was chosen comes back when it is plugged in again", async () => {
   assert.equal(later.inUse("audio"), "mic-2", "also what was chosen the last time");
 });
 
+test("a phone's camera is flipped and back, and stays where the other one cannot be opened", async () => {
+  const hardware = new Hardware();
+  const { media, choices, inUse } = await opened({ hardware });
+  await media.look();
+  assert.equal(media.canFlip, false, "where cameras do not tell where they look");
+  hardware.there.clear();
+  for (const [id, facingMode] of [["front", "user"], ["wide", "environment"], ["tele", "environment"]]) hardware.plug(id, "video", { facingMode });
+  hardware.plug("mic-1", "audio");
+  await media.choose("video", "front");
+  await media.look();
+  assert.ok(media.canFlip);
+  for (const id of ["wide", "front", "wide"]) {
+    assert.equal(await media.flip(), null);
+    assert.equal(inUse("video"), id);
+    assert.deepEqual(choices.at(-1), ["video", { deviceId: id }]);
+  }
+  hardware.broken.set("front", "NotReadableError");
+  assert.equal(await media.flip(), "busy");
+  assert.equal(inUse("video"), "wide");
+});
+
 test("what is picked in the browser's own question is the choice", async () => {
   const hardware = new Hardware();
   hardware.picks = "mic-1";

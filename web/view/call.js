@@ -3,6 +3,7 @@
 import { inSentence, personName } from "../names.js";
 import { announce } from "./announce.js";
 import { Controls } from "./controls.js";
+import { wireFlip } from "./devices.js";
 import { byId, keepFocus, showScreen } from "./dom.js";
 import { Notices } from "./notices.js";
 import { Panel } from "./panel.js";
@@ -60,6 +61,7 @@ export class CallView {
       onplace: () => this.tiles.makeWay(),
     });
     this.#self = self;
+    wireFlip("self-flip", media, (text) => this.notices.show(text));
     this.tiles = new Tiles({
       onspeaker: () => this.#controls.refresh(),
       onwant: options.onwant,

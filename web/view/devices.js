@@ -56,6 +56,7 @@ export class DeviceChooser {
   /** Devices came or went, or another one is used. */
   refresh() {
     const { media, devices } = this.#options;
+    for (const id of ["lobby-flip", "self-flip"]) byId(id, HTMLButtonElement).hidden = !media.canFlip;
     for (const [id, kind] of /** @type {const} */ ([["microphone-choice", "audio"], ["camera-choice", "video"]])) {
       fill(byId(id, HTMLSelectElement), devices.of(kind), media.deviceId(kind) ?? "", noneText(media.problems[kind]));
     }
@@ -131,6 +132,19 @@ export class DeviceChooser {
       this.#chooseSpeaker(picked.deviceId);
     });
   }
+}
+
+/**
+ * The button from one camera of a phone to the other.
+ * @param {string} id
+ * @param {import("../media.js").LocalMedia} media
+ * @param {(text: string) => void} notice
+ */
+export function wireFlip(id, media, notice) {
+  oneAtATime(byId(id, HTMLButtonElement), async () => {
+    const problem = await media.flip();
+    if (problem) notice(refusal("The other camera", problem));
+  });
 }
 
 /** @param {import("../media.js").Problem | null} problem */

@@ -1,6 +1,7 @@
 // The lobby: see and hear oneself before others do.
 
 import { sentence } from "../problems.js";
+import { wireFlip } from "./devices.js";
 import { byId, oneAtATime, setDevice, setMirror, showScreen } from "./dom.js";
 
 /**
@@ -20,6 +21,7 @@ export function showLobby({ room, name, media, chooser }) {
   preview.srcObject = media.stream;
   wireToggle("lobby-mic", "audio", media);
   wireToggle("lobby-camera", "video", media);
+  wireFlip("lobby-flip", media, showLobbyNotice);
   refreshLobby(media);
   showScreen("lobby");
   chooser.showIn(byId("lobby-devices", HTMLElement));
