@@ -1,4 +1,6 @@
-// Which devices there are, and which speaker is chosen. Knows no DOM beyond navigator.mediaDevices.
+// Which devices there are and may be used, and which speaker is chosen. Knows no DOM beyond navigator.mediaDevices.
+
+import { DEVICE } from "./problems.js";
 
 /**
  * @typedef {"audio" | "video" | "speaker"} Choosable
@@ -28,6 +30,13 @@ export function choices(all, kind) {
  */
 export function isStandIn(track) {
   return ["default", "communications"].includes(track.getSettings().deviceId ?? "");
+}
+
+/** @param {import("./lines.js").Kind} kind */
+export async function permissionOf(kind) {
+  const name = /** @type {PermissionName} */ (DEVICE[kind]);
+  const status = await navigator.permissions?.query({ name }).catch(() => null);
+  return status?.state ?? "prompt";
 }
 
 /**

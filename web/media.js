@@ -1,8 +1,8 @@
 // The own camera and microphone. Knows no DOM beyond navigator.mediaDevices.
 
-import { choices, isStandIn } from "./devices.js";
+import { choices, isStandIn, permissionOf } from "./devices.js";
 import { KINDS } from "./lines.js";
-import { DEVICE, problemOf, sentence } from "./problems.js";
+import { problemOf, sentence } from "./problems.js";
 
 /**
  * @typedef {import("./lines.js").Kind} Kind
@@ -24,13 +24,6 @@ import { DEVICE, problemOf, sentence } from "./problems.js";
 function usual(kind, lines) {
   if (kind === "audio") return { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
   return { width: { ideal: (lines * 16) / 9 }, height: { ideal: lines }, frameRate: { ideal: 30, max: 30 } };
-}
-
-/** @param {Kind} kind */
-async function permissionOf(kind) {
-  const name = /** @type {PermissionName} */ (DEVICE[kind]);
-  const status = await navigator.permissions?.query({ name }).catch(() => null);
-  return status?.state ?? "prompt";
 }
 
 export class LocalMedia {
