@@ -151,6 +151,8 @@ export class Meeting {
       onwant: (id, wanted) => this.#call?.peers.get(id)?.want(wanted),
       connection: (id) => this.#watch.get(id),
       speaker: () => this.#devices.speaker,
+      chosen: this.#remembered.memory,
+      onchoice: (choice) => this.#remembered.set(choice),
       onleave: () => this.#leave(),
     });
     this.#view = view;

@@ -1,6 +1,6 @@
 // What a person chose the last time, kept by the browser. Knows no DOM beyond the storage.
 
-const KEY = "callbox.lobby";
+const KEY = "callbox.choices";
 const MAX_LENGTH = 300;
 
 /**
@@ -10,6 +10,9 @@ const MAX_LENGTH = 300;
  * @property {Choice} audio  microphone
  * @property {Choice} video  camera
  * @property {string} speaker  empty for the system's own
+ * @property {string} limit  of what is sent; empty as long as none was chosen
+ * @property {string} corner  of the own picture; empty likewise
+ * @property {boolean} self  is the own picture shown?
  */
 
 /**
@@ -31,6 +34,9 @@ export function recall(text) {
     audio: choice(stored?.audio),
     video: choice(stored?.video),
     speaker: short(stored?.speaker),
+    limit: short(stored?.limit),
+    corner: short(stored?.corner),
+    self: stored?.self !== false,
   };
 }
 

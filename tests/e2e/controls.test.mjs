@@ -235,7 +235,7 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     assert.deepEqual(ana.errors, []);
   });
 
-  test(`what is sent is limited by the one who sends, ${name}`, async (t) => {
+  test(`what is sent is limited by the one who sends, and chosen for the next time, ${name}`, async (t) => {
     const [ana, bo] = await pair(t, "limits");
     const sent = () =>
       ana.page.evaluate(() => {
@@ -252,6 +252,19 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     await until("the initials show", () => bo.page.$(".tile.no-picture"));
     await ana.page.select("#limit", "auto");
     await until("the picture is back", async () => !(await bo.page.$(".tile.no-picture")));
+    await ana.page.select("#limit", "audio");
+    await ana.page.keyboard.press("Escape");
+    await ana.page.focus("#self");
+    await ana.page.keyboard.press("ArrowUp");
+    await ana.page.keyboard.press("v");
+
+    await ana.page.reload({ waitUntil: "domcontentloaded" });
+    await ana.enter();
+    assert.equal(await ana.page.$eval("#limit", (select) => select.value), "audio");
+    assert.match(await ana.text("#notice"), /^Only your sound is sent/);
+    assert.deepEqual(await ana.page.$eval("#self", (self) => [self.hidden, self.dataset.corner]), [true, "top-right"]);
+    await until("Bo is there", async () => (await ana.tiles())[0]?.state === "connected");
+    assert.equal((await sent()).active, false);
   });
 
   test(`the screen stays on, and closing by mistake asks, ${name}`, async (t) => {

@@ -132,7 +132,7 @@ for (const name of ["Chromium", "Firefox"]) {
         },
       });
     const rubbish = () => {
-      for (const key of ["callbox.lobby", "callbox.shortcuts"]) localStorage.setItem(key, '{"audio":[],"name":{');
+      for (const key of ["callbox.choices", "callbox.shortcuts"]) localStorage.setItem(key, '{"audio":[],"name":{');
     };
     for (const [room, more] of Object.entries({ blocked, rubbish })) {
       const person = await lobby(browser, room, { before: withHardware(more) });

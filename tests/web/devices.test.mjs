@@ -30,7 +30,7 @@ test("the level of a microphone goes from rest to full, never beyond", () => {
   assert.equal(tone(1), 1);
 });
 
-const USUAL = { name: "", audio: { on: true, deviceId: "" }, video: { on: true, deviceId: "" }, speaker: "" };
+const USUAL = { name: "", audio: { on: true, deviceId: "" }, video: { on: true, deviceId: "" }, speaker: "", limit: "", corner: "", self: true };
 
 test("rubbish in the storage is nothing that was chosen", () => {
   const strange = ["null", "7", "[]", "{", '"x"', '{"audio":7,"name":{}}', `{"name":"${"x".repeat(400)}"}`, '{"video":null,"speaker":[]}'];

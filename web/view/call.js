@@ -22,6 +22,8 @@ const ARRIVAL_MS = 60;
  * @property {string} name  the own one
  * @property {import("../media.js").LocalMedia} media
  * @property {import("../share.js").ScreenShare} share
+ * @property {import("../remembered.js").Memory} chosen  the last time
+ * @property {(choice: Partial<import("../remembered.js").Memory>) => void} onchoice
  * @property {(up: boolean) => void} onhand
  * @property {(limit: import("../quality.js").Limit) => void} onlimit
  * @property {(id: string, wanted: import("../talk.js").Wanted) => void} onwant  somebody is shown at another size
@@ -54,11 +56,15 @@ export class CallView {
     // Before all that measures: what is hidden has no size.
     showScreen("call");
     const self = new SelfView(media, {
+      chosen: options.chosen,
       onhide: () => {
         this.notices.show("Your picture is hidden. The menu shows it again.");
         byId("more", HTMLButtonElement).focus();
       },
-      onplace: () => this.tiles.makeWay(),
+      onplace: () => {
+        options.onchoice(self.choice);
+        this.tiles.makeWay();
+      },
     });
     this.#self = self;
     wireFlip("self-flip", media, (text) => this.notices.show(text));
@@ -79,13 +85,18 @@ export class CallView {
         this.#people.setHand(null, up);
         onhand(up);
       },
-      onlimit,
+      limit: options.chosen.limit,
+      onlimit: (limit) => {
+        options.onchoice({ limit });
+        onlimit(limit);
+      },
       onself: () => self.toggle(),
       onleave,
       notice: (text) => this.notices.show(text),
       videos: () => this.tiles.videos(),
     });
     this.notices.setOnline(false);
+    if (options.chosen.limit === "audio") this.notices.show("Only your sound is sent, as the last time. The menu changes that.");
     this.refreshOwn();
   }
 

@@ -11,6 +11,7 @@ import { Shortcuts } from "./shortcuts.js";
  * @property {import("../media.js").LocalMedia} media
  * @property {ScreenShare} share
  * @property {(up: boolean) => void} onhand
+ * @property {string} limit  chosen the last time
  * @property {(limit: import("../quality.js").Limit) => void} onlimit
  * @property {() => void} onself  shows or hides the own picture
  * @property {() => void} onleave
@@ -140,8 +141,11 @@ export class Controls {
     const { onlimit, onself } = this.#options;
     const { signal } = this.#stop;
     const limit = byId("limit", HTMLSelectElement);
-    limit.onchange = () => onlimit(/** @type {import("../quality.js").Limit} */ (limit.value));
-    limit.value = "auto";
+    const tell = () => onlimit(/** @type {import("../quality.js").Limit} */ (limit.value));
+    limit.onchange = tell;
+    limit.value = this.#options.limit;
+    if (!limit.value) limit.value = "auto";
+    else if (limit.value !== "auto") tell();
     byId("show-shortcuts", HTMLButtonElement).onclick = () => {
       this.#menu.hidePopover();
       this.#shortcuts.show();

@@ -6,6 +6,14 @@
 const ROUND = ["bottom-right", "bottom-left", "top-left", "top-right"];
 
 /**
+ * @param {string} text  such as was stored once
+ * @returns {Corner}
+ */
+export function cornerOf(text) {
+  return ROUND.find((corner) => corner === text) ?? ROUND[0];
+}
+
+/**
  * @param {Corner} corner
  * @returns {Corner} the next one, clockwise
  */

@@ -1,7 +1,7 @@
 // The own picture in a call: in a corner of one's choice, or hidden.
 
 import { KINDS } from "../lines.js";
-import { cornerAfter, cornerBy, cornerNear } from "./corners.js";
+import { cornerAfter, cornerBy, cornerNear, cornerOf } from "./corners.js";
 import { byId, setMirror, within } from "./dom.js";
 import { glide } from "./motion.js";
 
@@ -14,9 +14,8 @@ export class SelfView {
   #media;
   #onhide;
   #onplace;
-  #shown = true;
-  /** @type {import("./corners.js").Corner} */
-  #corner = "bottom-right";
+  #shown;
+  #corner;
   /** Where the pointer went down, and how far the picture has been dragged. */
   #drag = { x: 0, y: 0, dragging: false };
   #stop = new AbortController();
@@ -24,11 +23,14 @@ export class SelfView {
   /**
    * @param {import("../media.js").LocalMedia} media
    * @param {object} options
+   * @param {{ corner: string, self: boolean }} options.chosen  the last time
    * @param {() => void} options.onhide  hidden with its own button, which goes with it
    * @param {() => void} options.onplace  it has another place or size, or none
    */
-  constructor(media, { onhide, onplace }) {
+  constructor(media, { chosen, onhide, onplace }) {
     this.#media = media;
+    this.#shown = chosen.self;
+    this.#corner = cornerOf(chosen.corner);
     this.#onhide = onhide;
     this.#onplace = onplace;
     this.#video.srcObject = media.stream;
@@ -53,6 +55,11 @@ export class SelfView {
     this.#shown = !this.#shown;
     this.refresh();
     this.#onplace();
+  }
+
+  /** What is to be remembered. */
+  get choice() {
+    return { corner: this.#corner, self: this.#shown };
   }
 
   /** Where it is, and how high; null where it is hidden. */
