@@ -26,6 +26,12 @@ function usual(kind, lines) {
   return { width: { ideal: (lines * 16) / 9 }, height: { ideal: lines }, frameRate: { ideal: 30, max: 30 } };
 }
 
+/** @param {MediaStreamTrack} track */
+function release(track) {
+  track.onended = track.onmute = track.onunmute = null;
+  track.stop();
+}
+
 export class LocalMedia {
   /** Holds the tracks that are on; stays the same object for the whole call. */
   stream = new MediaStream();
@@ -97,7 +103,8 @@ export class LocalMedia {
     }
     const turn = { audio: ++this.#wish.audio, video: ++this.#wish.video };
     try {
-      this.#take(await navigator.mediaDevices.getUserMedia({ audio: this.#wishFor("audio"), video: this.#wishFor("video") }), turn);
+      const wish = (/** @type {Kind} */ kind) => ({ ...usual(kind, this.#lines), ...this.#chosen(kind, "ideal") });
+      await this.#get({ audio: wish("audio"), video: wish("video") }, turn);
       await this.#takeChoice();
     } catch (error) {
       const denied = problemOf(error) === "denied";
@@ -181,20 +188,9 @@ export class LocalMedia {
   close() {
     this.#closed = true;
     for (const track of this.stream.getTracks()) {
-      track.onended = track.onmute = track.onunmute = null;
-      track.stop();
+      release(track);
       this.stream.removeTrack(track);
     }
-  }
-
-  /**
-   * With the device that was chosen, if it is there.
-   * @param {Kind} kind
-   * @returns {MediaTrackConstraints}
-   */
-  #wishFor(kind) {
-    const deviceId = this.#deviceIds[kind];
-    return { ...usual(kind, this.#lines), ...(deviceId ? { deviceId: { ideal: deviceId } } : {}) };
   }
 
   /**
@@ -214,10 +210,7 @@ export class LocalMedia {
     const old = this.track(kind);
     const before = old?.getSettings().deviceId;
     // Many phones open one camera at a time.
-    if (old && kind === "video") {
-      old.onended = old.onmute = old.onunmute = null;
-      old.stop();
-    }
+    if (old && kind === "video") release(old);
     const problem = await this.#start(kind, wish);
     if (!problem || old?.readyState !== "ended") return problem;
     if (await this.#start(kind, { deviceId: { exact: before } })) this.#end(kind, problem);
@@ -296,11 +289,11 @@ export class LocalMedia {
    * @param {MediaTrackConstraints} [wish]  the device that was chosen, if there is nothing else to wish for
    * @returns {Promise<Problem | null>} why it does not run
    */
-  async #start(kind, wish = this.#chosen(kind)) {
+  async #start(kind, wish = this.#chosen(kind, "exact")) {
     if (!navigator.mediaDevices) return this.#fail(kind, "insecure");
     const turn = { [kind]: ++this.#wish[kind] };
     try {
-      this.#take(await navigator.mediaDevices.getUserMedia({ [kind]: { ...usual(kind, this.#lines), ...wish } }), turn);
+      await this.#get({ [kind]: { ...usual(kind, this.#lines), ...wish } }, turn);
       return null;
     } catch (error) {
       const problem = problemOf(error);
@@ -310,10 +303,14 @@ export class LocalMedia {
     }
   }
 
-  /** @param {Kind} kind */
-  #chosen(kind) {
+  /**
+   * @param {Kind} kind
+   * @param {"ideal" | "exact"} how
+   * @returns {MediaTrackConstraints}
+   */
+  #chosen(kind, how) {
     const deviceId = this.#deviceIds[kind];
-    return deviceId ? { deviceId: { exact: deviceId } } : {};
+    return deviceId ? { deviceId: { [how]: deviceId } } : {};
   }
 
   /**
@@ -324,6 +321,16 @@ export class LocalMedia {
   #fail(kind, problem) {
     if (this.track(kind)?.readyState !== "live") this.problems[kind] = problem;
     return problem;
+  }
+
+  /**
+   * @param {MediaStreamConstraints} constraints
+   * @param {Partial<Record<Kind, number>>} turn
+   */
+  async #get(constraints, turn) {
+    const lines = this.#lines;
+    this.#take(await navigator.mediaDevices.getUserMedia(constraints), turn);
+    if (lines !== this.#lines) await this.setLines(this.#lines);
   }
 
   /**
@@ -350,8 +357,7 @@ export class LocalMedia {
   #replace(kind, track) {
     const old = this.track(kind);
     if (old) {
-      old.onended = old.onmute = old.onunmute = null;
-      old.stop();
+      release(old);
       this.stream.removeTrack(old);
       if (this.problems[kind] === "interrupted") this.problems[kind] = null;
     }

@@ -114,6 +114,11 @@ test("a camera is asked for more lines where more may be sent, and goes on where
   assert.deepEqual(asked(), [1920, 1080], "another one, too");
   await media.setLines(720);
   assert.deepEqual(asked(), [1280, 720]);
+  await media.set("video", false);
+  const opening = media.set("video", true);
+  await media.setLines(1080);
+  await opening;
+  assert.deepEqual(asked(), [1920, 1080], "one that was being opened, too");
   hardware.plug("cam-2", "video", { fixed: true });
   await media.choose("video", "cam-2");
   await media.setLines(1080);
