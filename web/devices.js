@@ -40,6 +40,17 @@ export async function permissionOf(kind) {
 }
 
 /**
+ * What is asked of whichever it is.
+ * @param {import("./lines.js").Kind} kind
+ * @param {number} lines  of a camera
+ * @returns {MediaTrackConstraints}
+ */
+export function usual(kind, lines) {
+  if (kind === "audio") return { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+  return { width: { ideal: (lines * 16) / 9 }, height: { ideal: lines }, frameRate: { ideal: 30, max: 30 } };
+}
+
+/**
  * The system's own speaker comes first; its id is empty, which every browser understands.
  * @param {Device[]} speakers
  */

@@ -1,6 +1,6 @@
 // The own camera and microphone. Knows no DOM beyond navigator.mediaDevices.
 
-import { choices, isStandIn, permissionOf } from "./devices.js";
+import { choices, isStandIn, permissionOf, usual } from "./devices.js";
 import { KINDS } from "./lines.js";
 import { problemOf, sentence } from "./problems.js";
 
@@ -15,16 +15,6 @@ import { problemOf, sentence } from "./problems.js";
  * @property {(kind: Kind, choice: Partial<Choice>) => void} [onchoice]  the person chose something
  * @property {(text: string) => void} [onnotice]
  */
-
-/**
- * @param {Kind} kind
- * @param {number} lines  of a camera
- * @returns {MediaTrackConstraints}
- */
-function usual(kind, lines) {
-  if (kind === "audio") return { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
-  return { width: { ideal: (lines * 16) / 9 }, height: { ideal: lines }, frameRate: { ideal: 30, max: 30 } };
-}
 
 /** @param {MediaStreamTrack} track */
 function release(track) {
