@@ -49,6 +49,20 @@ function countChimes() {
   OscillatorNode.prototype.start = () => (globalThis.testChimes += 1);
 }
 
+/** What the system is told of the call, and its buttons. */
+function recordSession() {
+  const system = (globalThis.testSystem = { handlers: {}, microphone: null, camera: null });
+  const session = {
+    setActionHandler: (action, handler) => {
+      if (action === "togglecamera") throw new TypeError("not known here");
+      system.handlers[action] = handler;
+    },
+    setMicrophoneActive: (on) => (system.microphone = on),
+    setCameraActive: async (on) => (system.camera = on),
+  };
+  Object.defineProperty(navigator, "mediaSession", { value: session });
+}
+
 for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firefox })) {
   /** Somebody in a call until the end of the test. */
   const enter = async (t, room, who, before) => {
@@ -267,8 +281,8 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     assert.equal((await sent()).active, false);
   });
 
-  test(`the screen stays on, and closing by mistake asks, ${name}`, async (t) => {
-    const [ana, bo] = await pair(t, "awake");
+  test(`the screen stays on, the system has buttons, and closing by mistake asks, ${name}`, async (t) => {
+    const [ana, bo] = await pair(t, "awake", `(${countLocks})(); (${recordSession})()`);
     await ana.page.bringToFront();
     await until("one is held", () => ana.page.evaluate(() => globalThis.testLocks() === 1));
     await ana.page.evaluate(setHidden, true);
@@ -283,7 +297,14 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
         return event.defaultPrevented;
       });
     assert.equal(await asks(ana), true);
-    await ana.page.click("#leave");
+    const system = () => ana.page.evaluate(() => globalThis.testSystem);
+    assert.deepEqual([(await system()).microphone, (await system()).camera], [true, true]);
+    await ana.page.evaluate(() => globalThis.testSystem.handlers.togglemicrophone());
+    await becomes(ana, "#mic", "false");
+    await until("the system is told", async () => (await system()).microphone === false);
+    await ana.page.evaluate(() => globalThis.testSystem.handlers.hangup());
+    assert.deepEqual((await system()).handlers, { togglemicrophone: null, hangup: null });
+    await until("nothing is on", async () => (await system()).camera === false);
     assert.equal(await ana.page.evaluate(() => globalThis.testLocks()), 0);
     assert.equal(await asks(ana), false);
     await until("Bo is alone", async () => (await bo.tiles()).length === 0);

@@ -4,6 +4,7 @@ import { sentence } from "../problems.js";
 import { ScreenShare } from "../share.js";
 import { byId, oneAtATime, setDevice, setToggle } from "./dom.js";
 import { PictureInPicture } from "./pip.js";
+import { Session } from "./session.js";
 import { Shortcuts } from "./shortcuts.js";
 
 /**
@@ -30,6 +31,7 @@ export class Controls {
   #menu = byId("menu", HTMLElement);
   #pip;
   #shortcuts;
+  #session;
   #stop = new AbortController();
 
   /** @param {Options} options */
@@ -48,6 +50,11 @@ export class Controls {
     this.#wireHand();
     this.#wireMenu();
     this.#shortcuts = new Shortcuts(this.#keys());
+    this.#session = new Session({
+      togglemicrophone: () => this.#mic.click(),
+      togglecamera: () => this.#camera.click(),
+      hangup: onleave,
+    });
     this.refresh();
     this.#mic.focus();
   }
@@ -61,11 +68,13 @@ export class Controls {
     byId("share-hint", HTMLElement).hidden = share.shared === null;
     byId("share-hint-choice", HTMLSelectElement).value = share.hint;
     this.#pip.refresh();
+    void this.#session.show(media.isOn("audio"), media.isOn("video"));
   }
 
   close() {
     this.#stop.abort();
     this.#shortcuts.close();
+    this.#session.close();
     this.#pip.close();
     if (document.fullscreenElement) void document.exitFullscreen();
   }
