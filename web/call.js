@@ -1,7 +1,7 @@
 // A call: signaling, room and peers put together. Knows no DOM.
 
 import { Peer } from "./peer.js";
-import { believed, cameraEncoding, screenEncoding, startBitrate } from "./quality.js";
+import { believed, cameraCodec, cameraEncoding, screenEncoding, startBitrate } from "./quality.js";
 import { Room } from "./room.js";
 import { Signaling } from "./signaling.js";
 
@@ -69,6 +69,8 @@ export class Call {
   #limit = "auto";
   /** What the path to somebody is believed to carry, in bits per second. @type {Map<string, number>} */
   #paths = new Map();
+  /** Was encoding too much for this machine? */
+  #strained = false;
 
   /** @param {Options} options */
   constructor(options) {
@@ -137,6 +139,12 @@ export class Call {
   /** The pictures that are sent, or what limits them, changed. */
   reshape() {
     for (const id of this.peers.keys()) this.#shape(id);
+  }
+
+  /** This machine does not keep up with encoding. */
+  setStrained() {
+    this.#strained = true;
+    this.reshape();
   }
 
   /** The page is about to be frozen. */
@@ -241,7 +249,8 @@ export class Call {
     const given = { others: this.peers.size, path: this.#paths.get(id) ?? Infinity };
     const sharing = shared !== undefined && screen > 0;
     const video = cameraEncoding({ ...given, limit: this.#limit, wanted: camera, captured: sizeOf(captured), sharing });
-    peer.shape("video", video);
+    const codec = cameraCodec({ others: given.others, cores: navigator.hardwareConcurrency, strained: this.#strained });
+    peer.shape("video", { ...video, codec });
     if (!shared) return;
     const hint = shared.contentHint === "motion" ? "motion" : "detail";
     const beside = captured && video.active ? video.maxBitrate : 0;

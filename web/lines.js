@@ -11,6 +11,7 @@
  * @property {number} maxBitrate  bits per second
  * @property {number} [scaleResolutionDownBy]
  * @property {number} [maxFramerate]
+ * @property {string | null} [codec]  such as "video/VP9", in browsers that let a page choose; null for their own choice
  */
 
 /** @type {Record<Slot, { kind: Kind, nth: number }>} */
@@ -35,6 +36,8 @@ export class Lines {
   #tracks = new Map();
   /** @type {Map<Slot, Encoding>} */
   #encodings = new Map();
+  /** What was chosen last, and what the browser had taken by itself. @type {Map<Slot, { chosen: string | null, own: string }>} */
+  #codecs = new Map();
   /** Lines whose encoding is being set; browsers take one change at a time. @type {Set<Slot>} */
   #busy = new Set();
 
@@ -146,12 +149,21 @@ export class Lines {
     if (!sender?.track || !wanted || this.#busy.has(slot)) return;
     const parameters = sender.getParameters();
     const [encoding] = parameters.encodings ?? [];
-    const keys = /** @type {(keyof Encoding)[]} */ (Object.keys(wanted));
-    if (!encoding || keys.every((key) => encoding[key] === wanted[key])) return;
-    Object.assign(encoding, wanted);
+    const { codec = null, ...rest } = wanted;
+    const keys = /** @type {(keyof typeof rest)[]} */ (Object.keys(rest));
+    const same = codec === (this.#codecs.get(slot)?.chosen ?? null) && keys.every((key) => encoding?.[key] === rest[key]);
+    if (!encoding || same) return;
+    Object.assign(encoding, rest);
+    // The browser lists what it takes first; once chosen, only another choice leads back.
+    const own = this.#codecs.get(slot)?.own ?? parameters.codecs[0]?.mimeType ?? "";
+    const find = (/** @type {string | null} */ mime) => parameters.codecs.find(({ mimeType }) => mimeType === mime);
+    // What the other side cannot take is not among them.
+    const taken = this.#codecs.has(slot) || codec !== null ? (find(codec) ?? find(own)) : undefined;
+    if (taken) Object.assign(encoding, { codec: taken });
     this.#busy.add(slot);
     const done = await sender.setParameters(parameters).then(() => true, () => false);
     this.#busy.delete(slot);
+    if (done && taken) this.#codecs.set(slot, { chosen: codec, own });
     if (done && this.#encodings.get(slot) !== wanted) await this.#encode(slot);
   }
 }

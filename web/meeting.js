@@ -286,6 +286,7 @@ export class Meeting {
     return new Watch({
       onsample: (id, watched) => this.#view?.setConnection(id, watched),
       onavailable: (id, bitrate) => this.#call?.setAvailable(id, bitrate),
+      onstrained: () => this.#call?.setStrained(),
       ontrouble: (trouble) => this.#call?.setState({ trouble }),
       onhurry: (hurry) => this.#call?.hurry(hurry),
     });

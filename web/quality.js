@@ -59,6 +59,20 @@ export function startBitrate(others) {
   return Math.min(START, Math.round(START_TOTAL / Math.max(1, others)));
 }
 
+const CORES = 4;
+
+/**
+ * What the camera is encoded with; null for what the browser takes by itself, which is VP8. VP9 makes a better picture of
+ * the same bits for more work (docs/page.md): it pays where that is done once, on a machine that has cores to spare.
+ * @param {object} given
+ * @param {number} given.others
+ * @param {number} given.cores
+ * @param {boolean} given.strained  has the machine been too slow before?
+ */
+export function cameraCodec({ others, cores, strained }) {
+  return others === 1 && cores >= CORES && !strained ? "video/VP9" : null;
+}
+
 /** @typedef {{ width: number, height: number }} Size  in pixels */
 
 /**

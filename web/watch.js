@@ -11,6 +11,8 @@ const GUESSING_MS = 8_000;
 /** Answers of the server that still tell something about what happens now. */
 const ANSWERS = 40;
 const ANSWER_MS = 20_000;
+/** Samples in a row in which the machine was too slow to encode: a moment is nothing. */
+const STRAIN = 5;
 
 /**
  * @typedef {import("./stats.js").Sample} Sample
@@ -22,6 +24,7 @@ const ANSWER_MS = 20_000;
  * @typedef {object} Options
  * @property {(id: string, watched: Watched) => void} onsample  there is a new sample of somebody
  * @property {(id: string, bitrate: number) => void} onavailable  bits per second that the path to somebody carries
+ * @property {() => void} onstrained  the machine has been too slow to encode for a while
  * @property {(trouble: boolean) => void} ontrouble  is it the own network's fault?
  * @property {(hurry: boolean) => void} onhurry  shall the link to the server be measured more often?
  */
@@ -112,6 +115,8 @@ export class Watch {
     if (last) last.counters = new Map();
     watched.samples = [...samples, sample].slice(-KEPT);
     this.#measurePath(id, watched, sample);
+    const recent = watched.samples.slice(-STRAIN);
+    if (recent.length === STRAIN && recent.every(({ limited }) => limited === "cpu")) this.#options.onstrained();
   }
 
   /**

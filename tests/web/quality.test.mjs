@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { believed, cameraEncoding, screenEncoding, startBitrate } from "../../web/quality.js";
+import { believed, cameraCodec, cameraEncoding, screenEncoding, startBitrate } from "../../web/quality.js";
 
 const HD = { width: 1280, height: 720 };
 const FULL_HD = { width: 1920, height: 1080 };
@@ -99,4 +99,10 @@ test("pictures begin large, and all together at no more than twice one of them",
   assert.ok(startBitrate(1) >= 1_200_000, "what 720 lines take to be there at once");
   for (let others = 1; others < 8; others += 1) assert.ok(others * startBitrate(others) <= 2 * startBitrate(1) + others);
   assert.ok(startBitrate(7) >= 300_000, "not slower than by itself");
+});
+
+test("the better codec is for two, on a machine that keeps up with it", () => {
+  const given = { others: 1, cores: 8, strained: false };
+  assert.equal(cameraCodec(given), "video/VP9");
+  for (const change of [{ others: 2 }, { cores: 2 }, { strained: true }]) assert.equal(cameraCodec({ ...given, ...change }), null);
 });

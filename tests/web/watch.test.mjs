@@ -9,23 +9,24 @@ class FakePeer {
   asked = 0;
   lost = 0;
   available = 900_000;
+  limit = "none";
   #totals = { packets: 0, lost: 0 };
   connection = {
     getStats: async () => {
       this.asked += 1;
       this.#totals.packets += 100 - this.lost;
       this.#totals.lost += this.lost;
-      return report(this.asked * SAMPLE_MS, this.#totals, this.available);
+      return report(this.asked * SAMPLE_MS, this.#totals, this);
     },
   };
 }
 
-function report(timestamp, { packets, lost }, availableOutgoingBitrate) {
+function report(timestamp, { packets, lost }, { available: availableOutgoingBitrate, limit: qualityLimitationReason }) {
   const stats = [
     { id: "T", type: "transport", selectedCandidatePairId: "P" },
     { id: "P", type: "candidate-pair", availableOutgoingBitrate },
     { id: "I", type: "inbound-rtp", kind: "audio", packetsReceived: packets, packetsLost: lost },
-    { id: "O", type: "outbound-rtp", kind: "video", packetsSent: packets, framesSent: packets, frameWidth: 640, frameHeight: 360 },
+    { id: "O", type: "outbound-rtp", kind: "video", packetsSent: packets, qualityLimitationReason, framesSent: packets, frameWidth: 640, frameHeight: 360 },
   ];
   return new Map(stats.map((stat) => [stat.id, { ...stat, timestamp }]));
 }
@@ -37,10 +38,11 @@ beforeEach(() => {
   mock.timers.reset();
   mock.timers.enable({ apis: ["setInterval"] });
   mock.method(performance, "now", () => now);
-  seen = { available: [], trouble: [], hurry: [] };
+  seen = { available: [], strained: 0, trouble: [], hurry: [] };
   watch = new Watch({
     onsample: () => {},
     onavailable: (id, bitrate) => seen.available.push([id, bitrate]),
+    onstrained: () => (seen.strained += 1),
     ontrouble: (trouble) => seen.trouble.push(trouble),
     onhurry: (hurry) => seen.hurry.push(hurry),
   });
@@ -84,6 +86,20 @@ test("what the path carries is said once the browser knows, and only where it sa
   bo.state = "connected";
   await samples(4);
   assert.equal(seen.available.length, before, "it has to find out anew");
+});
+
+test("a machine that is too slow for long is said to be, and a moment is nothing", async () => {
+  const bo = new FakePeer();
+  watch.add("bo", bo);
+  bo.limit = "cpu";
+  await samples(4);
+  bo.limit = "none";
+  await samples(1);
+  bo.limit = "cpu";
+  await samples(4);
+  assert.equal(seen.strained, 0);
+  await samples(1);
+  assert.equal(seen.strained, 1);
 });
 
 test("where packets get lost and the server's answers are late, the others are told, until it is good again", async () => {
