@@ -15,7 +15,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 /** @type {Server} */
 let server;
 
-before(async () => (server = await Server.start()));
+before(async () => (server = await Server.start({ env: { CALLBOX__SIGNALING__MAX_PEERS: "2" } })));
 after(() => server?.stop());
 
 /** Tiles have glided to their places, and what comes in has come. */
@@ -63,13 +63,15 @@ const deny = () => {
 
 for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firefox })) {
   for (const scheme of ["dark", "light"]) {
-    test(`axe-core finds nothing, ${name}, ${scheme}`, async (t) => {
-      const preferences = { "layout.css.prefers-color-scheme.content-override": scheme === "dark" ? 0 : 1 };
+    test(`axe-core finds nothing, ${name}, ${scheme === "dark" ? "dark, and nothing moves" : scheme}`, async (t) => {
+      const still = scheme === "dark";
+      const preferences = { "layout.css.prefers-color-scheme.content-override": still ? 0 : 1, "ui.prefersReducedMotion": still ? 1 : 0 };
+      const features = [{ name: "prefers-color-scheme", value: scheme }, { name: "prefers-reduced-motion", value: still ? "reduce" : "no-preference" }];
       const browser = await launch({ preferences });
       t.after(() => browser.close());
       const open = async (path, options) => {
         const person = await Person.open(browser, server.url + path, options);
-        if (name === "Chromium") await person.page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+        if (name === "Chromium") await person.page.emulateMediaFeatures(features);
         return person;
       };
       const start = await open("/");
@@ -78,9 +80,15 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
       assert.deepEqual((await start.page.evaluate(contrasts)).filter(({ needs, has }) => has < needs), []);
       await start.page.click("#room-form button");
       await check(start, "start page with an error");
+      await start.page.goto(`${server.url}/404.html`);
+      await check(start, "no such page");
+      await start.close();
       const denied = await open("/r/axe-denied", { before: deny });
       await until("the sentence", () => denied.text("#lobby-problem"));
       await check(denied, "lobby without devices");
+      await denied.page.click("#lobby-form [data-invite=qr]");
+      await check(denied, "code of the link");
+      await denied.close();
 
       const [ana, bo] = [await open(`/r/axe-${scheme}?name=Ana`, { before: fakeScreen }), await open(`/r/axe-${scheme}?name=Bo`)];
       await until("the preview", () => ana.page.$eval("#preview", (video) => video.videoWidth > 0));
@@ -104,6 +112,11 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
       await ana.page.click("#share");
       await until("it is shared", () => ana.page.$("video.shared"));
       await check(ana, "call with a screen, a hand and a camera that is off");
+      const moving = await ana.page.evaluate(() => {
+        document.querySelector(".tile.screen .enlarge").click();
+        return document.getAnimations().length;
+      });
+      assert.equal(moving === 0, still, "only who wants it sees tiles move");
       await ana.page.click("#people");
       await check(ana, "list of people");
       await ana.page.click("#more");
@@ -111,8 +124,30 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
       await ana.page.click("#show-shortcuts");
       await check(ana, "keyboard shortcuts");
       await ana.page.keyboard.press("Escape");
+      await ana.page.click("#more");
+      await ana.page.click("#show-devices");
+      await check(ana, "devices");
+      await ana.page.keyboard.press("Escape");
+      await ana.page.focus(".tile:not(.screen) .options");
+      await ana.page.keyboard.press("Enter");
+      await until("the menu", () => ana.page.$eval(".tile:not(.screen) .tile-menu", (menu) => menu.checkVisibility()));
+      await check(ana, "menu of a tile");
+      await ana.page.keyboard.press("Escape");
+      const full = await open(`/r/axe-${scheme}?name=Cy`);
+      await full.clickJoin();
+      await until("the room is full", () => full.text("#end-title"));
+      await check(full, "end without a call");
+      // How a lost connection looks; to lose one takes long.
+      await ana.page.$eval(".tile:not(.screen)", (tile) => {
+        tile.dataset.state = "reconnecting";
+        tile.querySelector(".state").textContent = "Connection lost. Reconnecting…";
+      });
+      await server.kill("SIGKILL");
+      await until("the server is gone", async () => (await ana.text("#server-state")).includes("not reachable"));
+      await check(ana, "lost connection, and no server");
       await ana.page.click("#leave");
       await check(ana, "end");
+      await server.run();
     });
   }
 

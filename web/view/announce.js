@@ -13,10 +13,12 @@ export function announce(text) {
   said.push(text);
   if (said.length > 1) return;
   const region = byId("announcements", HTMLElement);
-  region.textContent = "";
   // Screen readers hear nothing of what lies behind a dialog.
   const place = document.querySelector("dialog[open]") ?? document.body;
-  if (region.parentElement !== place) place.append(region);
+  if (region.parentElement !== place) {
+    region.textContent = "";
+    place.append(region);
+  }
   setTimeout(() => {
     region.textContent = said.join(" ");
     said = [];
