@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{self, Access};
+use crate::admin;
 use crate::banner::Banner;
 use crate::config::{AccessMode, CertificateSource, Config};
 use crate::front::Front;
@@ -54,6 +55,7 @@ struct Server {
     public: Vec<IpAddr>,
     https: std::net::TcpListener,
     redirect: Option<std::net::TcpListener>,
+    admin: Option<std::net::TcpListener>,
     relay: Option<ReadyRelay>,
     hub: Arc<Hub>,
     router: axum::Router,
@@ -68,6 +70,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
     let Listeners {
         https,
         redirect,
+        admin,
         turn: turn_listeners,
     } = listen::bind(&config, &machine)?;
     let now = SystemTime::now();
@@ -135,6 +138,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         public,
         https,
         redirect,
+        admin,
         relay,
         hub,
         router,
@@ -153,6 +157,14 @@ impl Server {
         let front = Front::new(&self.config.server, self.served.server_config()?, streams);
         let mut servers = JoinSet::new();
         let mut relay = self.relay.map(|ready| relay::serve(ready, &front));
+        if let Some(listener) = self.admin {
+            let sources = admin::Sources {
+                hub: Arc::clone(&self.hub),
+                relay: relay.as_ref().map(ServedRelay::relay),
+                served: self.served.clone(),
+            };
+            tokio::spawn(admin::serve(listener, admin::record()?, sources));
+        }
         if let Some(listener) = self.redirect {
             let front = front.redirecting_to(https_address.port());
             let server = http_server(listener, front, &self.config, handle.clone())?;

@@ -12,6 +12,7 @@
 //! [`config`] decides everything, [`app`] puts it together, [`state`] keeps what outlives a restart.
 
 mod access;
+mod admin;
 pub mod app;
 mod banner;
 pub mod cli;

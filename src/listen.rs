@@ -16,6 +16,7 @@ const BACKLOG: i32 = 1024;
 pub struct Listeners {
     pub https: TcpListener,
     pub redirect: Option<TcpListener>,
+    pub admin: Option<TcpListener>,
     /// `None` without a relay.
     pub turn: Option<TurnListeners>,
 }
@@ -53,8 +54,27 @@ pub fn bind(config: &Config, machine: &Machine) -> Result<Listeners, ConfigError
     Ok(Listeners {
         https,
         redirect,
+        admin: bind_admin(config, &blame)?,
         turn,
     })
+}
+
+/// A second callbox on this machine goes without, unless it was told where.
+fn bind_admin(config: &Config, blame: &Blame<'_>) -> Result<Option<TcpListener>, ConfigError> {
+    let Some(address) = config.admin else {
+        return Ok(None);
+    };
+    match bind_tcp(address) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if !config.origins.sets("admin.listen") => {
+            tracing::warn!(
+                "no metrics: {}",
+                blame.sentence("admin.listen", address, &error)
+            );
+            Ok(None)
+        }
+        Err(error) => Err(blame.sentence("admin.listen", address, &error)),
+    }
 }
 
 /// `[::]` takes IPv4 too, and is 0.0.0.0 where IPv6 is switched off.

@@ -157,7 +157,14 @@ async fn log_in(
         return page(&access, Door::TooOften, &next);
     }
     let password = fields.get("password").unwrap_or_default().to_owned();
-    match verifier.verify(password).await {
+    let verdict = verifier.verify(password).await;
+    let result = match verdict {
+        Verdict::Right => "right",
+        Verdict::Wrong => "wrong",
+        Verdict::Busy => "busy",
+    };
+    metrics::counter!("callbox_access_logins_total", "result" => result).increment(1);
+    match verdict {
         Verdict::Right => {
             let cookie = access.session(&Scope::EveryRoom, SystemTime::now());
             enter(cookie, next)

@@ -136,6 +136,10 @@ pub fn serve(ready: ReadyRelay, front: &Front) -> ServedRelay {
 }
 
 impl ServedRelay {
+    pub fn relay(&self) -> Arc<Relay> {
+        Arc::clone(&self.relay)
+    }
+
     /// Ends all allocations, within the time that stopping may take.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;

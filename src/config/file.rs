@@ -149,6 +149,7 @@ table! {
         signaling: Signaling = Signaling::default(),
         turn: Turn = Turn::default(),
         access: Access = Access::default(),
+        admin: Admin = Admin::default(),
         log: Log = Log::default(),
     }
 }
@@ -250,6 +251,12 @@ table! {
         session: String = "30d".into(),
         invitation: String = "7d".into(),
         attempts_per_minute: u32 = 10,
+    }
+}
+
+table! {
+    Admin {
+        listen: String = "127.0.0.1:9480".into(),
     }
 }
 

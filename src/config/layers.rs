@@ -57,6 +57,11 @@ impl Origins {
             .map_or_else(|| "built-in default".to_owned(), |(label, _)| label.clone())
     }
 
+    /// Is `key` set by any source?
+    pub fn sets(&self, key: &str) -> bool {
+        self.layers.iter().any(|(_, keys)| keys.contains(key))
+    }
+
     /// All sources in order of precedence, lowest first.
     pub fn summary(&self) -> String {
         let mut names = vec!["built-in defaults"];

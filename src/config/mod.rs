@@ -48,6 +48,8 @@ pub struct Config {
     /// `None` where the relay is switched off.
     pub turn: Option<Turn>,
     pub access: Access,
+    /// Where the operator finds metrics; `None` for nowhere.
+    pub admin: Option<SocketAddr>,
     pub log: Log,
     /// Where each key was set, for errors that show only when the value is used.
     pub origins: Origins,

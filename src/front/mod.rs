@@ -137,6 +137,21 @@ impl Front {
     }
 }
 
+fn count_refused(_: &io::Error) {
+    metrics::counter!("callbox_connections_refused_total").increment(1);
+}
+
+fn count_failed(error: &io::Error) {
+    let reason = match error.kind() {
+        // The authority has seen what it wanted to see.
+        io::ErrorKind::ConnectionAborted => return,
+        io::ErrorKind::TimedOut => "timeout",
+        io::ErrorKind::InvalidData => "not_understood",
+        _ => "broken",
+    };
+    metrics::counter!("callbox_handshake_failures_total", "reason" => reason).increment(1);
+}
+
 /// Who is at the other end.
 enum Guest {
     Http(Transport),
@@ -187,8 +202,9 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Front {
         let front = self.clone();
         Box::pin(async move {
             let accepted = Instant::now();
-            let places = front.admit(&stream)?;
-            let transport = match front.identify(stream).await? {
+            let places = front.admit(&stream).inspect_err(count_refused)?;
+            let guest = front.identify(stream).await.inspect_err(count_failed)?;
+            let transport = match guest {
                 Guest::Http(transport) => transport,
                 Guest::Turn(raw, prefix) => {
                     front.hand_over(raw, prefix, places, accepted)?;

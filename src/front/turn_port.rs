@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 
-use super::{Front, Guest};
+use super::{Front, Guest, count_failed, count_refused};
 
 /// Out of file descriptors: others have to end first.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
@@ -24,13 +24,14 @@ impl Front {
                 continue;
             };
             let accepted = Instant::now();
-            let Ok(places) = self.admit(&stream) else {
+            let Ok(places) = self.admit(&stream).inspect_err(count_refused) else {
                 continue;
             };
             let front = self.clone();
             tokio::spawn(async move {
                 // Who speaks anything else here, or nothing in time, is let go without a word.
-                if let Ok(Guest::Turn(raw, prefix)) = front.identify(stream).await {
+                let guest = front.identify(stream).await.inspect_err(count_failed);
+                if let Ok(Guest::Turn(raw, prefix)) = guest {
                     let _ = front.hand_over(raw, prefix, places, accepted);
                 }
             });

@@ -44,6 +44,17 @@ pub struct Hub {
     pub connections: PerAddress,
 }
 
+/// How much there is of everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Census {
+    pub rooms: usize,
+    /// Rooms of two or more.
+    pub calls: usize,
+    /// Seats.
+    pub people: usize,
+    pub websockets: usize,
+}
+
 struct State {
     rooms: Rooms,
     deadline_changed: Arc<Notify>,
@@ -275,6 +286,16 @@ impl Hub {
         self.stopping.is_cancelled()
     }
 
+    /// How much there is.
+    pub fn census(&self) -> Census {
+        self.with(|state| Census {
+            rooms: state.rooms.len(),
+            calls: state.rooms.sizes().filter(|size| *size > 1).count(),
+            people: state.rooms.sizes().sum(),
+            websockets: state.outboxes.len(),
+        })
+    }
+
     fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -328,6 +349,7 @@ impl State {
         let Ok(text) = serde_json::to_string(message) else {
             return;
         };
+        metrics::counter!("callbox_websocket_messages_total", "way" => "out").increment(1);
         let queued = outbox.queued_bytes.fetch_add(text.len(), Ordering::Relaxed);
         let fits = queued + text.len() <= QUEUE_BYTES;
         if !fits || outbox.queue.try_send(text.into()).is_err() {

@@ -163,6 +163,21 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// As it stands in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BadMessage => "bad-message",
+            Self::BadRoom => "bad-room",
+            Self::BadTicket => "bad-ticket",
+            Self::TicketExpired => "ticket-expired",
+            Self::RoomFull => "room-full",
+            Self::TooManyRooms => "too-many-rooms",
+            Self::NotJoined => "not-joined",
+            Self::AlreadyJoined => "already-joined",
+            Self::NotInvited => "not-invited",
+        }
+    }
+
     /// A sentence for the page's developer; pages show their own.
     pub fn message(self) -> &'static str {
         match self {

@@ -198,6 +198,11 @@ impl Rooms {
         self.by_name.len()
     }
 
+    /// How many seats each room has.
+    pub fn sizes(&self) -> impl Iterator<Item = usize> {
+        self.by_name.values().map(|room| room.seats.len())
+    }
+
     fn seat_mut(&mut self, room: &RoomName, id: &PeerId) -> Option<&mut Seat> {
         self.by_name
             .get_mut(room)?

@@ -197,13 +197,14 @@ impl<'a> Session<'a> {
     }
 
     fn handle(&mut self, text: &Utf8Bytes) -> Result<(), Ending> {
+        metrics::counter!("callbox_websocket_messages_total", "way" => "in").increment(1);
         let conn = self.inbox.conn;
         let Some(message) = ClientMessage::parse(text) else {
             self.bad_messages += 1;
             if self.bad_messages >= MAX_BAD_MESSAGES {
                 return Err(Ending::Closed(CloseReason::BadMessages));
             }
-            self.hub.send(conn, &ErrorCode::BadMessage.into());
+            self.refuse(ErrorCode::BadMessage);
             return Ok(());
         };
         self.frozen = matches!(message, ClientMessage::Freeze);
@@ -224,9 +225,14 @@ impl<'a> Session<'a> {
             ClientMessage::Leave => return Err(Ending::Left),
         };
         if let Err(code) = result {
-            self.hub.send(conn, &code.into());
+            self.refuse(code);
         }
         Ok(())
+    }
+
+    fn refuse(&self, code: ErrorCode) {
+        metrics::counter!("callbox_signaling_refusals_total", "code" => code.name()).increment(1);
+        self.hub.send(self.inbox.conn, &code.into());
     }
 
     async fn write(&mut self, message: Message) -> Result<(), Ending> {

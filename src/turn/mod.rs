@@ -8,7 +8,7 @@
 //! ```
 
 pub mod channel_data;
-mod counters;
+pub mod counters;
 pub mod credentials;
 pub mod engine;
 pub mod framing;
@@ -213,7 +213,8 @@ impl Relay {
         }
     }
 
-    fn totals(&self) -> Totals {
+    /// What all shards have counted so far.
+    pub fn totals(&self) -> Totals {
         Totals::of(self.counters.iter().map(|counters| &**counters))
     }
 

@@ -127,11 +127,21 @@ impl Host for Sockets {
 
     fn open(&mut self, id: AllocationId, order: &Order<'_>) -> Result<Relayed, NoRelay> {
         let holder = credentials::holder(order.username);
+        let refused = |why: NoRelay| {
+            let reason = match why {
+                NoRelay::Quota => "quota",
+                NoRelay::Capacity => "capacity",
+                NoRelay::Family => "family",
+            };
+            metrics::counter!("callbox_turn_refused_allocations_total", "reason" => reason)
+                .increment(1);
+            why
+        };
         let place = self
             .registry
             .admit(holder, order.client.address.ip())
-            .ok_or(NoRelay::Quota)?;
-        let (socket, claim, token) = self.bind(order)?;
+            .ok_or_else(|| refused(NoRelay::Quota))?;
+        let (socket, claim, token) = self.bind(order).map_err(refused)?;
         let wanted = epoll::EventFlags::IN;
         epoll::add(&*self.poll, &socket, Token::Relay(id).into(), wanted)
             .map_err(|_| NoRelay::Capacity)?;
@@ -151,6 +161,10 @@ impl Host for Sockets {
             claim,
             place,
         });
+        let transport = order.client.transport.to_string();
+        metrics::counter!("callbox_turn_allocations_total", "transport" => transport.clone())
+            .increment(1);
+        metrics::gauge!("callbox_turn_allocations", "transport" => transport).increment(1.0);
         tracing::debug!(
             user = credentials::holder(order.username),
             transport = %order.client.transport,
@@ -161,6 +175,8 @@ impl Host for Sockets {
     }
 
     fn close(&mut self, id: AllocationId, ended: &Ended<'_>) {
+        let transport = ended.client.transport.to_string();
+        metrics::gauge!("callbox_turn_allocations", "transport" => transport).decrement(1.0);
         if let Some(relay) = self.relays.get_mut(id.0 as usize) {
             // Closing the socket takes it out of the poll.
             *relay = None;

@@ -7,6 +7,7 @@ mod configuration;
 mod hostile;
 mod https;
 mod lifecycle;
+mod metrics;
 mod qr;
 mod relay;
 mod reload;

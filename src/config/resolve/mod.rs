@@ -35,6 +35,7 @@ pub fn resolve(file: &File, origins: Origins) -> Result<Config, ConfigError> {
             None
         },
         access: at.access(file)?,
+        admin: at.admin(file)?,
         log: at.log(file)?,
         origins,
     })
@@ -60,6 +61,13 @@ impl Context<'_> {
                 ),
             )
         })
+    }
+
+    fn admin(&self, file: &File) -> Result<Option<SocketAddr>, ConfigError> {
+        match file.admin.listen.as_str() {
+            "off" => Ok(None),
+            text => self.address("admin.listen", text).map(Some),
+        }
     }
 
     fn redirect(&self, file: &File) -> Result<Option<SocketAddr>, ConfigError> {

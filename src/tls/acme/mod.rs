@@ -110,7 +110,10 @@ impl Acme {
                 }
             }
             let proof = self.proofs[failures as usize % self.proofs.len()];
-            match self.attempt(&served, proof).await {
+            let attempt = self.attempt(&served, proof).await;
+            let result = if attempt.is_ok() { "issued" } else { "failed" };
+            metrics::counter!("callbox_acme_orders_total", "result" => result).increment(1);
+            match attempt {
                 Ok(identity) => {
                     failures = 0;
                     due = renewal(&identity);

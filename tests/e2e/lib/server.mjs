@@ -72,7 +72,7 @@ export class Server {
     const command = [...this.prefix, PROGRAM, "--config", "callbox.toml"];
     const child = spawn(command[0], command.slice(1), {
       cwd: this.dir,
-      env: { ...process.env, CALLBOX__SIGNALING__VISITORS_PER_MINUTE: "1000", ...this.env },
+      env: { ...process.env, CALLBOX__ADMIN__LISTEN: "off", CALLBOX__SIGNALING__VISITORS_PER_MINUTE: "1000", ...this.env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.child = child;

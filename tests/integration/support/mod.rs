@@ -42,6 +42,16 @@ impl Server {
     }
 
     pub fn start_in(dir: tempfile::TempDir, arguments: &[&str]) -> Self {
+        // Many run at once, and all of them would like the same port for it.
+        Self::start_with(dir, arguments, &[("CALLBOX__ADMIN__LISTEN", "off")])
+    }
+
+    /// With variables; those without a value are not set.
+    pub fn start_with(
+        dir: tempfile::TempDir,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -50,6 +60,12 @@ impl Server {
         let mut child = program()
             .args(["--config", "callbox.toml"])
             .args(arguments)
+            .envs(
+                environment
+                    .iter()
+                    .filter(|(_, value)| !value.is_empty())
+                    .copied(),
+            )
             .current_dir(dir.path())
             .stdout(Stdio::piped())
             .stderr(log)
