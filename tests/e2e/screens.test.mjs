@@ -12,6 +12,7 @@ import { until } from "./lib/until.mjs";
 const OUT = path.join(import.meta.dirname, "artifacts");
 const SIZES = {
   phone: { width: 360, height: 740, hasTouch: true, isMobile: true },
+  landscape: { width: 740, height: 360, hasTouch: true, isMobile: true },
   tablet: { width: 768, height: 1024, hasTouch: true, isMobile: true },
   desktop: { width: 1440, height: 900 },
 };
@@ -124,6 +125,29 @@ test("calls of up to eight people", async () => {
   await until("figures", () => ana.page.$eval("#connection", (panel) => panel.checkVisibility() && !panel.matches(".measuring")));
   await pictures(ana, "call-connection");
   await ana.page.click("#connection-close");
+  await ana.page.click("#more");
+  await ana.page.click("#show-devices");
+  await pictures(ana, "call-devices");
+  await ana.page.keyboard.press("Escape");
+  await ana.page.focus(".tile:not(.screen) .options");
+  await ana.page.keyboard.press("Enter");
+  await pictures(ana, "call-tile-menu");
+  await ana.page.keyboard.press("Escape");
+  // As these look; to get there by itself takes long.
+  await ana.page.evaluate(() => {
+    const tile = document.querySelector(".tile:not(.screen)");
+    tile.dataset.state = "reconnecting";
+    tile.querySelector(".state").textContent = "Connection lost. Reconnecting…";
+    const trouble = document.querySelector("#own-trouble");
+    trouble.textContent = "Your connection is bad.";
+    trouble.hidden = false;
+  });
+  await pictures(ana, "call-trouble");
+  const ninth = await Person.open(browser, `${server.url}/r/team`, { viewport: SIZES.phone });
+  await ninth.clickJoin();
+  await until("the room is full", () => ninth.text("#end-title"));
+  await pictures(ninth, "end-full");
+  await ninth.close();
   await server.kill("SIGKILL");
   await until("the sentence", () => ana.text("#server-state"));
   await pictures(ana, "call-server-gone");
