@@ -1,6 +1,5 @@
 //! The pages: embedded in the program, or from a folder of the operator's.
 
-use std::borrow::Cow;
 use std::path::Path;
 
 use axum::Router;
@@ -18,6 +17,7 @@ use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::compressed;
+use super::lean::lean;
 use crate::config::Web;
 use crate::state::hex;
 
@@ -83,17 +83,17 @@ async fn embedded(uri: Uri, headers: HeaderMap) -> Response {
 
 fn page(path: &str, headers: &HeaderMap) -> Response {
     if let Some(file) = Embedded::get(path) {
-        return answer(path, file, headers);
+        return answer(path, &file, headers);
     }
     let mut response = match Embedded::get("404.html") {
-        Some(file) => answer("404.html", file, &HeaderMap::new()),
+        Some(file) => answer("404.html", &file, &HeaderMap::new()),
         None => "Not found.\n".into_response(),
     };
     *response.status_mut() = StatusCode::NOT_FOUND;
     response
 }
 
-fn answer(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
+fn answer(path: &str, file: &EmbeddedFile, headers: &HeaderMap) -> Response {
     // Weak, since the bytes on the wire differ by compression.
     let etag = format!("W/\"{}\"", hex(&file.metadata.sha256_hash()[..16]));
     let fresh = headers
@@ -106,15 +106,13 @@ fn answer(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
     }
     let kind = content_type(path);
     if !kind.starts_with("image/png")
-        && let Some(compressed) = compressed::brotli(&common[0].1, &file.data, headers)
+        && let Some(compressed) =
+            compressed::brotli(&common[0].1, headers, || lean(path, &file.data))
     {
         let coded = [(CONTENT_ENCODING, "br"), (VARY, "accept-encoding")];
         return ([(CONTENT_TYPE, kind)], coded, common, compressed).into_response();
     }
-    let body = match file.data {
-        Cow::Borrowed(bytes) => Body::from(bytes),
-        Cow::Owned(bytes) => Body::from(bytes),
-    };
+    let body = Body::from(lean(path, &file.data).into_owned());
     ([(CONTENT_TYPE, kind)], common, body).into_response()
 }
 

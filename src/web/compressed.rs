@@ -1,5 +1,6 @@
 //! Embedded files as they go over the wire: compressed well, and once, when they are first asked for.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -19,7 +20,11 @@ const BUFFER: usize = 4096;
 static DONE: LazyLock<Mutex<HashMap<String, Bytes>>> = LazyLock::new(Mutex::default);
 
 /// The bytes of the file with this tag, in Brotli (RFC 7932); `None` where the client does not take that.
-pub fn brotli(tag: &str, bytes: &[u8], headers: &HeaderMap) -> Option<Bytes> {
+pub fn brotli<'a>(
+    tag: &str,
+    headers: &HeaderMap,
+    bytes: impl FnOnce() -> Cow<'a, [u8]>,
+) -> Option<Bytes> {
     if !takes_brotli(headers) {
         return None;
     }
@@ -27,7 +32,7 @@ pub fn brotli(tag: &str, bytes: &[u8], headers: &HeaderMap) -> Option<Bytes> {
     if let Some(compressed) = done().get(tag) {
         return Some(compressed.clone());
     }
-    let compressed = compress(bytes)?;
+    let compressed = compress(&bytes())?;
     done().insert(tag.to_owned(), compressed.clone());
     Some(compressed)
 }
@@ -82,13 +87,13 @@ mod tests {
     fn it_is_the_same_file_and_made_once() {
         let text = "const answer = 42;\n".repeat(500);
         let headers = asking_for("br");
-        let packed = brotli("tag of this test", text.as_bytes(), &headers).unwrap();
+        let packed = brotli("tag of this test", &headers, || text.as_bytes().into()).unwrap();
         assert!(packed.len() * 10 < text.len());
         let mut read = String::new();
         let mut reader = brotli::Decompressor::new(&packed[..], BUFFER);
         reader.read_to_string(&mut read).unwrap();
         assert_eq!(read, text);
-        let again = brotli("tag of this test", b"not looked at", &headers).unwrap();
+        let again = brotli("tag of this test", &headers, || panic!("packed before")).unwrap();
         assert_eq!(again.as_ptr(), packed.as_ptr());
     }
 }

@@ -4,6 +4,7 @@ mod acme;
 mod assets;
 mod compressed;
 mod headers;
+mod lean;
 mod pc_config;
 mod qr;
 
