@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use rustls::crypto::ring::sign::any_supported_type;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, TrustAnchor, UnixTime};
 use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -86,25 +86,7 @@ impl Identity {
 
     /// Does the chain end in a root that browsers ship?
     pub fn chains_to_public_root(&self, now: SystemTime) -> bool {
-        let Some((leaf, intermediates)) = self.chain.split_first() else {
-            return false;
-        };
-        let Ok(leaf) = webpki::EndEntityCert::try_from(leaf) else {
-            return false;
-        };
-        let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        leaf.verify_for_usage(
-            rustls::crypto::ring::default_provider()
-                .signature_verification_algorithms
-                .all,
-            webpki_roots::TLS_SERVER_ROOTS,
-            intermediates,
-            UnixTime::since_unix_epoch(since_epoch),
-            webpki::KeyUsage::server_auth(),
-            None,
-            None,
-        )
-        .is_ok()
+        chains_to(webpki_roots::TLS_SERVER_ROOTS, &self.chain, now)
     }
 }
 
@@ -140,7 +122,32 @@ fn own(
         .map_err(|error| config.error("tls.dir", format!("{error:#}")))
 }
 
-fn facts(leaf: &CertificateDer<'_>) -> anyhow::Result<Facts> {
+/// Is a server's chain, its own certificate first, valid at this time and vouched for by one of the roots?
+pub fn chains_to(roots: &[TrustAnchor<'_>], chain: &[CertificateDer<'_>], now: SystemTime) -> bool {
+    let Some((leaf, intermediates)) = chain.split_first() else {
+        return false;
+    };
+    let Ok(leaf) = webpki::EndEntityCert::try_from(leaf) else {
+        return false;
+    };
+    let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    leaf.verify_for_usage(
+        rustls::crypto::ring::default_provider()
+            .signature_verification_algorithms
+            .all,
+        roots,
+        intermediates,
+        UnixTime::since_unix_epoch(since_epoch),
+        webpki::KeyUsage::server_auth(),
+        None,
+        None,
+    )
+    .is_ok()
+}
+
+/// # Errors
+/// When it is not an X.509 certificate.
+pub fn facts(leaf: &CertificateDer<'_>) -> anyhow::Result<Facts> {
     let (_, parsed) = X509Certificate::from_der(leaf).context("it is not an X.509 certificate")?;
     let names = match parsed.subject_alternative_name() {
         Ok(Some(san)) => san
