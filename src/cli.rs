@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::check::Target;
 use crate::config::Overrides;
 
 /// Video calls of your own: web app, signaling and TURN server in one program.
@@ -21,6 +22,18 @@ pub struct Cli {
 pub enum Command {
     /// Serve calls (the default)
     Serve,
+    /// Say what is wrong with a server and what to do about it: this machine's, or that of a page
+    Check {
+        /// The page of a server to check from here, such as `https://call.example.com/` [default: the configured one]
+        #[arg(value_name = "URL")]
+        url: Option<Target>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+        /// Trust the authorities in this PEM file, too
+        #[arg(long, value_name = "FILE")]
+        ca: Option<PathBuf>,
+    },
     /// Print the effective configuration, secrets redacted
     Config,
     /// Say who may call: passwords and invitations

@@ -9,12 +9,14 @@
 //!  browser ──UDP────────────────────────────────── turn: shards ── engine ── other browsers ◄─┘
 //! ```
 //!
-//! [`config`] decides everything, [`app`] puts it together, [`state`] keeps what outlives a restart.
+//! [`config`] decides everything, [`app`] puts it together, [`state`] keeps what outlives a restart, [`check`] says what is
+//! wrong.
 
 mod access;
 mod admin;
 pub mod app;
 mod banner;
+pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod config;

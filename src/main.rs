@@ -1,7 +1,9 @@
 //! Parses arguments and runs a command.
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use callbox::check::{self, Target};
 use callbox::cli::{AccessCommand, Cli, Command};
 use callbox::config::{Config, ConfigError, Sources};
 use callbox::{app, commands, shutdown, telemetry};
@@ -14,7 +16,7 @@ const EXIT_FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("callbox: {error:#}");
             let ours = error.downcast_ref::<ConfigError>().is_some();
@@ -23,9 +25,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<()> {
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let sources = Sources::from_process(cli.options.into());
     match cli.command.unwrap_or(Command::Serve) {
+        Command::Check { url, json, ca } => return check(url, ca.as_deref(), json),
         Command::Config => print!("{}", Config::show(&sources)?),
         Command::Credentials { ttl, name } => {
             let config = Config::load(&sources)?;
@@ -41,7 +44,29 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Serve => serve(Config::load(&sources)?)?,
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(url: Option<Target>, ca: Option<&Path>, json: bool) -> anyhow::Result<ExitCode> {
+    let Some(target) = url else {
+        anyhow::bail!("name the page to check: `callbox check https://HOST/`");
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let report = runtime.block_on(check::outside(target, ca))?;
+    // What a server keeps waiting is not waited for.
+    runtime.shutdown_background();
+    if json {
+        println!("{}", report.json()?);
+    } else {
+        print!("{}", report.table());
+    }
+    Ok(if report.ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_FAILURE)
+    })
 }
 
 fn serve(config: Config) -> anyhow::Result<()> {

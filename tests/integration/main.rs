@@ -3,6 +3,7 @@
 
 mod access;
 mod acme;
+mod check;
 mod configuration;
 mod hostile;
 mod https;

@@ -4,9 +4,11 @@ mod answer;
 #[cfg(any(test, fuzzing))]
 pub mod drafts;
 mod request;
+mod response;
 
 pub use answer::Answer;
 pub use request::{MAX_REQUEST, Method, NotARequest, Request};
+pub use response::is_readable;
 use stun::fingerprint::fingerprint_value;
 
 pub const HEADER: usize = 20;

@@ -1,0 +1,82 @@
+//! `callbox check`: what can be wrong with a server, and what to do about it.
+//!
+//! ```text
+//!  a URL ──────────── site ─┬─ probe: DNS, TCP, proxy, TLS, HTTP, WebSocket ── page, certificate, clock, websocket, …
+//!                           └─ relaying ── probe: STUN, TURN, packets ──────── stun, relay, packets, public_ip
+//! ```
+//!
+//! `probe` asks the network. Each of the other files is one thing that can be wrong: *pure*, from what was observed to
+//! a [`Row`] with the remedy.
+
+mod certificate;
+mod clock;
+mod dns;
+mod fault;
+mod ice;
+mod packets;
+mod page;
+mod ports;
+mod probe;
+mod public_ip;
+mod relay;
+mod relaying;
+mod report;
+mod site;
+mod stun;
+mod target;
+mod websocket;
+
+use std::path::Path;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::config::ConfigError;
+use probe::Budget;
+use site::{Roots, Site};
+
+pub use report::{Report, Row, Status};
+pub use target::Target;
+
+/// Checks a server from outside, as a browser would meet it. Takes 20 seconds at the most.
+///
+/// # Errors
+/// [`ConfigError`] when `ca` cannot be read.
+pub async fn outside(target: Target, ca: Option<&Path>) -> Result<Report, ConfigError> {
+    let roots = roots(ca)?;
+    let site = Site {
+        target,
+        local: None,
+    };
+    Ok(Report {
+        rows: site::check(&site, &roots, Budget::start()).await,
+        url: site.target.url(),
+    })
+}
+
+/// The authorities in a PEM file.
+fn roots(ca: Option<&Path>) -> Result<Roots, ConfigError> {
+    let Some(path) = ca else {
+        return Ok(Roots::default());
+    };
+    let wrong = |problem: String| ConfigError {
+        origin: path.display().to_string(),
+        key: "--ca".to_owned(),
+        problem,
+    };
+    let pem = std::fs::read(path)
+        .map_err(|error| wrong(format!("cannot be read: {error}; name a readable PEM file")))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let anchors: Vec<_> = certificates
+        .iter()
+        .flatten()
+        .filter_map(|der| webpki::anchor_from_trusted_cert(der).ok())
+        .map(|anchor| anchor.to_owned())
+        .collect();
+    if anchors.is_empty() {
+        return Err(wrong(
+            "holds no PEM certificate; name that of the authority".to_owned(),
+        ));
+    }
+    Ok(Roots { given: anchors })
+}

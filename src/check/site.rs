@@ -1,0 +1,222 @@
+//! Checks a server as a browser meets it, step by step: what a step needs has been found by the one before.
+
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use rustls::pki_types::TrustAnchor;
+
+use super::certificate::{self, Certificate};
+use super::fault::Fault;
+use super::ice::{Servers, Transport};
+use super::probe::connect::{self, BoxedStream, Way};
+use super::probe::http::Http;
+use super::probe::proxy::Proxy;
+use super::probe::tls::{self, Chain};
+use super::probe::{Budget, websocket as open_websocket};
+use super::public_ip::Here;
+use super::report::Row;
+use super::target::Target;
+use super::{clock, dns, page, ports, relaying, websocket};
+
+const HTTP1: &[&[u8]] = &[b"http/1.1"];
+const SCRIPTS: [&str; 2] = ["/config.js", "/config.global.js"];
+
+/// The server to check.
+#[derive(Debug, Clone)]
+pub struct Site {
+    pub target: Target,
+    /// Where this machine is the server.
+    pub local: Option<Local>,
+}
+
+/// What is known of a server on this machine.
+#[derive(Debug, Clone)]
+pub struct Local {
+    /// Where it listens.
+    pub https: IpAddr,
+    pub turn: IpAddr,
+    pub addresses: Here,
+    /// Names that the certificate has to have.
+    pub names: Vec<String>,
+    /// Where the relay listens beside the page's port.
+    pub relay_ports: Vec<(Transport, u16)>,
+    /// Is the relay switched off?
+    pub relay_off: bool,
+}
+
+/// What the certificate is judged with.
+#[derive(Debug, Clone, Default)]
+pub struct Roots {
+    /// Given beside those that browsers ship.
+    pub given: Vec<TrustAnchor<'static>>,
+}
+
+/// Looks at everything that can be seen from here.
+pub async fn check(site: &Site, roots: &Roots, budget: Budget) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let way = find_way(site, budget, &mut rows).await;
+    if way.proxy.is_none() && way.addresses.is_empty() {
+        rows.extend(skip(
+            "the page's port cannot be reached",
+            &["TLS", "certificate", "clock"],
+        ));
+        rows.extend(skip("the page's port cannot be reached", AFTER_TLS));
+        return rows;
+    }
+    let (stream, chain) = match shake(site, &way, budget).await {
+        Ok(shaken) => shaken,
+        Err(fault) => {
+            rows.push(tls_row(site, &fault));
+            rows.extend(skip("there is no TLS", AFTER_TLS));
+            return rows;
+        }
+    };
+    rows.extend(certificate_rows(site, roots, &chain, SystemTime::now()));
+    let servers = load(site, stream, budget, &mut rows).await;
+    let upgrade = budget.within(async {
+        let (stream, _) = shake_within(site, &way).await?;
+        open_websocket::ping(stream, &site.target).await
+    });
+    let relaying = async {
+        match servers {
+            Some(servers) => relaying::rows(site, servers, &way.addresses, budget).await,
+            None => skip("the page's configuration is not known", &["STUN", "TURN"]),
+        }
+    };
+    let (upgraded, relaying) = tokio::join!(upgrade, relaying);
+    let proxy = way.proxy.as_ref().map(ToString::to_string);
+    rows.push(websocket::row(&upgraded, proxy.as_deref()));
+    rows.extend(relaying);
+    rows
+}
+
+const AFTER_TLS: &[&str] = &["configuration of the page", "WebSocket", "STUN", "TURN"];
+
+fn skip(why: &str, names: &[&str]) -> Vec<Row> {
+    names.iter().map(|name| Row::skipped(*name, why)).collect()
+}
+
+/// Resolves the name and tries the port, unless a proxy does that.
+async fn find_way(site: &Site, budget: Budget, rows: &mut Vec<Row>) -> Way {
+    let target = &site.target;
+    let port = target.port();
+    if let Some(local) = &site.local {
+        let dialed = connect::dial_all(budget, &[local.https], port).await;
+        rows.push(ports::row("HTTPS port", port, &dialed));
+        return way(&dialed, None);
+    }
+    let proxy = match Proxy::from_environment(target, |name| std::env::var(name).ok()) {
+        Ok(proxy) => proxy,
+        Err(problem) => {
+            let (found, remedy) = problem.split_once("; ").unwrap_or((&problem, "unset it"));
+            rows.push(Row::failed("proxy", found, remedy));
+            None
+        }
+    };
+    let lookup = connect::resolve(budget, target.name()).await;
+    rows.push(dns::row(&lookup, None, proxy.is_some()));
+    let addresses = lookup.addresses.unwrap_or_default();
+    if let Some(proxy) = proxy {
+        rows.push(Row::skipped(
+            format!("HTTPS port {port}/tcp"),
+            format!("reached through the proxy {proxy}"),
+        ));
+        return Way {
+            addresses,
+            proxy: Some(proxy),
+        };
+    }
+    if addresses.is_empty() {
+        return Way::default();
+    }
+    let dialed = connect::dial_all(budget, &addresses, port).await;
+    rows.push(ports::row("HTTPS port", port, &dialed));
+    way(&dialed, proxy)
+}
+
+fn way(dialed: &[ports::Dialed], proxy: Option<Proxy>) -> Way {
+    let open = dialed.iter().filter(|dial| dial.result.is_ok());
+    Way {
+        addresses: open.map(|dial| dial.address.ip()).collect(),
+        proxy,
+    }
+}
+
+async fn shake(site: &Site, way: &Way, budget: Budget) -> Result<(BoxedStream, Chain), Fault> {
+    budget.within(shake_within(site, way)).await
+}
+
+async fn shake_within(site: &Site, way: &Way) -> Result<(BoxedStream, Chain), Fault> {
+    let name = site.target.server_name().ok_or(Fault::Unresolved)?;
+    let stream = connect::to_page(&site.target, way).await?;
+    let (stream, chain) = tls::shake(stream, name, HTTP1).await?;
+    Ok((Box::new(stream), chain))
+}
+
+fn tls_row(site: &Site, fault: &Fault) -> Row {
+    let port = site.target.port();
+    let remedy = match fault {
+        Fault::Silent => "something takes connections there and does not answer: restart it, and see its log (`journalctl -u callbox`)".to_owned(),
+        Fault::Other(_) => "see the proxy's log, or set NO_PROXY".to_owned(),
+        _ => format!("see what answers on {port}/tcp there (`ss -lntp` names it): callbox speaks TLS on its port"),
+    };
+    Row::failed("TLS", fault.to_string(), remedy)
+}
+
+/// Who vouches for the certificate, whether it has the names, and how long it is good for.
+fn certificate_rows(site: &Site, roots: &Roots, chain: &Chain, now: SystemTime) -> Vec<Row> {
+    let certificate = match Certificate::read(chain, &roots.given, now) {
+        Ok(certificate) => certificate,
+        Err(error) => return vec![certificate::unreadable(&format!("{error:#}"))],
+    };
+    let names = match &site.local {
+        Some(local) if !local.names.is_empty() => local.names.clone(),
+        _ => vec![site.target.name().to_owned()],
+    };
+    let covered = |name: String| {
+        let covers = chain
+            .first()
+            .is_some_and(|leaf| certificate::covers(leaf, &name));
+        (name, covers)
+    };
+    let names: Vec<_> = names.into_iter().map(covered).collect();
+    vec![
+        certificate::chain_row(&certificate),
+        certificate::names_row(&certificate, &names),
+        certificate::time_row(&certificate, now),
+    ]
+}
+
+/// Loads the page's configuration; where a folder of its own keeps the module, the classic script may still be there.
+async fn load(
+    site: &Site,
+    stream: BoxedStream,
+    budget: Budget,
+    rows: &mut Vec<Row>,
+) -> Option<Servers> {
+    let loading = async {
+        let mut http = Http::over(stream).await?;
+        let mut answer = http.get(&site.target, SCRIPTS[0]).await?;
+        if page::read(&answer).is_err()
+            && let Ok(other) = http.get(&site.target, SCRIPTS[1]).await
+            && page::read(&other).is_ok()
+        {
+            answer = other;
+        }
+        Ok(answer)
+    };
+    let off = site.local.as_ref().is_some_and(|local| local.relay_off);
+    let answer = match budget.within(loading).await {
+        Ok(answer) => answer,
+        Err(fault) => {
+            rows.push(page::row(SCRIPTS[0], &Err(fault), off));
+            return None;
+        }
+    };
+    if site.local.is_none() {
+        rows.push(clock::row(answer.date, SystemTime::now()));
+    }
+    let servers = page::read(&answer);
+    rows.push(page::row(answer.path, &servers, off));
+    servers.ok()
+}

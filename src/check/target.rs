@@ -1,0 +1,143 @@
+//! The page that is checked: `https://HOST[:PORT]/`. Pure.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use rustls::pki_types::ServerName;
+
+use crate::net::url_host;
+use crate::web::Reached;
+
+/// A server as a browser would be sent to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    reached: Reached,
+}
+
+impl Target {
+    pub fn of_address(ip: IpAddr, port: u16) -> Self {
+        let host = url_host(ip);
+        Self {
+            reached: Reached { host, port },
+        }
+    }
+
+    pub fn of_name(name: &str, port: u16) -> Self {
+        Self {
+            reached: Reached {
+                host: name.to_owned(),
+                port,
+            },
+        }
+    }
+
+    /// As it stands in a URL: an IPv6 address in brackets.
+    pub fn host(&self) -> &str {
+        &self.reached.host
+    }
+
+    /// As a resolver or a certificate has it: without brackets.
+    pub fn name(&self) -> &str {
+        bare(&self.reached.host)
+    }
+
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.name().parse().ok()
+    }
+
+    pub fn port(&self) -> u16 {
+        self.reached.port
+    }
+
+    /// What a page of it sends as `Origin`.
+    pub fn origin(&self) -> String {
+        format!("https://{}", self.reached.authority())
+    }
+
+    /// What `Host` says.
+    pub fn authority(&self) -> String {
+        self.reached.authority()
+    }
+
+    pub fn url(&self) -> String {
+        format!("{}/", self.origin())
+    }
+
+    /// `None` for what cannot stand in a certificate.
+    pub fn server_name(&self) -> Option<ServerName<'static>> {
+        ServerName::try_from(self.name().to_owned()).ok()
+    }
+}
+
+/// An IPv6 address without its brackets; anything else as it is.
+pub fn bare(host: &str) -> &str {
+    host.strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(host)
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    /// The path does not matter: people paste the link of a room.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || {
+            format!(
+                "\"{text}\" is not the address of a page; write https://HOST/ or https://HOST:PORT/"
+            )
+        };
+        let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
+        if !scheme.eq_ignore_ascii_case("https") {
+            return Err(wrong());
+        }
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let reached = Reached::parse(&rest[..end]).ok_or_else(wrong)?;
+        Ok(Self { reached })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_named_as_in_a_browser() {
+        for (text, url, name) in [
+            (
+                "https://Call.example.com",
+                "https://call.example.com/",
+                "call.example.com",
+            ),
+            (
+                "HTTPS://localhost:8443/r/blue-otter?x#y",
+                "https://localhost:8443/",
+                "localhost",
+            ),
+            (
+                "https://[fd00::5]:8443",
+                "https://[fd00::5]:8443/",
+                "fd00::5",
+            ),
+            ("https://192.0.2.7:443", "https://192.0.2.7/", "192.0.2.7"),
+        ] {
+            let target: Target = text.parse().unwrap();
+            assert_eq!((target.url().as_str(), target.name()), (url, name));
+            assert!(target.server_name().is_some());
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused_with_the_remedy() {
+        for text in [
+            "",
+            "call.example.com",
+            "http://call.example.com",
+            "https://",
+            "https://a b",
+            "https://u@h",
+        ] {
+            let error = text.parse::<Target>().unwrap_err();
+            assert!(error.contains("write https://HOST/"), "{error}");
+        }
+    }
+}
