@@ -2,6 +2,7 @@
 
 pub mod authority;
 mod client;
+pub mod fake;
 pub mod http;
 
 use std::io::Read;
