@@ -281,22 +281,12 @@ async fn stop(
     tracing::info!("stopped");
 }
 
-/// Under which addresses the world reaches this machine: configured, of an interface, or of the domains.
+/// Under which addresses the world reaches this machine.
 async fn public_addresses(config: &Config, machine: &Machine) -> Vec<IpAddr> {
-    if let Some(configured) = &config.public_ip {
-        return configured.clone();
-    }
-    if config.is_loopback_only() {
-        return Vec::new();
-    }
-    let mut found = machine.global();
-    // Behind 1:1 NAT an interface may have a public IPv6 address and a private IPv4 one.
-    for ip in net::resolve_domains(&config.domains).await {
-        if found.iter().all(|other| other.is_ipv4() != ip.is_ipv4()) {
-            found.push(ip);
-        }
-    }
-    if found.is_empty() {
+    let configured = config.public_ip.as_deref();
+    let loopback = config.is_loopback_only();
+    let found = net::public_addresses(configured, loopback, &config.domains, machine).await;
+    if found.is_empty() && configured.is_none() && !loopback {
         tracing::warn!(
             "no public address found, so calls work within this network; set public_ip to change that"
         );

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let sources = Sources::from_process(cli.options.into());
     match cli.command.unwrap_or(Command::Serve) {
-        Command::Check { url, json, ca } => return check(url, ca.as_deref(), json),
+        Command::Check { url, json, ca } => return check(url, sources, ca.as_deref(), json),
         Command::Config => print!("{}", Config::show(&sources)?),
         Command::Credentials { ttl, name } => {
             let config = Config::load(&sources)?;
@@ -47,14 +47,19 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(url: Option<Target>, ca: Option<&Path>, json: bool) -> anyhow::Result<ExitCode> {
-    let Some(target) = url else {
-        anyhow::bail!("name the page to check: `callbox check https://HOST/`");
-    };
+fn check(
+    url: Option<Target>,
+    sources: Sources,
+    ca: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let report = runtime.block_on(check::outside(target, ca))?;
+    let report = match url {
+        Some(target) => runtime.block_on(check::outside(target, ca))?,
+        None => runtime.block_on(check::inside(sources, ca))?,
+    };
     // What a server keeps waiting is not waited for.
     runtime.shutdown_background();
     if json {

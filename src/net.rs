@@ -77,8 +77,31 @@ impl Machine {
     }
 }
 
+/// Under which addresses the world reaches this machine: configured, of an interface, or of the domains.
+pub async fn public_addresses(
+    configured: Option<&[IpAddr]>,
+    loopback_only: bool,
+    domains: &[String],
+    machine: &Machine,
+) -> Vec<IpAddr> {
+    if let Some(configured) = configured {
+        return configured.to_vec();
+    }
+    if loopback_only {
+        return Vec::new();
+    }
+    let mut found = machine.global();
+    // Behind 1:1 NAT an interface may have a public IPv6 address and a private IPv4 one.
+    for ip in resolve_domains(domains).await {
+        if found.iter().all(|other| other.is_ipv4() != ip.is_ipv4()) {
+            found.push(ip);
+        }
+    }
+    found
+}
+
 /// The addresses of `domains`, one of each family; what does not resolve in time is left out.
-pub async fn resolve_domains(domains: &[String]) -> Vec<IpAddr> {
+async fn resolve_domains(domains: &[String]) -> Vec<IpAddr> {
     let mut lookups = tokio::task::JoinSet::new();
     for domain in domains.iter().cloned() {
         lookups.spawn(async move {

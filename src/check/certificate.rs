@@ -42,6 +42,8 @@ pub struct Certificate {
     pub not_after: SystemTime,
     /// SHA-256, as browsers show it.
     pub fingerprint: String,
+    /// Has callbox made it, which it does again where it has to?
+    pub made_here: bool,
 }
 
 impl Certificate {
@@ -79,12 +81,18 @@ impl Certificate {
                 issuer,
             }
         };
+        let organizations: Vec<_> = parsed
+            .issuer()
+            .iter_organization()
+            .filter_map(|name| name.as_str().ok())
+            .collect();
         Ok(Self {
             trust,
             names: facts.names,
             not_before,
             not_after: facts.not_after,
             fingerprint: facts.fingerprint,
+            made_here: organizations.contains(&tls::ORGANIZATION),
         })
     }
 }
@@ -144,16 +152,14 @@ pub fn names_row(certificate: &Certificate, names: &[(String, bool)]) -> Row {
         return Row::ok(NAMES, format!("valid for {}", names.join(", ")));
     }
     let missing = missing.join(", ");
-    let key = if missing.parse::<IpAddr>().is_ok() {
-        "public_ip"
+    let remedy = if certificate.made_here {
+        let is_address = missing.parse::<IpAddr>().is_ok();
+        let key = if is_address { "public_ip" } else { "domains" };
+        format!(
+            "set `{key}` to {missing} and restart callbox: it makes a new certificate; or open the page under a name that it has"
+        )
     } else {
-        "domains"
-    };
-    let remedy = match certificate.trust {
-        Trust::SelfSigned => format!(
-            "add {missing} to `{key}` and restart callbox: it makes a new certificate; or open the page under a name that it has"
-        ),
-        _ => format!("get a certificate for {missing}, or open the page under a name that it has"),
+        format!("get a certificate for {missing}, or open the page under a name that it has")
     };
     Row::failed(
         NAMES,
@@ -163,11 +169,10 @@ pub fn names_row(certificate: &Certificate, names: &[(String, bool)]) -> Row {
 }
 
 pub fn time_row(certificate: &Certificate, now: SystemTime) -> Row {
-    let renew = match certificate.trust {
-        Trust::SelfSigned => {
-            "restart callbox: it makes a new one; a provided one is renewed by who issued it"
-        }
-        _ => "renew it, and restart callbox to have it take the new one (certbot: `certbot renew`)",
+    let renew = if certificate.made_here {
+        "restart callbox: it makes a new one"
+    } else {
+        "renew it (certbot: `certbot renew`), and restart callbox to have it take the new one"
     };
     if certificate.not_before > now {
         let days = seconds(now, certificate.not_before).div_ceil(DAY);
@@ -278,28 +283,29 @@ mod tests {
     #[test]
     fn names_are_compared_as_browsers_do() {
         let leaf = self_signed("*.example.com", now() - days(1), now() + days(100));
-        let certificate = read(std::slice::from_ref(&leaf), &[]);
+        let mut certificate = read(std::slice::from_ref(&leaf), &[]);
         let names = |names: &[&str]| -> Vec<_> {
-            names
-                .iter()
-                .map(|name| ((*name).to_owned(), covers(&leaf, name)))
-                .collect()
+            let covered = |name: &&str| ((*name).to_owned(), covers(&leaf, name));
+            names.iter().map(covered).collect()
         };
-        assert_eq!(
-            names_row(&certificate, &names(&["call.example.com"])).status,
-            Status::Ok
-        );
+        let good = names_row(&certificate, &names(&["call.example.com"]));
+        assert_eq!(good.status, Status::Ok);
         for (wrong, key) in [
             ("example.org", "`domains`"),
             ("192.0.2.7", "`public_ip`"),
             ("::1", "`public_ip`"),
         ] {
-            let row = names_row(&certificate, &names(&["call.example.com", wrong]));
+            let wrong_names = names(&["call.example.com", wrong]);
+            certificate.made_here = false;
+            let row = names_row(&certificate, &wrong_names);
             assert_eq!(row.status, Status::Failed, "{wrong}");
             assert_eq!(
                 row.found,
                 format!("not valid for {wrong}, only for *.example.com")
             );
+            assert!(row.remedy.unwrap().contains("get a certificate"));
+            certificate.made_here = true;
+            let row = names_row(&certificate, &wrong_names);
             assert!(row.remedy.unwrap().contains(key));
         }
         assert!(!covers(&CertificateDer::from(vec![1, 2, 3]), "example.com"));
@@ -316,6 +322,12 @@ mod tests {
         assert_eq!(status(before, now() + days(13)), Status::Warning);
         assert_eq!(status(before, now()), Status::Failed);
         assert_eq!(status(now() + days(1), now() + days(2)), Status::Failed);
+        let mut ours = params("x", before, now());
+        let name = rcgen::DnType::OrganizationName;
+        ours.distinguished_name.push(name, tls::ORGANIZATION);
+        let ours = ours.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        let row = time_row(&read(&[ours.into()], &[]), now());
+        assert_eq!(row.remedy.unwrap(), "restart callbox: it makes a new one");
     }
 
     #[test]

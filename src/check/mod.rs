@@ -1,18 +1,23 @@
 //! `callbox check`: what can be wrong with a server, and what to do about it.
 //!
 //! ```text
-//!  a URL ──────────── site ─┬─ probe: DNS, TCP, proxy, TLS, HTTP, WebSocket ── page, certificate, clock, websocket, …
-//!                           └─ relaying ── probe: STUN, TURN, packets ──────── stun, relay, packets, public_ip
+//!  the configuration ── inside ── probe: the machine ────────────────────────────── unit, limits, state, running, …
+//!                         │
+//!  a URL ────────────── site ─┬─ probe: DNS, TCP, proxy, TLS, HTTP, WebSocket ── page, certificate, clock, websocket, …
+//!                             └─ relaying ── probe: STUN, TURN, packets ──────── stun, relay, packets, public_ip
 //! ```
 //!
-//! `probe` asks the network. Each of the other files is one thing that can be wrong: *pure*, from what was observed to
+//! `probe` asks the network and the machine. Each of the other files is one thing that can be wrong: *pure*, from what was observed to
 //! a [`Row`] with the remedy.
 
 mod certificate;
+mod certificate_file;
 mod clock;
 mod dns;
 mod fault;
 mod ice;
+mod inside;
+mod limits;
 mod packets;
 mod page;
 mod ports;
@@ -21,17 +26,21 @@ mod public_ip;
 mod relay;
 mod relaying;
 mod report;
+mod running;
 mod site;
+mod state;
 mod stun;
 mod target;
+mod unit;
 mod websocket;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::config::ConfigError;
+use crate::config::{Config, ConfigError, Sources};
+use inside::Inside;
 use probe::Budget;
 use site::{Roots, Site};
 
@@ -52,6 +61,39 @@ pub async fn outside(target: Target, ca: Option<&Path>) -> Result<Report, Config
         rows: site::check(&site, &roots, Budget::start()).await,
         url: site.target.url(),
     })
+}
+
+/// Checks this machine and the server that its configuration describes. Takes 20 seconds at the most.
+///
+/// Where the systemd unit runs and nothing names another configuration, the unit's is meant, with its folders.
+///
+/// # Errors
+/// [`ConfigError`] when the configuration is wrong or `ca` cannot be read.
+pub async fn inside(mut sources: Sources, ca: Option<&Path>) -> Result<Report, ConfigError> {
+    let roots = roots(ca)?;
+    let budget = Budget::start();
+    let unit = probe::machine::unit(budget).await;
+    let mut folder = PathBuf::new();
+    let served = unit
+        .as_ref()
+        .filter(|unit| unit.is_active() && !sources.names_own_file());
+    if let Some(unit) = served {
+        folder = unit.folder.clone().unwrap_or_default();
+        if let Some(state) = &unit.state {
+            let state = state.display().to_string();
+            sources
+                .environment
+                .entry("STATE_DIRECTORY".to_owned())
+                .or_insert(state);
+        }
+    }
+    let config = Config::load(&sources)?;
+    let inside = Inside {
+        config,
+        unit,
+        folder,
+    };
+    Ok(inside::check(&inside, &roots, budget).await)
 }
 
 /// The authorities in a PEM file.

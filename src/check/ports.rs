@@ -12,9 +12,12 @@ pub struct Dialed {
     pub result: Result<(), Fault>,
 }
 
+pub fn page_name(port: u16) -> String {
+    format!("HTTPS port {port}/tcp")
+}
+
 /// One port under all addresses of its host.
-pub fn row(what: &str, port: u16, dialed: &[Dialed]) -> Row {
-    let name = format!("{what} {port}/tcp");
+pub fn row(name: String, port: u16, dialed: &[Dialed]) -> Row {
     let bad: Vec<_> = dialed
         .iter()
         .filter_map(|dial| Some((dial.address, dial.result.as_ref().err()?)))
@@ -99,7 +102,7 @@ mod tests {
                 result: result.clone(),
             })
             .collect();
-        row("HTTPS port", 443, &dialed)
+        row(page_name(443), 443, &dialed)
     }
 
     #[test]

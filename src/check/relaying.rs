@@ -32,7 +32,12 @@ pub async fn rows(site: &Site, mut servers: Servers, page: &[IpAddr], budget: Bu
             None => (stun::missing(), None),
         }
     };
-    let (tried, (stun, seen)) = tokio::join!(allocate_all(&place, &servers), stun);
+    let (tried, (stun, seen), by_public) = tokio::join!(
+        allocate_all(&place, &servers),
+        stun,
+        seen_by_public(&place, &servers)
+    );
+    let seen = by_public.or(seen);
     let mut rows = vec![stun];
     rows.extend(tried.iter().map(|tried| relay::row(&tried.attempt(), port)));
     rows.extend(through(&place, &servers, tried, seen).await);
@@ -47,11 +52,12 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The page's host is where the page was reached; others are resolved.
+    /// The page's host is where the page was reached; others are resolved. This machine's relay is on this machine,
+    /// under whatever name.
     async fn locate(&self, url: &IceUrl) -> Result<Server, Fault> {
         let is_page = url.host == self.site.target.host();
         let known = match &self.site.local {
-            Some(local) if is_page => Some(local.turn),
+            Some(local) => Some(local.turn),
             _ if is_page => self.page.first().copied(),
             _ => None,
         };
@@ -69,6 +75,16 @@ impl Place<'_> {
 async fn binding(place: &Place<'_>, url: &IceUrl) -> Result<SocketAddr, Fault> {
     let server = place.locate(url).await?;
     turn::binding(place.budget, &server).await
+}
+
+/// As what this machine's server sees it where it goes by the public address: as others do, where that leads back in.
+async fn seen_by_public(place: &Place<'_>, servers: &Servers) -> Option<SocketAddr> {
+    let public = &place.site.local.as_ref()?.addresses.public;
+    let server = Server {
+        url: servers.stun()?.clone(),
+        ip: *public.first()?,
+    };
+    turn::binding(place.budget, &server).await.ok()
 }
 
 /// One way to the relay, and what came of it.

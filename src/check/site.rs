@@ -1,11 +1,13 @@
 //! Checks a server as a browser meets it, step by step: what a step needs has been found by the one before.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
-use rustls::pki_types::TrustAnchor;
+use rustls::pki_types::{CertificateDer, TrustAnchor};
 
 use super::certificate::{self, Certificate};
+use super::certificate_file::{self, OnDisk};
 use super::fault::Fault;
 use super::ice::{Servers, Transport};
 use super::probe::connect::{self, BoxedStream, Way};
@@ -42,6 +44,16 @@ pub struct Local {
     pub relay_ports: Vec<(Transport, u16)>,
     /// Is the relay switched off?
     pub relay_off: bool,
+    pub certificate: OwnFile,
+}
+
+/// The certificate of this machine's server.
+#[derive(Debug, Clone)]
+pub struct OwnFile {
+    pub path: PathBuf,
+    pub disk: OnDisk,
+    /// Does callbox make it where it is missing?
+    pub made: bool,
 }
 
 /// What the certificate is judged with.
@@ -71,7 +83,13 @@ pub async fn check(site: &Site, roots: &Roots, budget: Budget) -> Vec<Row> {
             return rows;
         }
     };
-    rows.extend(certificate_rows(site, roots, &chain, SystemTime::now()));
+    rows.extend(certificate_rows(
+        names(site),
+        roots,
+        &chain,
+        SystemTime::now(),
+    ));
+    rows.extend(file_row(site, &chain));
     let servers = load(site, stream, budget, &mut rows).await;
     let upgrade = budget.within(async {
         let (stream, _) = shake_within(site, &way).await?;
@@ -92,7 +110,8 @@ pub async fn check(site: &Site, roots: &Roots, budget: Budget) -> Vec<Row> {
 
 const AFTER_TLS: &[&str] = &["configuration of the page", "WebSocket", "STUN", "TURN"];
 
-fn skip(why: &str, names: &[&str]) -> Vec<Row> {
+/// A row for each of what cannot be looked at.
+pub fn skip(why: &str, names: &[&str]) -> Vec<Row> {
     names.iter().map(|name| Row::skipped(*name, why)).collect()
 }
 
@@ -102,7 +121,7 @@ async fn find_way(site: &Site, budget: Budget, rows: &mut Vec<Row>) -> Way {
     let port = target.port();
     if let Some(local) = &site.local {
         let dialed = connect::dial_all(budget, &[local.https], port).await;
-        rows.push(ports::row("HTTPS port", port, &dialed));
+        rows.push(ports::row(ports::page_name(port), port, &dialed));
         return way(&dialed, None);
     }
     let proxy = match Proxy::from_environment(target, |name| std::env::var(name).ok()) {
@@ -118,7 +137,7 @@ async fn find_way(site: &Site, budget: Budget, rows: &mut Vec<Row>) -> Way {
     let addresses = lookup.addresses.unwrap_or_default();
     if let Some(proxy) = proxy {
         rows.push(Row::skipped(
-            format!("HTTPS port {port}/tcp"),
+            ports::page_name(port),
             format!("reached through the proxy {proxy}"),
         ));
         return Way {
@@ -130,7 +149,7 @@ async fn find_way(site: &Site, budget: Budget, rows: &mut Vec<Row>) -> Way {
         return Way::default();
     }
     let dialed = connect::dial_all(budget, &addresses, port).await;
-    rows.push(ports::row("HTTPS port", port, &dialed));
+    rows.push(ports::row(ports::page_name(port), port, &dialed));
     way(&dialed, proxy)
 }
 
@@ -163,15 +182,24 @@ fn tls_row(site: &Site, fault: &Fault) -> Row {
     Row::failed("TLS", fault.to_string(), remedy)
 }
 
+/// Those that the certificate has to have.
+fn names(site: &Site) -> Vec<String> {
+    match &site.local {
+        Some(local) => local.names.clone(),
+        None => vec![site.target.name().to_owned()],
+    }
+}
+
 /// Who vouches for the certificate, whether it has the names, and how long it is good for.
-fn certificate_rows(site: &Site, roots: &Roots, chain: &Chain, now: SystemTime) -> Vec<Row> {
+pub fn certificate_rows(
+    names: Vec<String>,
+    roots: &Roots,
+    chain: &[CertificateDer<'_>],
+    now: SystemTime,
+) -> Vec<Row> {
     let certificate = match Certificate::read(chain, &roots.given, now) {
         Ok(certificate) => certificate,
         Err(error) => return vec![certificate::unreadable(&format!("{error:#}"))],
-    };
-    let names = match &site.local {
-        Some(local) if !local.names.is_empty() => local.names.clone(),
-        _ => vec![site.target.name().to_owned()],
     };
     let covered = |name: String| {
         let covers = chain
@@ -185,6 +213,20 @@ fn certificate_rows(site: &Site, roots: &Roots, chain: &Chain, now: SystemTime) 
         certificate::names_row(&certificate, &names),
         certificate::time_row(&certificate, now),
     ]
+}
+
+/// Is it the one on this machine's disk?
+fn file_row(site: &Site, chain: &Chain) -> Option<Row> {
+    let OwnFile { path, disk, made } = &site.local.as_ref()?.certificate;
+    let shown = chain
+        .first()
+        .and_then(|leaf| crate::tls::facts(leaf).ok())?;
+    Some(certificate_file::row(
+        disk,
+        path,
+        Some(&shown.fingerprint),
+        *made,
+    ))
 }
 
 /// Loads the page's configuration; where a folder of its own keeps the module, the classic script may still be there.
@@ -213,9 +255,7 @@ async fn load(
             return None;
         }
     };
-    if site.local.is_none() {
-        rows.push(clock::row(answer.date, SystemTime::now()));
-    }
+    rows.push(clock::row(answer.date, SystemTime::now()));
     let servers = page::read(&answer);
     rows.push(page::row(answer.path, &servers, off));
     servers.ok()

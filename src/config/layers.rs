@@ -88,6 +88,12 @@ impl Sources {
         }
     }
 
+    /// Is there another configuration file than the one of the whole machine?
+    pub fn names_own_file(&self) -> bool {
+        let [beside, _] = DEFAULT_FILES;
+        self.arguments.config.is_some() || PathBuf::from(beside).try_exists().unwrap_or(true)
+    }
+
     /// Checks each source alone, then merges them: defaults < file < environment < arguments.
     pub(super) fn merge(&self) -> Result<(File, Origins), ConfigError> {
         let mut layers = Vec::new();

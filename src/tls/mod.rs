@@ -24,7 +24,7 @@ use crate::net::Machine;
 
 pub use acme::{ACME_ALPN, Acme, Challenges};
 pub use renewal::keep;
-pub use self_signed::Wanted;
+pub use self_signed::{ORGANIZATION, Wanted};
 pub use served::{Served, Trust};
 
 /// TURN and STUN over TLS (RFC 7443). Clients may name them and need not.

@@ -18,6 +18,8 @@ use super::{Facts, Identity};
 use crate::net::Machine;
 use crate::state::{self, PRIVATE, PUBLIC};
 
+/// Tells certificates of callbox's making from others.
+pub const ORGANIZATION: &str = "callbox self-signed";
 const DAY: Duration = Duration::from_secs(86_400);
 /// Browsers refuse certificates that are valid for more than 398 days.
 const LIFETIME: Duration = Duration::from_secs(397 * 86_400);
@@ -195,7 +197,7 @@ fn generate(wanted: &Wanted, now: SystemTime) -> anyhow::Result<(String, String)
         .push(DnType::CommonName, common_name);
     params
         .distinguished_name
-        .push(DnType::OrganizationName, "callbox self-signed");
+        .push(DnType::OrganizationName, ORGANIZATION);
     params.not_before = (now - BACKDATE).into();
     params.not_after = (now - BACKDATE + LIFETIME).into();
     params.is_ca = IsCa::ExplicitNoCa;

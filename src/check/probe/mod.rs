@@ -3,6 +3,7 @@
 pub mod connect;
 pub mod http;
 mod link;
+pub mod machine;
 pub mod passage;
 pub mod proxy;
 pub mod tls;

@@ -1,6 +1,7 @@
 //! `callbox check`, run against servers that are well and against such that are not.
 
 mod hostile;
+mod inside;
 mod outside;
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};

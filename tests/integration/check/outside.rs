@@ -105,7 +105,7 @@ async fn a_certificate_for_another_name_is_named() {
     checked.expect_failed(
         "certificate: names",
         "not valid for 127.0.0.1, only for call.example.com",
-        "public_ip",
+        "get a certificate",
     );
     assert_eq!(checked.status("certificate: chain"), "warning");
     assert_eq!(checked.row("certificate: days left")["found"], "4");

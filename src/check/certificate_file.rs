@@ -1,0 +1,117 @@
+//! Is the certificate on the disk the one that the server shows? Pure.
+
+use std::path::Path;
+
+use rustls::pki_types::CertificateDer;
+
+use super::report::{Row, quote};
+use crate::tls;
+
+const NAME: &str = "certificate: file";
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnDisk {
+    Missing,
+    /// This user may not read it.
+    Hidden,
+    Broken(String),
+    There(Vec<CertificateDer<'static>>),
+}
+
+/// `shown`: the fingerprint of what the running server shows; `None` where none runs. `made`: by callbox itself, where
+/// it is missing.
+pub fn row(disk: &OnDisk, path: &Path, shown: Option<&str>, made: bool) -> Row {
+    let file = path.display();
+    match disk {
+        OnDisk::Missing if made && shown.is_none() => {
+            Row::ok(NAME, format!("{file} will be made at the first start"))
+        }
+        OnDisk::Missing if made => Row::warning(
+            NAME,
+            format!("{file} is not there, so the server that runs has another one"),
+            "run the check in the folder and with the configuration of the server (`--config`)",
+        ),
+        OnDisk::Missing => Row::failed(
+            NAME,
+            format!("{file} is not there"),
+            "let `tls.cert` name the file with the whole chain",
+        ),
+        OnDisk::Hidden => Row::skipped(
+            NAME,
+            format!("{file} is for another user to read: run the check as root"),
+        ),
+        OnDisk::Broken(why) => Row::failed(
+            NAME,
+            format!("{file}: {}", quote(why)),
+            "let `tls.cert` name a PEM file with the whole chain; one of callbox's making is made anew where cert.pem and key.pem are deleted",
+        ),
+        OnDisk::There(chain) => match (fingerprint(chain), shown) {
+            (Some(there), Some(shown)) if there != shown => Row::warning(
+                NAME,
+                format!("the server shows another certificate than {file} holds"),
+                "`sudo systemctl restart callbox`: certificates are read at the start",
+            ),
+            (Some(_), Some(_)) => Row::ok(NAME, format!("{file} is what the server shows")),
+            (Some(_), None) => Row::ok(NAME, format!("{file} can be read")),
+            (None, _) => row(
+                &OnDisk::Broken("it is not an X.509 certificate".to_owned()),
+                path,
+                shown,
+                made,
+            ),
+        },
+    }
+}
+
+fn fingerprint(chain: &[CertificateDer<'_>]) -> Option<String> {
+    let facts = tls::facts(chain.first()?).ok()?;
+    Some(facts.fingerprint)
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+    use crate::check::report::Status;
+
+    fn judged(disk: &OnDisk, shown: Option<&str>, made: bool) -> Row {
+        row(disk, Path::new("certs/cert.pem"), shown, made)
+    }
+
+    #[test]
+    fn a_renewed_certificate_is_taken_at_a_restart() {
+        let key = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new(vec!["x".to_owned()])
+            .unwrap()
+            .self_signed(&key)
+            .unwrap();
+        let there = OnDisk::There(vec![leaf.der().clone()]);
+        let shown = fingerprint(&[leaf.der().clone()]).unwrap();
+        assert_eq!(judged(&there, Some(&shown), true).status, Status::Ok);
+        assert_eq!(judged(&there, None, true).status, Status::Ok);
+        let other = judged(&there, Some("AB:CD"), true);
+        assert_eq!(other.status, Status::Warning);
+        assert!(other.remedy.unwrap().contains("systemctl restart callbox"));
+    }
+
+    #[test]
+    fn what_is_not_there_or_no_certificate_has_its_remedy() {
+        assert_eq!(judged(&OnDisk::Missing, None, true).status, Status::Ok);
+        assert_eq!(
+            judged(&OnDisk::Missing, Some("AB"), true).status,
+            Status::Warning
+        );
+        assert_eq!(judged(&OnDisk::Missing, None, false).status, Status::Failed);
+        assert_eq!(judged(&OnDisk::Hidden, None, false).status, Status::Skipped);
+        for broken in [
+            OnDisk::Broken("no PEM".to_owned()),
+            OnDisk::There(vec![vec![1, 2].into()]),
+        ] {
+            let row = judged(&broken, None, false);
+            assert_eq!(row.status, Status::Failed);
+            assert!(row.remedy.unwrap().contains("`tls.cert`"));
+        }
+    }
+}
