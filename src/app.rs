@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::{self, Access};
 use crate::admin;
 use crate::banner::Banner;
+use crate::check;
 use crate::config::{AccessMode, CertificateSource, Config};
 use crate::front::Front;
 use crate::limits::KeyedRate;
@@ -152,6 +153,7 @@ impl Server {
     async fn serve(self, shutdown: CancellationToken, hangup: Arc<Notify>) -> anyhow::Result<()> {
         let https_address = self.https.local_addr()?;
         self.announce(https_address);
+        let looking = tokio::spawn(check::warn(self.start()));
         let handle = Handle::new();
         let streams = self.relay.as_ref().map(|running| running.relay.streams());
         let front = Front::new(&self.config.server, self.served.server_config()?, streams);
@@ -187,8 +189,18 @@ impl Server {
         notify_systemd(sd_notify::NotifyState::Stopping);
         renewal.abort();
         revocation.abort();
+        looking.abort();
         stop(&self.hub, &handle, servers, relay).await;
         Ok(())
+    }
+
+    fn start(&self) -> check::Start {
+        let own = self.machine.addresses.iter().map(|address| address.ip);
+        check::Start {
+            config: self.config.clone(),
+            addresses: own.chain(self.public.iter().copied()).collect(),
+            chain: self.served.chain(),
+        }
     }
 
     fn announce(&self, https: SocketAddr) {

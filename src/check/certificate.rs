@@ -12,7 +12,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use super::report::{Row, quote};
 use crate::tls;
 
-const CHAIN: &str = "certificate: chain";
+pub const CHAIN: &str = "certificate: chain";
 const NAMES: &str = "certificate: names";
 const TIME: &str = "certificate: days left";
 /// Renewal has been due for a while, and people do not read mail on each day.

@@ -7,7 +7,7 @@
 //!                             └─ relaying ── probe: STUN, TURN, packets ──────── stun, relay, packets, public_ip
 //! ```
 //!
-//! `probe` asks the network and the machine. Each of the other files is one thing that can be wrong: *pure*, from what was observed to
+//! `start` has what a server looks at itself. `probe` asks the network and the machine. Each of the other files is one thing that can be wrong: *pure*, from what was observed to
 //! a [`Row`] with the remedy.
 
 mod certificate;
@@ -28,6 +28,7 @@ mod relaying;
 mod report;
 mod running;
 mod site;
+mod start;
 mod state;
 mod stun;
 mod target;
@@ -45,6 +46,7 @@ use probe::Budget;
 use site::{Roots, Site};
 
 pub use report::{Report, Row, Status};
+pub use start::{Start, warn};
 pub use target::Target;
 
 /// Checks a server from outside, as a browser would meet it. Takes 20 seconds at the most.

@@ -84,6 +84,10 @@ impl Identity {
         })
     }
 
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+
     /// Does the chain end in a root that browsers ship?
     pub fn chains_to_public_root(&self, now: SystemTime) -> bool {
         chains_to(webpki_roots::TLS_SERVER_ROOTS, &self.chain, now)
@@ -95,20 +99,14 @@ impl Identity {
 /// # Errors
 /// [`ConfigError`] that names key and remedy.
 pub fn load(config: &Config, machine: &Machine, now: SystemTime) -> Result<Identity, ConfigError> {
-    let identity = match &config.tls.source {
-        CertificateSource::Provided { cert, key } => provided::load(config, cert, key)?,
-        CertificateSource::SelfSigned { dir } => own(config, dir, machine, now)?,
-        CertificateSource::Acme(acme) => Identity {
+    match &config.tls.source {
+        CertificateSource::Provided { cert, key } => provided::load(config, cert, key),
+        CertificateSource::SelfSigned { dir } => own(config, dir, machine, now),
+        CertificateSource::Acme(acme) => Ok(Identity {
             stands_in: true,
             ..own(config, &acme.dir, machine, now)?
-        },
-    };
-    if identity.facts.not_after <= now {
-        tracing::warn!(
-            "the certificate has expired; browsers will refuse the page until it is renewed"
-        );
+        }),
     }
-    Ok(identity)
 }
 
 fn own(

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use anyhow::Context;
 use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
+use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
@@ -67,6 +68,11 @@ impl Served {
 
     pub fn facts(&self) -> Facts {
         self.0.identity().facts.clone()
+    }
+
+    /// The certificate first, then those that vouch for it.
+    pub fn chain(&self) -> Vec<CertificateDer<'static>> {
+        self.0.identity().chain().to_vec()
     }
 
     pub fn trust(&self) -> Trust {

@@ -1,14 +1,15 @@
-//! The check of this machine and of the server that the configuration describes.
+//! The check of this machine and of the server that the configuration describes; and what a server says at its start.
 
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
 use super::Checked;
 use crate::support::fake::certificate;
-use crate::support::{Server, program};
+use crate::support::{PATIENCE, Server, program};
 
 /// Ports that nobody has: of the page, and of TURN over UDP, TCP and TLS.
 fn free_ports() -> (u16, u16, u16) {
@@ -191,4 +192,46 @@ async fn a_wrong_configuration_ends_with_2() {
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("callbox.toml: listen:"));
+}
+
+async fn wait_for_log(server: &Server, text: &str) {
+    let found = async {
+        while !server.log().contains(text) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, found).await.expect(text);
+}
+
+#[tokio::test]
+async fn a_start_warns_of_what_is_wrong_with_the_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cert, key) = certificate("call.example.com", -3);
+    std::fs::write(dir.path().join("cert.pem"), cert).unwrap();
+    std::fs::write(dir.path().join("key.pem"), key).unwrap();
+    let config = "listen = \"127.0.0.1:0\"\ndomains = [\"nowhere.invalid\"]\n[server]\nmax_connections = 4000000000\n\
+                  [tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n\
+                  [turn]\nlisten = \"127.0.0.1:0\"\ntls_listen = \"127.0.0.1:0\"\n";
+    std::fs::write(dir.path().join("callbox.toml"), config).unwrap();
+    let server = Server::start_in(dir, &[]);
+    for text in [
+        "limit of open files: ",
+        "set `LimitNOFILE=4294967296`",
+        "certificate: names: not valid for nowhere.invalid, only for call.example.com; get a certificate",
+        "certificate: days left: expired 3 days ago; ",
+        "DNS of nowhere.invalid: ",
+    ] {
+        wait_for_log(&server, text).await;
+    }
+}
+
+#[tokio::test]
+async fn a_start_where_nothing_is_wrong_does_not_warn() {
+    let server = server();
+    wait_for_log(&server, "started").await;
+    // The check has looked at the same things.
+    let checked = check_in(server.dir.path()).await;
+    let warned = server.log().contains("limit of open files");
+    assert_eq!(warned, checked.status("limit of open files") == "warning");
+    assert!(!server.log().contains("certificate:"), "{}", server.log());
 }
