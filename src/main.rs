@@ -76,11 +76,14 @@ fn check(
 
 fn serve(config: Config) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()?
-        .block_on(async {
-            let shutdown = shutdown::on_signals()?;
-            app::run(config, shutdown).await
-        })
+        .build()?;
+    let served = runtime.block_on(async {
+        let shutdown = shutdown::on_signals()?;
+        app::run(config, shutdown).await
+    });
+    // Everything has ended in its order; a resolver that does not answer must not hold the end up.
+    runtime.shutdown_background();
+    served
 }
