@@ -17,6 +17,7 @@ use super::{dns, limits, ports, running, state};
 use crate::config::{CertificateSource, Config};
 use crate::listen;
 use crate::net::{self, Machine};
+use crate::tls;
 
 /// What is looked at, and where it lies.
 pub struct Inside {
@@ -239,6 +240,10 @@ fn certificate_file(inside: &Inside) -> (PathBuf, bool) {
     let (path, made) = match &inside.config.tls.source {
         CertificateSource::Provided { cert, .. } => (cert.clone(), false),
         CertificateSource::SelfSigned { dir } => (dir.join("cert.pem"), true),
+        CertificateSource::Acme(acme) => (
+            tls::issued_file(&inside.config.state, &acme.directory),
+            true,
+        ),
     };
     (inside.place(&path), made)
 }

@@ -22,7 +22,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use crate::config::{CertificateSource, Config, ConfigError};
 use crate::net::Machine;
 
-pub use acme::{ACME_ALPN, Acme, Challenges};
+pub use acme::{ACME_ALPN, Acme, Challenges, issued_file};
 pub use renewal::keep;
 pub use self_signed::{ORGANIZATION, Wanted};
 pub use served::{Served, Trust};

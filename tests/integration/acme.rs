@@ -11,9 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::authority::{
-    Authority, Ports, acme_config, free_port, make_server_certificate,
-};
+use crate::support::authority::{Authority, Ports, acme_config, make_server_certificate};
 use crate::support::{PATIENCE, Server, tls_with_certificate};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -26,11 +24,9 @@ fn start(ports: Ports, top: &str, acme: &str) -> Server {
 fn folder(ports: Ports, top: &str, acme: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let text = format!(
-        "listen = \"127.0.0.1:{}\"\n{top}\n[turn]\nlisten = \"127.0.0.1:{}\"\ntls_listen = \"off\"\n\
+        "listen = \"127.0.0.1:{}\"\n{top}\n[turn]\nenabled = false\n\
          [http]\nredirect = \"127.0.0.1:{}\"\n{acme}",
-        ports.tls,
-        free_port(),
-        ports.http
+        ports.tls, ports.http
     );
     std::fs::write(dir.path().join("callbox.toml"), text).unwrap();
     dir

@@ -305,12 +305,13 @@ async fn a_reader_that_never_reads_is_cut_off_alone() {
 }
 
 #[tokio::test]
-async fn a_thousand_websockets_from_one_address() {
+async fn more_websockets_from_one_address_than_it_may_have() {
     let server = Server::start("[signaling]\nvisitors_per_minute = 1000\n");
     let mut ana = Client::join(server.https, "a", "Ana").await;
     let mut open = Vec::new();
     let mut refused = 0;
-    for _ in 0..999 {
+    // Few enough for the first ones not to be closed by then, since they join no room.
+    for _ in 0..299 {
         match Client::try_open(server.https, None).await {
             Ok(socket) => open.push(socket),
             error => {
@@ -319,7 +320,7 @@ async fn a_thousand_websockets_from_one_address() {
             }
         }
     }
-    assert_eq!((open.len(), refused), (63, 936));
+    assert_eq!((open.len(), refused), (63, 236));
     ana.expect_nothing().await;
     drop(open);
     let reopened = async {

@@ -8,6 +8,7 @@ mod schedule;
 mod store;
 
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -191,6 +192,11 @@ impl Acme {
         self.store.keep_account(&credentials)?;
         Ok(account)
     }
+}
+
+/// Where the certificate of the authority with this directory lies, once there is one.
+pub fn issued_file(state: &Path, directory: &str) -> PathBuf {
+    Store::new(state, directory).certificate
 }
 
 fn roots(

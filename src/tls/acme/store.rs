@@ -17,7 +17,7 @@ use crate::tls::{Identity, provided};
 pub struct Store {
     account: PathBuf,
     /// Chain and key in one file, so that they are exchanged together.
-    certificate: PathBuf,
+    pub certificate: PathBuf,
 }
 
 impl Store {
