@@ -73,6 +73,13 @@ export class Tile {
     this.#setVolume(volume);
   }
 
+  /** How high the picture is shown, in CSS pixels; null before it is somewhere. A screen is shown whole, within its box. */
+  get pictureHeight() {
+    if (!this.box) return null;
+    const { width, height } = this.box;
+    return this.isScreen && this.ratio ? Math.min(height, width / this.ratio) : height;
+  }
+
   get hasPicture() {
     return !this.element.classList.contains("no-picture");
   }

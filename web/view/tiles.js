@@ -216,7 +216,7 @@ export class Tiles {
     const small = !visible && PictureInPicture.isShown ? this.videos() : [];
     // Before a screen is shown it is wanted as large as it will be: nobody sends what nobody wants.
     const heightOf = (/** @type {Tile | undefined} */ tile) => {
-      if (visible) return inDevicePixels(tile?.box?.height ?? this.#grid.clientHeight);
+      if (visible) return inDevicePixels(tile?.pictureHeight ?? this.#grid.clientHeight);
       return tile && small.includes(tile.video) ? inDevicePixels(SMALL_WINDOW.height) : 0;
     };
     for (const [id, { tile }] of this.#people) {
