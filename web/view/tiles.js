@@ -1,7 +1,7 @@
 // The stage: everybody's tile, where it is and how large, and who speaks.
 
 import { Floor } from "../speaker.js";
-import { byId, setSink } from "./dom.js";
+import { byId, isTyping, setSink } from "./dom.js";
 import { layOut, shapesFor } from "./layout.js";
 import { PictureInPicture } from "./pip.js";
 import { Playback } from "./playback.js";
@@ -240,7 +240,7 @@ export class Tiles {
     if (event.key !== "Escape" || event.defaultPrevented) return;
     // What lies above the tiles is closed first, and who types does not mean the tiles.
     if (document.querySelector("dialog[open], :popover-open")) return;
-    if (event.target instanceof Element && event.target.matches("input:not([type=range]), select, textarea")) return;
+    if (isTyping(event.target)) return;
     if (this.#spotlight.back()) this.#arrange(true);
   }
 
