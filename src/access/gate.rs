@@ -17,7 +17,7 @@ const HEALTH: &str = "/healthz";
 /// Middleware: lets those through who may call, and marks the request with where.
 pub async fn guard(access: Arc<Access>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    if path == HEALTH || path.starts_with(pages::FOLDER) {
+    if path == HEALTH || pages::is_open(path) {
         return next.run(request).await;
     }
     match access.scope(request.headers(), SystemTime::now()) {

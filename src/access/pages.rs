@@ -22,12 +22,20 @@ use crate::net::canonical;
 use crate::signaling::RoomName;
 use crate::web::{Reached, asset};
 
-pub const FOLDER: &str = "/access/";
+const FOLDER: &str = "/access/";
 /// Behind `https://host/`.
 pub const INVITATIONS: &str = "access/i/";
 const MAX_FORM: usize = 4096;
 
 const PAGE: &str = include_str!("page.html");
+
+/// Is this one of [`routes`]? Behind any other path there may be a file of the operator's.
+pub fn is_open(path: &str) -> bool {
+    let rest = path.strip_prefix(FOLDER).unwrap_or_default();
+    let token = rest.strip_prefix("i/").unwrap_or("/");
+    let is_token = !token.is_empty() && !token.contains('/');
+    is_token || matches!(rest, "login" | "invite" | "style.css" | "icon.svg")
+}
 
 /// What somebody finds before the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -330,6 +338,28 @@ pub fn decoded(segment: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_own_routes_are_open() {
+        for path in [
+            "/access/login",
+            "/access/i/a1i.x.y",
+            "/access/invite",
+            "/access/style.css",
+        ] {
+            assert!(is_open(path), "{path}");
+        }
+        for path in [
+            "/",
+            "/access/",
+            "/access/other",
+            "/access/i/../index.html",
+            "/access/login/x",
+            "/access",
+        ] {
+            assert!(!is_open(path), "{path}");
+        }
+    }
 
     #[test]
     fn one_is_led_to_paths_of_this_server_only() {
