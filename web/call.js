@@ -143,6 +143,7 @@ export class Call {
 
   /** This machine does not keep up with encoding. */
   setStrained() {
+    if (this.#strained) return;
     this.#strained = true;
     this.reshape();
   }
