@@ -9,8 +9,8 @@
 //!  browser ──UDP────────────────────────────────── turn: shards ── engine ── other browsers ◄─┘
 //! ```
 //!
-//! [`config`] decides everything, [`app`] puts it together, [`state`] keeps what outlives a restart, [`check`] says what is
-//! wrong.
+//! Before all that `web` serves stands the gate of [`access`]. [`config`] decides everything, [`app`] puts it together,
+//! [`state`] keeps what outlives a restart, [`check`] says what is wrong, [`admin`] what goes on.
 
 mod access;
 mod admin;
