@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::support::authority::{Authority, Ports, acme_config, make_server_certificate};
-use crate::support::{PATIENCE, Server, tls_with_certificate};
+use crate::support::{Server, tls_with_certificate, wait_for};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -56,19 +56,6 @@ fn describe(der: &[u8]) -> (Vec<String>, String) {
                 .collect()
         });
     (names, parsed.issuer().to_string())
-}
-
-async fn wait_for<T>(what: &str, server: &Server, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let found = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    let waited = tokio::time::timeout(3 * PATIENCE, found).await;
-    waited.unwrap_or_else(|_| panic!("not in time: {what}\n{}", server.log()))
 }
 
 /// Waits until an authority's certificate is served; its names.

@@ -2,12 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{PATIENCE, Server, tls_with_certificate};
+use crate::support::{Server, tls_with_certificate, wait_for};
 
 /// Writes a pair for these names to `cert.pem` and `key.pem`, each beside its place first; the certificate's DER.
 fn bring(
@@ -54,13 +53,7 @@ async fn shown(address: SocketAddr) -> Vec<u8> {
 }
 
 async fn until(what: &str, server: &Server, mut done: impl AsyncFnMut() -> bool) {
-    let wait = async {
-        while !done().await {
-            tokio::time::sleep(Duration::from_millis(30)).await;
-        }
-    };
-    let waited = tokio::time::timeout(3 * PATIENCE, wait).await;
-    waited.unwrap_or_else(|_| panic!("not in time: {what}\n{}", server.log()));
+    wait_for(what, server, async || done().await.then_some(())).await;
 }
 
 #[tokio::test]

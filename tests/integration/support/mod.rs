@@ -143,6 +143,24 @@ impl Server {
     }
 }
 
+/// What `look` finds, once it finds something.
+pub async fn wait_for<T>(
+    what: &str,
+    server: &Server,
+    mut look: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    let found = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let waited = tokio::time::timeout(3 * PATIENCE, found).await;
+    waited.unwrap_or_else(|_| panic!("not in time: {what}\n{}", server.log()))
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
