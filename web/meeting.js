@@ -19,8 +19,6 @@ import { problemText, refreshLobby, showLobby, showLobbyNotice } from "./view/lo
 import { Watch } from "./watch.js";
 
 const UNREACHABLE_MS = 10_000;
-/** The server's welcome and the first steps of a connection come before the screen, which takes time to build. */
-const SHOW_MS = 80;
 /** What happens to a device by itself. */
 const SUDDEN = ["ended", "stopped", "interrupted"];
 
@@ -69,7 +67,8 @@ export class Meeting {
     const name = await showLobby({ room: this.#room, name: named, media: this.#media, chooser: this.#chooser });
     this.#remembered.set({ name });
     this.#call = this.#join(name, relayOnly(query.get("relay")));
-    await new Promise((resolve) => setTimeout(resolve, SHOW_MS));
+    // What asks to be let in leaves before the screen is built, which takes time.
+    await new Promise((resolve) => setTimeout(resolve));
     const view = this.#show(name);
     // The call does not wait for a permission prompt: tracks join it when they are there.
     await opening;

@@ -13,8 +13,8 @@ import { Signals } from "./signal.js";
 import { Tiles } from "./tiles.js";
 import { playChime } from "./tone.js";
 
-/** Making a tile takes time that a newcomer's first offer and answer need more. */
-const ARRIVAL_MS = 60;
+/** Making a tile takes time that a newcomer's first steps of a connection need more; its first picture comes later still. */
+const ARRIVAL_MS = 110;
 
 /**
  * @typedef {object} Options
