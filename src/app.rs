@@ -132,7 +132,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         resume: config.signaling.resume,
         message_limit: config.signaling.message_limit,
     });
-    let router = web::router(app, &config.web, &served);
+    let router = web::router(app, &config, &served);
     Ok(Server {
         config,
         machine,
@@ -156,7 +156,12 @@ impl Server {
         let looking = tokio::spawn(check::warn(self.start()));
         let handle = Handle::new();
         let streams = self.relay.as_ref().map(|running| running.relay.streams());
-        let front = Front::new(&self.config.server, self.served.server_config()?, streams);
+        let front = Front::new(
+            &self.config.server,
+            &self.config.trusted_proxies,
+            self.served.server_config()?,
+            streams,
+        );
         let mut servers = JoinSet::new();
         let mut relay = self.relay.map(|ready| relay::serve(ready, &front));
         if let Some(listener) = self.admin {
@@ -170,10 +175,10 @@ impl Server {
         if let Some(listener) = self.redirect {
             let front = front.redirecting_to(https_address.port());
             let server = http_server(listener, front, &self.config, handle.clone())?;
-            servers.spawn(server.serve(service(self.router.clone())));
+            servers.spawn(server.serve(self.router.clone().into_make_service()));
         }
         let server = http_server(self.https, front, &self.config, handle.clone())?;
-        servers.spawn(server.serve(service(self.router)));
+        servers.spawn(server.serve(self.router.into_make_service()));
         let renewal = tls::keep(self.config, self.machine, self.acme, self.served, hangup);
         let renewal = tokio::spawn(renewal);
         let revocation = tokio::spawn(heed_revocation(self.access, Arc::clone(&self.hub)));
@@ -230,13 +235,6 @@ impl Server {
             env!("CARGO_PKG_VERSION"),
         );
     }
-}
-
-type Service =
-    axum::extract::connect_info::IntoMakeServiceWithConnectInfo<axum::Router, SocketAddr>;
-
-fn service(router: axum::Router) -> Service {
-    router.into_make_service_with_connect_info()
 }
 
 fn http_server(

@@ -1,12 +1,12 @@
 //! The pages before the gate: where one shows a password or an invitation.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use axum::Extension;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION, ORIGIN, REFERRER_POLICY, RETRY_AFTER,
     SET_COOKIE,
@@ -18,9 +18,8 @@ use axum::routing::{get, post};
 use super::password::Verdict;
 use super::{Access, Scope};
 use crate::config::AccessMode;
-use crate::net::canonical;
 use crate::signaling::RoomName;
-use crate::web::{Reached, asset};
+use crate::web::{Client, Reached, asset};
 
 const FOLDER: &str = "/access/";
 /// Behind `https://host/`.
@@ -146,7 +145,7 @@ fn html(status: StatusCode, title: &str, problem: &str, body: &str) -> Response 
 /// `POST /access/login`
 async fn log_in(
     State(access): State<Arc<Access>>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    Extension(client): Extension<Client>,
     request: Request,
 ) -> Response {
     let fields = match own_form(request).await {
@@ -161,7 +160,7 @@ async fn log_in(
     let Some(verifier) = &access.verifier else {
         return page(&access, Door::Shut, &next);
     };
-    if !access.attempts.allows(&canonical(client).ip().into()) {
+    if !access.attempts.allows(&client.ip.into()) {
         return page(&access, Door::TooOften, &next);
     }
     let password = fields.get("password").unwrap_or_default().to_owned();

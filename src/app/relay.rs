@@ -55,11 +55,12 @@ pub fn start(
     let TurnListeners { udp, tcp, tls } = listeners;
     let port = tcp.local_addr()?.port();
     let loopback = config.is_loopback_only();
+    let tls_port = tls
+        .as_ref()
+        .and_then(|listener| Some(listener.local_addr().ok()?.port()));
     let mut ports = vec![around.https_port, port];
     ports.extend(config.redirect.map(|address| address.port()));
-    if let Some(listener) = &tls {
-        ports.push(listener.local_addr()?.port());
-    }
+    ports.extend(tls_port);
     let (public, peers) = (around.public.to_vec(), turn.peers.clone());
     let policy: PolicyFor = Box::new(move |machine: &Machine| {
         PeerPolicy::new(machine, &public, peers.as_deref(), loopback, ports.clone())
@@ -88,6 +89,7 @@ pub fn start(
     let service = TurnService {
         host: turn.host.clone(),
         port,
+        tls_port,
         secret: secret.clone(),
         ttl: turn.credential_ttl,
         trust: around.trust.clone(),

@@ -129,7 +129,7 @@ impl IceUrl {
             "turn" | "turns" => Kind::Turn,
             _ => return None,
         };
-        let Reached { host, port } = Reached::parse(authority)?;
+        let Reached { host, port, .. } = Reached::parse(authority)?;
         let has_port = !authority.ends_with(']') && bare(authority).contains(':');
         let default = if secure { TLS_PORT } else { PORT };
         Some(Self {

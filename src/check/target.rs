@@ -18,7 +18,11 @@ impl Target {
     pub fn of_address(ip: IpAddr, port: u16) -> Self {
         let host = url_host(ip);
         Self {
-            reached: Reached { host, port },
+            reached: Reached {
+                host,
+                port,
+                direct: true,
+            },
         }
     }
 
@@ -27,6 +31,7 @@ impl Target {
             reached: Reached {
                 host: name.to_owned(),
                 port,
+                direct: true,
             },
         }
     }

@@ -157,6 +157,7 @@ table! {
 table! {
     Http {
         redirect: Option<String> = None,
+        trusted_proxies: Vec<String> = Vec::new(),
     }
 }
 

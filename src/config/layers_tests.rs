@@ -133,6 +133,10 @@ fn an_error_names_file_key_and_remedy() {
             "callbox.toml: turn.secret: is shorter than 16 characters",
         ),
         (
+            "[http]\ntrusted_proxies = [\"nginx\"]",
+            "callbox.toml: http.trusted_proxies: \"nginx\" is not an address or a network; write those of the proxy",
+        ),
+        (
             "[turn]\npeers = [\"lan\"]",
             "callbox.toml: turn.peers: \"lan\" is not a network",
         ),

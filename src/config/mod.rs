@@ -41,6 +41,8 @@ pub struct Config {
     pub domains: Vec<String>,
     pub state: PathBuf,
     pub redirect: Option<SocketAddr>,
+    /// Whose word on who a client is counts.
+    pub trusted_proxies: Vec<IpNet>,
     pub server: Server,
     pub web: Web,
     pub tls: Tls,

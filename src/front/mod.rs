@@ -2,11 +2,13 @@
 //! TURN over TCP and over TLS, which is handed to the relay.
 
 pub mod connection;
+mod preamble;
 pub mod sniff;
 mod turn_port;
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::Request;
 use axum_server::accept::Accept;
+use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -24,9 +27,11 @@ use tower::Service;
 
 use crate::config;
 use crate::limits::{PerAddress, Place};
+use crate::net::canonical;
 use crate::tls::{ACME_ALPN, STUN_ALPN, TURN_ALPN};
 use crate::turn::{Handover, StreamSink};
 use connection::{Connection, Replayed, Tls, Transport};
+use preamble::{Preamble, preamble};
 use sniff::{Protocol, sniff};
 
 const FIRST_READ: usize = 16;
@@ -38,6 +43,10 @@ pub struct Plain {
     pub https_port: Option<u16>,
 }
 
+/// In the extensions of a request: whom its connection comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
 /// Admits connections within bounds, tells them apart, and shakes hands. Clones share the bounds.
 #[derive(Clone)]
 pub struct Front {
@@ -48,15 +57,26 @@ pub struct Front {
     turn: Option<StreamSink>,
     total: Arc<Semaphore>,
     per_address: PerAddress,
+    /// They may say whom they pass a connection on for.
+    proxies: Arc<[IpNet]>,
     handshake_timeout: Duration,
     idle_timeout: Duration,
 }
 
-/// What a connection holds while it lives.
-type Places = (OwnedSemaphorePermit, Place);
+/// What a connection holds while it lives. Those of a proxy for itself are not counted by address.
+type Places = (OwnedSemaphorePermit, Option<Place>);
+
+fn full() -> io::Error {
+    io::ErrorKind::ConnectionRefused.into()
+}
 
 impl Front {
-    pub fn new(config: &config::Server, tls: Arc<ServerConfig>, turn: Option<StreamSink>) -> Self {
+    pub fn new(
+        config: &config::Server,
+        proxies: &[IpNet],
+        tls: Arc<ServerConfig>,
+        turn: Option<StreamSink>,
+    ) -> Self {
         Self {
             tls: Some(tls),
             https_port: None,
@@ -65,6 +85,7 @@ impl Front {
                 config.max_connections.min(Semaphore::MAX_PERMITS),
             )),
             per_address: PerAddress::new(config.max_connections_per_ip),
+            proxies: proxies.into(),
             handshake_timeout: config.handshake_timeout,
             idle_timeout: config.idle_timeout,
         }
@@ -80,24 +101,56 @@ impl Front {
         }
     }
 
-    fn admit(&self, stream: &TcpStream) -> io::Result<Places> {
-        let full = || io::Error::from(io::ErrorKind::ConnectionRefused);
-        let address = stream.peer_addr()?.ip();
-        let place = self.per_address.take(address).ok_or_else(full)?;
+    fn admit(&self, peer: SocketAddr) -> io::Result<Places> {
+        let place = if self.is_proxy(peer) {
+            None
+        } else {
+            Some(self.place(peer)?)
+        };
         let permit = Arc::clone(&self.total)
             .try_acquire_owned()
             .map_err(|_| full())?;
         Ok((permit, place))
     }
 
-    /// Who is there, found out within the time that a handshake may take.
-    async fn identify(&self, stream: TcpStream) -> io::Result<Guest> {
-        timeout(self.handshake_timeout, self.shake_hands(stream)).await?
+    fn place(&self, peer: SocketAddr) -> io::Result<Place> {
+        self.per_address.take(peer.ip()).ok_or_else(full)
     }
 
-    async fn shake_hands(&self, mut stream: TcpStream) -> io::Result<Guest> {
+    fn is_proxy(&self, peer: SocketAddr) -> bool {
+        self.proxies.iter().any(|known| known.contains(&peer.ip()))
+    }
+
+    /// Lets a connection in and finds out who is there, within the time that a handshake may take. What it has come to
+    /// is counted.
+    async fn receive(&self, stream: TcpStream) -> io::Result<(Guest, Arrival)> {
+        let accepted = Instant::now();
+        let peer = canonical(stream.peer_addr()?);
+        let places = self.admit(peer).inspect_err(count_refused)?;
+        let mut arrival = Arrival {
+            peer,
+            accepted,
+            places,
+        };
+        let identifying = self.shake_hands(stream, &mut arrival);
+        let guest = match timeout(self.handshake_timeout, identifying).await {
+            Ok(guest) => guest,
+            Err(late) => Err(late.into()),
+        };
+        Ok((guest.inspect_err(count_failed)?, arrival))
+    }
+
+    async fn shake_hands(&self, mut stream: TcpStream, arrival: &mut Arrival) -> io::Result<Guest> {
         stream.set_nodelay(true)?;
-        let first = first_bytes(&mut stream).await?;
+        let mut first = first_bytes(&mut stream).await?;
+        if self.is_proxy(arrival.peer) {
+            let (source, rest) = unwrap(first, &mut stream).await?;
+            first = rest;
+            if let Some(source) = source {
+                arrival.places.1 = Some(self.place(source)?);
+                arrival.peer = source;
+            }
+        }
         match (sniff(&first), &self.tls) {
             (Protocol::Tls, Some(tls)) => {
                 let acceptor = TlsAcceptor::from(Arc::clone(tls));
@@ -111,13 +164,7 @@ impl Front {
     }
 
     /// Gives a TURN client to the relay, with what counts it and what was read from it.
-    fn hand_over(
-        &self,
-        raw: Raw,
-        prefix: Vec<u8>,
-        places: Places,
-        accepted: Instant,
-    ) -> io::Result<()> {
+    fn hand_over(&self, raw: Raw, prefix: Vec<u8>, arrival: Arrival) -> io::Result<()> {
         let turn = self.turn.as_ref().ok_or(io::ErrorKind::Unsupported)?;
         let (stream, tls) = match raw {
             Raw::Tcp(stream) => (stream, None),
@@ -130,8 +177,9 @@ impl Front {
             socket: stream.into_std()?,
             tls,
             prefix,
-            deadline: accepted + self.handshake_timeout,
-            place: Box::new(places),
+            deadline: arrival.accepted + self.handshake_timeout,
+            client: arrival.peer,
+            place: Box::new(arrival.places),
         });
         Ok(())
     }
@@ -152,6 +200,14 @@ fn count_failed(error: &io::Error) {
     metrics::counter!("callbox_handshake_failures_total", "reason" => reason).increment(1);
 }
 
+/// A connection that is let in.
+struct Arrival {
+    /// Who it comes from, once that is known.
+    peer: SocketAddr,
+    accepted: Instant,
+    places: Places,
+}
+
 /// Who is at the other end.
 enum Guest {
     Http(Transport),
@@ -169,6 +225,34 @@ async fn first_bytes(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8
     let length = stream.read(&mut first).await?;
     first.truncate(length);
     Ok(first)
+}
+
+/// Takes off what a proxy has put before a connection: whom it is for, unless that is the proxy itself, and the first
+/// bytes of the connection.
+async fn unwrap(
+    mut first: Vec<u8>,
+    stream: &mut (impl AsyncRead + Unpin),
+) -> io::Result<(Option<SocketAddr>, Vec<u8>)> {
+    loop {
+        match preamble(&first) {
+            Preamble::None => return Ok((None, first)),
+            Preamble::Broken => return Err(io::ErrorKind::InvalidData.into()),
+            Preamble::Whole { source, length } => {
+                let mut rest = first.split_off(length);
+                if rest.is_empty() {
+                    rest = first_bytes(stream).await?;
+                }
+                return Ok((source.map(canonical), rest));
+            }
+            Preamble::Partial => {
+                let mut more = [0; 256];
+                match stream.read(&mut more).await? {
+                    0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    length => first.extend_from_slice(&more[..length]),
+                }
+            }
+        }
+    }
 }
 
 /// Browsers name HTTP in the handshake; of others the first bytes tell.
@@ -201,13 +285,11 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Front {
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let front = self.clone();
         Box::pin(async move {
-            let accepted = Instant::now();
-            let places = front.admit(&stream).inspect_err(count_refused)?;
-            let guest = front.identify(stream).await.inspect_err(count_failed)?;
+            let (guest, arrival) = front.receive(stream).await?;
             let transport = match guest {
                 Guest::Http(transport) => transport,
                 Guest::Turn(raw, prefix) => {
-                    front.hand_over(raw, prefix, places, accepted)?;
+                    front.hand_over(raw, prefix, arrival)?;
                     // For the HTTP server there is nothing to do.
                     return Err(io::ErrorKind::ConnectionAborted.into());
                 }
@@ -218,16 +300,25 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Front {
                 }),
                 Transport::Tls(_) => None,
             };
-            let connection = Connection::new(transport, front.idle_timeout, places);
-            Ok((connection, Marked { service, plain }))
+            let peer = Peer(arrival.peer);
+            let connection = Connection::new(transport, front.idle_timeout, arrival.places);
+            Ok((
+                connection,
+                Marked {
+                    service,
+                    peer,
+                    plain,
+                },
+            ))
         })
     }
 }
 
-/// Marks requests that came over plain HTTP.
+/// Marks requests with whom they come from, and whether over plain HTTP.
 #[derive(Clone)]
 pub struct Marked<S> {
     service: S,
+    peer: Peer,
     plain: Option<Plain>,
 }
 
@@ -244,6 +335,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
         if let Some(plain) = self.plain {
             request.extensions_mut().insert(plain);
         }

@@ -1,11 +1,11 @@
 //! TCP ports for TURN alone: the classic ones, beside the main port that takes everything.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use super::{Front, Guest, count_failed, count_refused};
+use super::{Front, Guest};
 
 /// Out of file descriptors: others have to end first.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
@@ -23,16 +23,11 @@ impl Front {
                 tokio::time::sleep(PAUSE_AFTER_ERROR).await;
                 continue;
             };
-            let accepted = Instant::now();
-            let Ok(places) = self.admit(&stream).inspect_err(count_refused) else {
-                continue;
-            };
             let front = self.clone();
             tokio::spawn(async move {
                 // Who speaks anything else here, or nothing in time, is let go without a word.
-                let guest = front.identify(stream).await.inspect_err(count_failed);
-                if let Ok(Guest::Turn(raw, prefix)) = guest {
-                    let _ = front.hand_over(raw, prefix, places, accepted);
+                if let Ok((Guest::Turn(raw, prefix), arrival)) = front.receive(stream).await {
+                    let _ = front.hand_over(raw, prefix, arrival);
                 }
             });
         }

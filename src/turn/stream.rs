@@ -1,7 +1,7 @@
 //! A client on a stream: TCP, or TLS over it.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Instant;
 
 use rustls::ServerConnection;
@@ -26,6 +26,8 @@ pub struct Handover {
     pub prefix: Vec<u8>,
     /// Until when the first whole message has to be there.
     pub deadline: Instant,
+    /// Whom it comes from, which a proxy in between may have told.
+    pub client: SocketAddr,
     /// What counts it, given back when it ends.
     pub place: Box<dyn std::any::Any + Send>,
 }

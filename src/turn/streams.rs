@@ -57,7 +57,7 @@ impl Streams {
 
     /// Takes a stream over; `None` where it has ended already.
     pub fn add(&mut self, handover: Handover) -> Option<u32> {
-        let address = canonical(handover.socket.peer_addr().ok()?);
+        let address = canonical(handover.client);
         let key = u32::try_from(self.by_key.vacant_key()).ok()?;
         let transport = match handover.tls {
             Some(_) => Transport::Tls,

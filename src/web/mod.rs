@@ -2,37 +2,41 @@
 
 mod acme;
 mod assets;
+mod client;
 mod compressed;
 mod headers;
 mod lean;
 mod pc_config;
 mod qr;
+mod reached;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
+use ipnet::IpNet;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::access::{self, Access, Scope};
+use crate::config::Config;
 use crate::limits::{AddressKey, KeyedRate};
-use crate::net::canonical;
 use crate::signaling::ticket::TicketKey;
 use crate::signaling::{self, Hub, Visit};
 use crate::tls::Served;
 
 pub use assets::asset;
+pub use client::Client;
 pub use headers::redirect_plain_http;
-pub use pc_config::{IceServers, PcConfig, Reached, TurnService};
+pub use pc_config::{IceServers, PcConfig, TurnService};
+pub use reached::Reached;
 
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Signaling messages are a few kilobytes; the library's default buffers would take 128 KiB per connection.
@@ -57,7 +61,9 @@ pub struct App {
 pub type Shared = Arc<App>;
 
 /// All routes. `config` decides which pages are served and under which policy.
-pub fn router(app: Shared, config: &crate::config::Web, served: &Served) -> Router {
+pub fn router(app: Shared, config: &Config, served: &Served) -> Router {
+    let proxies: Arc<[IpNet]> = config.trusted_proxies.as_slice().into();
+    let config = &config.web;
     let access = Arc::clone(&app.access);
     let policy = headers::Policy::new(config, served.trust());
     let challenges = served.challenges().clone();
@@ -85,6 +91,9 @@ pub fn router(app: Shared, config: &crate::config::Web, served: &Served) -> Rout
         .layer(middleware::from_fn(move |request, next| {
             acme::answer(challenges.clone(), request, next)
         }))
+        .layer(middleware::from_fn(move |request, next| {
+            client::identify(Arc::clone(&proxies), request, next)
+        }))
 }
 
 /// `GET /healthz`
@@ -99,7 +108,7 @@ async fn health(State(app): State<Shared>) -> Response {
 /// `GET /ws`
 async fn websocket(
     State(app): State<Shared>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    Extension(client): Extension<Client>,
     Extension(scope): Extension<Scope>,
     uri: Uri,
     headers: HeaderMap,
@@ -122,8 +131,7 @@ async fn websocket(
     if app.hub.is_stopping() {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping.\n");
     }
-    let address = canonical(client).ip();
-    let Some(place) = app.hub.connections.take(address) else {
+    let Some(place) = app.hub.connections.take(client.ip) else {
         return refuse(
             StatusCode::TOO_MANY_REQUESTS,
             "Too many WebSockets from this address.\n",
@@ -141,8 +149,8 @@ async fn websocket(
                 hub,
                 socket,
                 Visit {
-                    address,
-                    reached,
+                    address: client.ip,
+                    reached: reached.by(client),
                     scope,
                     place,
                 },
@@ -161,7 +169,7 @@ fn is_allowed_origin(headers: &HeaderMap, reached: &Reached, allowed: &[String])
     };
     let origin = origin.to_ascii_lowercase();
     let own = origin.strip_prefix("https://").and_then(Reached::parse);
-    own.as_ref() == Some(reached) || allowed.contains(&origin)
+    own.is_some_and(|own| own.is_same_site(reached)) || allowed.contains(&origin)
 }
 
 #[cfg(test)]

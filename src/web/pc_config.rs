@@ -3,70 +3,21 @@
 
 use std::time::{Duration, SystemTime};
 
-use axum::extract::{ConnectInfo, State};
+use axum::Extension;
+use axum::extract::State;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderName, ORIGIN, RETRY_AFTER, VARY,
 };
-use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use std::net::SocketAddr;
 
-use super::Shared;
+use super::{Client, Reached, Shared};
 use crate::config::{AccessMode, Secret};
-use crate::net::{canonical, is_host_name, url_host};
+use crate::net::is_host_name;
 use crate::state::random_hex;
 use crate::tls::Trust;
 use crate::turn::credentials;
-
-const HTTPS_PORT: u16 = 443;
-
-/// The host and port under which a browser reached the server; safe to stand in a script or a URL.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reached {
-    /// A name, an IPv4 address, or an IPv6 address in brackets.
-    pub host: String,
-    pub port: u16,
-}
-
-impl Reached {
-    /// From the authority of the request; `None` if there is none or it is not a plain host and port.
-    pub fn from_request(uri: &Uri, headers: &HeaderMap) -> Option<Self> {
-        match uri.authority() {
-            Some(authority) => Self::parse(authority.as_str()),
-            None => Self::parse(headers.get("host")?.to_str().ok()?),
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        let authority: Authority = text.parse().ok().filter(|_| !text.contains('@'))?;
-        let bare = authority.host();
-        let port = match text.strip_prefix(bare)? {
-            "" => HTTPS_PORT,
-            rest => rest.strip_prefix(':')?.parse().ok()?,
-        };
-        let host = match bare
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
-            Some(v6) => url_host(std::net::IpAddr::V6(v6.parse().ok()?)),
-            None => match bare.parse::<std::net::Ipv4Addr>() {
-                Ok(v4) => v4.to_string(),
-                Err(_) => Some(bare.to_ascii_lowercase()).filter(|name| is_host_name(name))?,
-            },
-        };
-        Some(Self { host, port })
-    }
-
-    /// As it stands in an `https` URL and in an `Origin` header.
-    pub fn authority(&self) -> String {
-        match self.port {
-            HTTPS_PORT => self.host.clone(),
-            port => format!("{}:{port}", self.host),
-        }
-    }
-}
 
 /// `RTCConfiguration` as browsers take it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -97,6 +48,8 @@ pub struct TurnService {
     /// Instead of the host under which the page was reached.
     pub host: Option<String>,
     pub port: u16,
+    /// Of TURN over TLS alone; `None` where that has none.
+    pub tls_port: Option<u16>,
     pub secret: Secret,
     pub ttl: Duration,
     pub trust: Trust,
@@ -126,18 +79,20 @@ impl TurnService {
         let host = self.host.as_ref().unwrap_or(&reached.host);
         let port = self.port;
         let minted = credentials::mint(&self.secret, visitor, now + self.ttl);
-        let page_port = reached.port;
-        let mut urls = vec![format!("turn:{host}:{port}?transport=udp")];
         // TURN is on the page's own port too, which may be the only one that a network lets out.
-        let stream_port = if is_turn_port(page_port) {
-            page_port
-        } else {
-            port
-        };
+        let page_port = reached.direct.then_some(reached.port);
+        let shared_port = page_port.filter(|port| is_turn_port(*port));
+        let mut urls = vec![format!("turn:{host}:{port}?transport=udp")];
+        let stream_port = shared_port.unwrap_or(port);
         urls.push(format!("turn:{host}:{stream_port}?transport=tcp"));
         // Browsers check the certificate, and Firefox refuses it for an address.
-        if self.trust.get() && is_host_name(host) && is_turn_port(page_port) {
-            urls.push(format!("turns:{host}:{page_port}?transport=tcp"));
+        let tls_port = if reached.direct {
+            shared_port
+        } else {
+            self.tls_port
+        };
+        if let Some(tls_port) = tls_port.filter(|_| self.trust.get() && is_host_name(host)) {
+            urls.push(format!("turns:{host}:{tls_port}?transport=tcp"));
         }
         vec![
             IceServer {
@@ -175,11 +130,11 @@ struct Settings {
 /// `GET /config.js`
 pub async fn module(
     state: State<Shared>,
-    client: ConnectInfo<SocketAddr>,
+    Extension(client): Extension<Client>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    script(&state, client.0, &uri, &headers, |pc_config, settings| {
+    script(&state, client, &uri, &headers, |pc_config, settings| {
         format!("export const PC_CONFIG = {pc_config};\nexport const SETTINGS = {settings};\n")
     })
 }
@@ -187,18 +142,18 @@ pub async fn module(
 /// `GET /config.global.js`
 pub async fn classic(
     state: State<Shared>,
-    client: ConnectInfo<SocketAddr>,
+    Extension(client): Extension<Client>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    script(&state, client.0, &uri, &headers, |pc_config, settings| {
+    script(&state, client, &uri, &headers, |pc_config, settings| {
         format!("globalThis.PC_CONFIG = {pc_config};\nglobalThis.SETTINGS = {settings};\n")
     })
 }
 
 fn script(
     shared: &Shared,
-    client: SocketAddr,
+    client: Client,
     uri: &Uri,
     headers: &HeaderMap,
     render: impl FnOnce(&str, &str) -> String,
@@ -206,7 +161,7 @@ fn script(
     let Some(reached) = Reached::from_request(uri, headers) else {
         return (StatusCode::BAD_REQUEST, "The Host header names no host.\n").into_response();
     };
-    if !shared.visitors.allows(&canonical(client).ip().into()) {
+    if !shared.visitors.allows(&client.ip.into()) {
         let wait = [(RETRY_AFTER, "60")];
         return (
             StatusCode::TOO_MANY_REQUESTS,
@@ -215,7 +170,7 @@ fn script(
         )
             .into_response();
     }
-    match values(shared, &reached, SystemTime::now()) {
+    match values(shared, &reached.by(client), SystemTime::now()) {
         Ok((pc_config, settings)) => {
             let kind = (CONTENT_TYPE, "text/javascript; charset=utf-8");
             let common = [kind, (CACHE_CONTROL, "no-store"), (VARY, "Origin")];
@@ -261,43 +216,12 @@ fn values(shared: &Shared, reached: &Reached, now: SystemTime) -> anyhow::Result
 mod tests {
     use super::*;
 
-    fn reached(text: &str) -> Option<String> {
-        Reached::parse(text).map(|reached| format!("{} {}", reached.host, reached.port))
-    }
-
-    #[test]
-    fn hosts_are_validated_before_they_enter_a_script() {
-        assert_eq!(reached("Call.Example.com").unwrap(), "call.example.com 443");
-        assert_eq!(reached("localhost:8443").unwrap(), "localhost 8443");
-        assert_eq!(reached("192.168.1.5:8443").unwrap(), "192.168.1.5 8443");
-        assert_eq!(reached("[fd00:0::5]:8443").unwrap(), "[fd00::5] 8443");
-        for bad in [
-            "",
-            "a b",
-            "a\"b",
-            "a';alert(1)//",
-            "<script>",
-            "user@host",
-            "host:",
-            "host:99999",
-            "[::1",
-            "[x]",
-            "a/b",
-            "-a.com",
-            "a_b.com",
-            "1.2.3",
-            "256.1.1.1",
-            "é.com",
-        ] {
-            assert_eq!(reached(bad), None, "{bad}");
-        }
-    }
-
     fn service(host: Option<&str>) -> IceServers {
         IceServers {
             turn: Some(TurnService {
                 host: host.map(str::to_owned),
                 port: 3478,
+                tls_port: Some(5349),
                 secret: Secret::new("0123456789abcdef"),
                 ttl: Duration::from_secs(3600),
                 trust: Trust::default(),
@@ -362,6 +286,24 @@ mod tests {
             trusted("call.example.com:81"),
             blocked,
             "a port that Chromium blocks"
+        );
+    }
+
+    #[test]
+    fn a_proxy_for_http_passes_no_turn_on() {
+        let ice = service(None);
+        ice.turn.as_ref().unwrap().trust.set(true);
+        let reached = Reached {
+            direct: false,
+            ..Reached::parse("call.example.com").unwrap()
+        };
+        let config = ice.for_visitor(&reached, "v-1", SystemTime::UNIX_EPOCH);
+        assert_eq!(
+            config.ice_servers[1].urls[1..],
+            [
+                "turn:call.example.com:3478?transport=tcp",
+                "turns:call.example.com:5349?transport=tcp"
+            ]
         );
     }
 

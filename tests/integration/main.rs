@@ -9,6 +9,7 @@ mod hostile;
 mod https;
 mod lifecycle;
 mod metrics;
+mod proxied;
 mod qr;
 mod relay;
 mod reload;

@@ -68,7 +68,7 @@ impl Proxy {
             }
             None => (None, rest),
         };
-        let Reached { host, port } = Reached::parse(authority)?;
+        let Reached { host, port, .. } = Reached::parse(authority)?;
         let has_port = !authority.ends_with(']') && bare(authority).contains(':');
         Some(Self {
             host,

@@ -13,6 +13,7 @@ use crate::config::{Config, ConfigError, Log, Origins, Server, Signaling, Web};
 use crate::net::is_host_name;
 use crate::web::Reached;
 use axum::http::{HeaderValue, Uri};
+use ipnet::IpNet;
 
 const MAX_PEERS: u16 = 64;
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
@@ -25,6 +26,7 @@ pub fn resolve(file: &File, origins: Origins) -> Result<Config, ConfigError> {
         domains: at.domains(file)?,
         state: file.state.clone(),
         redirect: at.redirect(file)?,
+        trusted_proxies: at.trusted_proxies(file)?,
         server: at.server(file)?,
         web: at.web(file)?,
         tls: at.tls(file)?,
@@ -39,6 +41,15 @@ pub fn resolve(file: &File, origins: Origins) -> Result<Config, ConfigError> {
         log: at.log(file)?,
         origins,
     })
+}
+
+/// A network, or an address as one of its own.
+fn network(text: &str) -> Option<IpNet> {
+    let text = text.trim();
+    let network = text.parse::<IpNet>();
+    network
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .ok()
 }
 
 /// Turns values into domain types and knows whom to blame.
@@ -85,6 +96,16 @@ impl Context<'_> {
             return Err(self.error(key, problem));
         }
         Ok(Some(redirect))
+    }
+
+    fn trusted_proxies(&self, file: &File) -> Result<Vec<IpNet>, ConfigError> {
+        let networks = file.http.trusted_proxies.iter();
+        networks
+            .map(|text| {
+                let problem = format!("\"{text}\" is not an address or a network; write those of the proxy, such as \"127.0.0.1\" or \"10.0.0.0/8\"");
+                network(text).ok_or_else(|| self.error("http.trusted_proxies", problem))
+            })
+            .collect()
     }
 
     fn duration(&self, key: &str, text: &str) -> Result<Duration, ConfigError> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::Context;
+use super::network;
 use crate::config::file::AutoNumber;
 use crate::config::file::File;
 use crate::config::{ConfigError, CredentialMode, PortRange, Secret, Turn, TurnLimits};
@@ -217,12 +218,8 @@ impl Context<'_> {
             .into_iter()
             .filter(|text| !text.is_empty())
             .map(|text| {
-                text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
-                    self.error(
-                        "turn.peers",
-                        format!("\"{text}\" is not a network; write \"auto\" or networks such as \"192.168.1.0/24\""),
-                    )
-                })
+                let problem = format!("\"{text}\" is not a network; write \"auto\" or networks such as \"192.168.1.0/24\"");
+                network(text).ok_or_else(|| self.error("turn.peers", problem))
             })
             .collect::<Result<_, _>>()
             .map(Some)

@@ -4,6 +4,7 @@ pub mod authority;
 mod client;
 pub mod fake;
 pub mod http;
+pub mod nginx;
 
 use std::io::Read;
 use std::net::SocketAddr;

@@ -1,0 +1,99 @@
+//! nginx in front of callbox.
+
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::PATIENCE;
+use super::authority::{free_port, make_server_certificate};
+
+/// From where it asks callbox, so that it is not taken for the test itself.
+pub const ADDRESS: &str = "127.0.0.3";
+
+pub struct Nginx {
+    child: Child,
+    dir: tempfile::TempDir,
+    pub address: SocketAddr,
+}
+
+impl Nginx {
+    /// Serves HTTPS with a certificate of its own and asks `upstream` for everything.
+    pub fn https(upstream: &str) -> Self {
+        Self::start(|port| {
+            format!(
+                "http {{
+                   access_log off;
+                   server {{
+                     listen 127.0.0.1:{port} ssl;
+                     ssl_certificate server.pem;
+                     ssl_certificate_key server.key;
+                     location / {{
+                       proxy_bind {ADDRESS};
+                       proxy_pass {upstream};
+                       proxy_http_version 1.1;
+                       proxy_set_header Host $http_host;
+                       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+                       proxy_set_header X-Forwarded-Proto $scheme;
+                       proxy_set_header Upgrade $http_upgrade;
+                       proxy_set_header Connection $http_connection;
+                     }}
+                   }}
+                 }}"
+            )
+        })
+    }
+
+    /// Passes bytes on, and says before them whom it does that for.
+    pub fn stream(upstream: SocketAddr) -> Self {
+        Self::start(|port| {
+            format!(
+                "stream {{ server {{ listen 127.0.0.1:{port}; proxy_bind {ADDRESS}; proxy_pass {upstream}; proxy_protocol on; }} }}"
+            )
+        })
+    }
+
+    fn start(config: impl FnOnce(u16) -> String) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        make_server_certificate(dir.path());
+        let port = free_port();
+        let text = format!(
+            "load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+             daemon off; master_process off; pid nginx.pid; error_log stderr; events {{}}\n{}",
+            config(port)
+        );
+        std::fs::write(dir.path().join("nginx.conf"), text).unwrap();
+        let log = std::fs::File::create(dir.path().join("log")).unwrap();
+        let child = Command::new("/usr/sbin/nginx")
+            .arg("-p")
+            .arg(dir.path())
+            .args(["-c", "nginx.conf", "-e", "stderr"])
+            .stdin(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("nginx is installed");
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let nginx = Self {
+            child,
+            dir,
+            address,
+        };
+        nginx.wait();
+        nginx
+    }
+
+    fn wait(&self) {
+        let start = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            let log = || std::fs::read_to_string(self.dir.path().join("log")).unwrap();
+            assert!(start.elapsed() < PATIENCE, "nginx is not there:\n{}", log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
