@@ -22,7 +22,7 @@ use crate::check;
 use crate::config::{AccessMode, CertificateSource, Config};
 use crate::front::Front;
 use crate::limits::KeyedRate;
-use crate::listen::{self, Listeners};
+use crate::listen::{self, Inherited, Listeners};
 use crate::net::{self, Machine};
 use crate::presence::Presence;
 use crate::shutdown;
@@ -68,12 +68,14 @@ struct Server {
 async fn prepare(config: Config) -> anyhow::Result<Server> {
     raise_descriptor_limit();
     let machine = Machine::inspect().context("cannot list the machine's network addresses")?;
+    let mut inherited = Inherited::from_process();
     let Listeners {
         https,
         redirect,
         admin,
         turn: turn_listeners,
-    } = listen::bind(&config, &machine)?;
+    } = listen::bind(&config, &machine, &mut inherited)?;
+    inherited.report_rest();
     let now = SystemTime::now();
     let public = public_addresses(&config, &machine).await;
     let acme = match &config.tls.source {
@@ -162,6 +164,7 @@ impl Server {
             self.served.server_config()?,
             streams,
         );
+        let drain = self.config.server.drain;
         let mut servers = JoinSet::new();
         let mut relay = self.relay.map(|ready| relay::serve(ready, &front));
         if let Some(listener) = self.admin {
@@ -185,13 +188,12 @@ impl Server {
         notify_systemd(sd_notify::NotifyState::Ready);
 
         tokio::select! {
-            () = shutdown.cancelled() => {}
+            () = drained(shutdown, &self.hub, drain) => {}
             ended = servers.join_next() => {
                 ended.context("nothing is served")?.context("a listener failed")??;
             }
             () = failure(&mut relay) => anyhow::bail!("the relay has failed"),
         }
-        notify_systemd(sd_notify::NotifyState::Stopping);
         renewal.abort();
         revocation.abort();
         looking.abort();
@@ -267,6 +269,24 @@ async fn failure(relay: &mut Option<ServedRelay>) {
         Some(served) => drop(served.tasks.join_next().await),
         None => std::future::pending().await,
     }
+}
+
+/// Ends once the server is told to stop, and its calls have had their time.
+async fn drained(shutdown: CancellationToken, hub: &Hub, drain: Duration) {
+    shutdown.cancelled().await;
+    notify_systemd(sd_notify::NotifyState::Stopping);
+    if drain.is_zero() || hub.census().rooms == 0 {
+        return;
+    }
+    let patience = u32::try_from((drain + 4 * STOP_WITHIN).as_micros());
+    let extension = sd_notify::NotifyState::ExtendTimeoutUsec(patience.unwrap_or(u32::MAX));
+    notify_systemd(extension);
+    tracing::info!(
+        rooms = hub.census().rooms,
+        "waiting up to {} for calls to end",
+        humantime::format_duration(drain)
+    );
+    hub.drain(drain).await;
 }
 
 /// First the calls, so that pages hear of it; then requests under way; last the relay, which carries their farewells.

@@ -1,5 +1,7 @@
 //! Binds every port before anything is served. What fails names key and remedy.
 
+mod inherited;
+
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
@@ -9,6 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::config::{Config, ConfigError, Turn};
 use crate::net::{Machine, is_link_local};
 use crate::turn;
+pub use inherited::Inherited;
 
 const BACKLOG: i32 = 1024;
 
@@ -31,10 +34,15 @@ pub struct TurnListeners {
 
 /// # Errors
 /// [`ConfigError`] for the first port that cannot be had.
-pub fn bind(config: &Config, machine: &Machine) -> Result<Listeners, ConfigError> {
+pub fn bind(
+    config: &Config,
+    machine: &Machine,
+    inherited: &mut Inherited,
+) -> Result<Listeners, ConfigError> {
     let blame = Blame { config, machine };
-    let tcp =
-        |key, address| bind_tcp(address).map_err(|error| blame.sentence(key, address, &error));
+    let mut tcp = |key, address| {
+        bind_tcp(address, inherited).map_err(|error| blame.sentence(key, address, &error))
+    };
     let https = tcp("listen", config.listen)?;
     let redirect = config
         .redirect
@@ -46,25 +54,30 @@ pub fn bind(config: &Config, machine: &Machine) -> Result<Listeners, ConfigError
                 .tls_listen
                 .map(|address| tcp("turn.tls_listen", address))
                 .transpose()?,
-            ..bind_turn(turn, machine)
+            ..bind_turn(turn, machine, inherited)
                 .map_err(|(address, error)| blame.sentence("turn.listen", address, &error))?
         }),
         None => None,
     };
+    let admin = bind_admin(config, &blame, inherited)?;
     Ok(Listeners {
         https,
         redirect,
-        admin: bind_admin(config, &blame)?,
+        admin,
         turn,
     })
 }
 
 /// A second callbox on this machine goes without, unless it was told where.
-fn bind_admin(config: &Config, blame: &Blame<'_>) -> Result<Option<TcpListener>, ConfigError> {
+fn bind_admin(
+    config: &Config,
+    blame: &Blame<'_>,
+    inherited: &mut Inherited,
+) -> Result<Option<TcpListener>, ConfigError> {
     let Some(address) = config.admin else {
         return Ok(None);
     };
-    match bind_tcp(address) {
+    match bind_tcp(address, inherited) {
         Ok(listener) => Ok(Some(listener)),
         Err(error) if !config.origins.sets("admin.listen") => {
             tracing::warn!(
@@ -78,7 +91,10 @@ fn bind_admin(config: &Config, blame: &Blame<'_>) -> Result<Option<TcpListener>,
 }
 
 /// `[::]` takes IPv4 too, and is 0.0.0.0 where IPv6 is switched off.
-fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+fn bind_tcp(address: SocketAddr, inherited: &mut Inherited) -> io::Result<TcpListener> {
+    if let Some(listener) = inherited.take(address) {
+        return Ok(listener);
+    }
     let bound = listen_tcp(address);
     match bound {
         Err(error) if is_any_v6(address.ip()) && lacks_ipv6(&error) => {
@@ -108,7 +124,11 @@ fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
 type Failure = (SocketAddr, io::Error);
 
 /// UDP and TCP on the same port.
-fn bind_turn(turn: &Turn, machine: &Machine) -> Result<TurnListeners, Failure> {
+fn bind_turn(
+    turn: &Turn,
+    machine: &Machine,
+    inherited: &mut Inherited,
+) -> Result<TurnListeners, Failure> {
     // Where any port will do, one that is free for UDP may be taken for TCP.
     const TRIES: usize = 16;
     let tries = if turn.listen.port() == 0 { TRIES } else { 1 };
@@ -123,7 +143,7 @@ fn bind_turn(turn: &Turn, machine: &Machine) -> Result<TurnListeners, Failure> {
         {
             address.set_port(bound.port());
         }
-        match bind_tcp(address) {
+        match bind_tcp(address, inherited) {
             Ok(tcp) => {
                 return Ok(TurnListeners {
                     udp,

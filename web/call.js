@@ -47,6 +47,7 @@ export function configure(config, relay) {
  * @property {(online: boolean) => void} onstate  is the server there?
  * @property {(ms: number) => void} [onpong]  so long the server took to answer
  * @property {() => void} onjoined  welcomed, for the first time or again
+ * @property {(seconds: number) => void} [ondraining]  so soon the server stops
  * @property {(code: string) => void} onend
  */
 
@@ -204,6 +205,9 @@ export class Call {
         break;
       case "signal":
         this.peers.get(message.from)?.receive(message.data);
+        break;
+      case "draining":
+        this.#options.ondraining?.(message.seconds);
         break;
       case "pc-config":
         this.#configure(message.pc_config);

@@ -130,6 +130,7 @@ export class Meeting {
         clearTimeout(this.#unreachable);
         view.joined();
       }),
+      ondraining: (seconds) => this.#whenShown((view) => view.notices.show(stopping(seconds))),
       onend: (code) => {
         const [title, text] = ENDS[/** @type {keyof typeof ENDS} */ (code)] ?? ["The call ended", ""];
         this.#whenShown(() => this.#finish(title, text));
@@ -290,6 +291,13 @@ export class Meeting {
       onhurry: (hurry) => this.#call?.hurry(hurry),
     });
   }
+}
+
+/** @param {number} seconds  until the server stops */
+function stopping(seconds) {
+  const minutes = Math.round(seconds / 60);
+  const when = minutes < 1 ? "in less than a minute" : minutes === 1 ? "in a minute" : `in ${minutes} minutes`;
+  return `The server stops ${when}. Calls that it relays end then; come back in a few minutes.`;
 }
 
 /**

@@ -16,7 +16,7 @@ const NORMAL = 1000;
 const ENDS = new Map([[4001, "replaced"], [4007, "revoked"]]);
 
 /** Errors that another try would meet again. */
-const FINAL = new Set(["room-full", "bad-room", "too-many-rooms", "bad-ticket", "not-invited"]);
+const FINAL = new Set(["room-full", "bad-room", "too-many-rooms", "bad-ticket", "not-invited", "draining"]);
 
 /**
  * @typedef {{ type: string, [key: string]: any }} ServerMessage

@@ -251,7 +251,7 @@ fn certificate_file(inside: &Inside) -> (PathBuf, bool) {
 /// What can be told of a server before it starts.
 fn rows_without_server(inside: &Inside, here: &Machine, roots: &Roots) -> Vec<Row> {
     let config = &inside.config;
-    let bound = listen::bind(config, here)
+    let bound = listen::bind(config, here, &mut listen::Inherited::default())
         .map(drop)
         .map_err(|error| error.to_string());
     let mut rows = vec![running::ports_row(bound.err().as_deref())];

@@ -168,6 +168,7 @@ table! {
         handshake_timeout: String = "10s".into(),
         header_timeout: String = "20s".into(),
         idle_timeout: String = "75s".into(),
+        drain: String = "0s".into(),
     }
 }
 

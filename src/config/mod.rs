@@ -64,6 +64,8 @@ pub struct Server {
     pub handshake_timeout: Duration,
     pub header_timeout: Duration,
     pub idle_timeout: Duration,
+    /// How long calls may take to end once the server is to stop.
+    pub drain: Duration,
 }
 
 #[derive(Debug, Clone)]

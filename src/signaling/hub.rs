@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use axum::extract::ws::Utf8Bytes;
@@ -38,6 +38,8 @@ pub struct Hub {
     deadline_changed: Arc<Notify>,
     pub(super) settings: Signaling,
     pub(super) stopping: CancellationToken,
+    /// Until when, once it is about to stop.
+    pub(super) draining: OnceLock<Instant>,
     /// The sessions that run.
     pub tasks: TaskTracker,
     /// WebSockets by address.
@@ -130,6 +132,7 @@ impl Hub {
             connections: PerAddress::new(settings.max_connections_per_ip),
             settings,
             stopping: CancellationToken::new(),
+            draining: OnceLock::new(),
             tasks: TaskTracker::new(),
         });
         tokio::spawn(Arc::clone(&hub).free_seats());
@@ -194,6 +197,10 @@ impl Hub {
             resume,
         };
         self.with(|state| {
+            let draining = self.draining.get();
+            if draining.is_some() && !state.rooms.is_open(&room) {
+                return Err(ErrorCode::Draining);
+            }
             let Joined {
                 id,
                 resumed,
@@ -214,6 +221,9 @@ impl Hub {
                 pc_config: self.ice.for_visitor(&visit.reached, &visitor, now),
             };
             state.send(conn, &welcome);
+            if let Some(end) = draining {
+                state.send(conn, &Self::farewell(*end));
+            }
             state.carry_out(effects);
             Ok(visitor)
         })
@@ -244,6 +254,16 @@ impl Hub {
 
     pub(super) fn send(&self, to: ConnId, message: &ServerMessage) {
         self.with(|state| state.send(to, message));
+    }
+
+    pub(super) fn tell_everybody(&self, message: &ServerMessage) {
+        self.with(|state| {
+            let all = state.outboxes.keys().copied();
+            let seated: Vec<_> = all.filter(|conn| state.rooms.is_seated(*conn)).collect();
+            for conn in seated {
+                state.send(conn, message);
+            }
+        });
     }
 
     /// The page left for good.

@@ -134,6 +134,10 @@ pub enum ServerMessage {
     PcConfig {
         pc_config: PcConfig,
     },
+    /// The server stops in so many seconds.
+    Draining {
+        seconds: u64,
+    },
     Pong,
     Error {
         code: ErrorCode,
@@ -160,6 +164,7 @@ pub enum ErrorCode {
     NotJoined,
     AlreadyJoined,
     NotInvited,
+    Draining,
 }
 
 impl ErrorCode {
@@ -175,6 +180,7 @@ impl ErrorCode {
             Self::NotJoined => "not-joined",
             Self::AlreadyJoined => "already-joined",
             Self::NotInvited => "not-invited",
+            Self::Draining => "draining",
         }
     }
 
@@ -189,6 +195,7 @@ impl ErrorCode {
             Self::TooManyRooms => "No more rooms can be opened now.",
             Self::NotJoined => "Join a room first.",
             Self::NotInvited => "You are not invited to this room.",
+            Self::Draining => "The server is about to stop and opens no more rooms.",
             Self::AlreadyJoined => "This connection is in a room already.",
         }
     }

@@ -193,6 +193,15 @@ impl Rooms {
         self.deadlines.first().map(|(until, _, _)| *until)
     }
 
+    pub fn is_open(&self, room: &RoomName) -> bool {
+        self.by_name.contains_key(room)
+    }
+
+    /// Is this connection in a room?
+    pub fn is_seated(&self, conn: ConnId) -> bool {
+        self.seat_by_conn.contains_key(&conn)
+    }
+
     /// Open rooms.
     pub fn len(&self) -> usize {
         self.by_name.len()

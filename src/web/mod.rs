@@ -98,7 +98,7 @@ pub fn router(app: Shared, config: &Config, served: &Served) -> Router {
 
 /// `GET /healthz`
 async fn health(State(app): State<Shared>) -> Response {
-    if app.hub.is_stopping() {
+    if app.hub.is_stopping() || app.hub.is_draining() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response()
     } else {
         "ok\n".into_response()

@@ -155,3 +155,23 @@ test("the server is gone", async (t) => {
   await person.close();
 });
 
+
+test("the server is about to stop", async (t) => {
+  const other = await Server.start({ env: { CALLBOX__SERVER__DRAIN: "10m" } });
+  t.after(async () => {
+    await other.kill("SIGKILL");
+    await other.stop();
+  });
+  const [ana, bo] = [await Person.join(bare, `${other.url}/r/last`), await Person.join(bare, `${other.url}/r/last`)];
+  await until("connected", async () => (await ana.tiles())[0]?.state === "connected");
+  other.child.kill("SIGTERM");
+  for (const person of [ana, bo]) {
+    await until("the sentence", async () => (await person.text("#notice")).includes("stops in 10 minutes"));
+  }
+  const late = await Person.open(bare, `${other.url}/r/another`);
+  await late.clickJoin();
+  await until("why", async () => (await late.text("#end-title")) === "The server is about to stop");
+  const room = await Person.join(bare, `${other.url}/r/last`);
+  await until("room for one more", async () => (await room.tiles()).length === 2);
+  for (const person of [ana, bo, late, room]) await person.close();
+});

@@ -15,3 +15,4 @@ mod relay;
 mod reload;
 mod signaling;
 mod support;
+mod upgrade;

@@ -10,6 +10,7 @@ export const ENDS = {
   "too-many-rooms": ["No room left on this server", "It has as many open rooms as it may. Try again later."],
   "bad-ticket": ["The server does not know this page", "It may have been set up anew. Load the page again."],
   "not-invited": ["Not for this room", "You may call here, but not in this room. Ask those in it for a link."],
+  draining: ["The server is about to stop", "It opens no more rooms until it is back. Try again in a few minutes."],
   revoked: ["Access was withdrawn", "Those who run this server have ended all logins and invitations. Ask them for another one."],
   replaced: ["Continued elsewhere", "This call goes on in another tab or window."],
 };

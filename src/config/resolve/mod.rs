@@ -16,6 +16,7 @@ use axum::http::{HeaderValue, Uri};
 use ipnet::IpNet;
 
 const MAX_PEERS: u16 = 64;
+const MAX_DRAIN: Duration = Duration::from_secs(3600);
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
 pub fn resolve(file: &File, origins: Origins) -> Result<Config, ConfigError> {
@@ -184,7 +185,18 @@ impl Context<'_> {
                 .duration("server.handshake_timeout", &server.handshake_timeout)?,
             header_timeout: self.duration("server.header_timeout", &server.header_timeout)?,
             idle_timeout: self.idle_timeout(&server.idle_timeout)?,
+            drain: self.drain(&server.drain)?,
         })
+    }
+
+    fn drain(&self, text: &str) -> Result<Duration, ConfigError> {
+        match humantime::parse_duration(text.trim()) {
+            Ok(drain) if drain <= MAX_DRAIN => Ok(drain),
+            _ => Err(self.error(
+                "server.drain",
+                format!("\"{text}\" is not a duration up to an hour; write \"10m\", or \"0s\" to stop at once"),
+            )),
+        }
     }
 
     /// Below the interval of the server's own pings, healthy WebSockets would be cut off.

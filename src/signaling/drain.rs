@@ -1,0 +1,36 @@
+//! A server that is about to stop lets its calls come to an end: no new rooms, and those in one are told.
+
+use std::time::{Duration, Instant};
+
+use super::Hub;
+use super::message::ServerMessage;
+
+/// How often it looks whether the last has left.
+const LOOK: Duration = Duration::from_millis(200);
+
+impl Hub {
+    /// Opens no room from now on, tells those in one that the server stops in `within`, and waits until nobody is left or
+    /// that time is over.
+    pub async fn drain(&self, within: Duration) {
+        let end = Instant::now() + within;
+        if self.draining.set(end).is_err() {
+            return;
+        }
+        self.tell_everybody(&Self::farewell(end));
+        while Instant::now() < end && self.census().rooms > 0 {
+            tokio::time::sleep(LOOK.min(end.saturating_duration_since(Instant::now()))).await;
+        }
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.get().is_some()
+    }
+
+    pub(super) fn farewell(end: Instant) -> ServerMessage {
+        let left = end.saturating_duration_since(Instant::now());
+        ServerMessage::Draining {
+            // Not 0 before it is over.
+            seconds: (left + Duration::from_millis(999)).as_secs(),
+        }
+    }
+}
