@@ -316,6 +316,11 @@ impl Hub {
         })
     }
 
+    /// How many seats each room has.
+    pub fn room_sizes(&self) -> Vec<usize> {
+        self.with(|state| state.rooms.sizes().collect())
+    }
+
     fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -11,7 +11,7 @@ pub mod ticket;
 
 use std::time::Duration;
 
-pub use hub::Hub;
+pub use hub::{Census, Hub};
 pub use name::RoomName;
 pub use session::{Visit, run};
 

@@ -57,8 +57,24 @@ counted! {
     }
 }
 
+/// The codes with which requests are refused (RFC 8489 §14.8, RFC 8656 §19).
+pub const CODES: [u16; 12] = [400, 401, 403, 420, 437, 438, 440, 441, 442, 443, 486, 508];
+
+/// How often it was refused with each of [`CODES`]; other codes are not counted.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Refusals(pub [u64; CODES.len()]);
+
+impl Refusals {
+    pub fn count(&mut self, code: u16) {
+        if let Some(index) = CODES.iter().position(|known| *known == code) {
+            self.0[index] += 1;
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Counters {
+    refusals: [AtomicU64; CODES.len()],
     drops: [AtomicU64; Drop::ALL.len()],
     packets: [AtomicU64; Flow::ALL.len()],
     bytes: [AtomicU64; Flow::ALL.len()],
@@ -69,6 +85,7 @@ impl Default for Counters {
     fn default() -> Self {
         let zeros = || std::array::from_fn(|_| AtomicU64::new(0));
         Self {
+            refusals: std::array::from_fn(|_| AtomicU64::new(0)),
             drops: std::array::from_fn(|_| AtomicU64::new(0)),
             packets: zeros(),
             bytes: zeros(),
@@ -87,8 +104,12 @@ impl Counters {
         add(&self.bytes[flow as usize], bytes as u64);
     }
 
-    pub fn answered(&self) {
+    /// An answer was given; so often was one a refusal by now.
+    pub fn answered(&self, refusals: &Refusals) {
         add(&self.answers, 1);
+        for (counter, count) in self.refusals.iter().zip(refusals.0) {
+            counter.store(count, Ordering::Relaxed);
+        }
     }
 }
 
@@ -107,6 +128,8 @@ pub struct Totals {
     pub packets: [u64; Flow::ALL.len()],
     pub bytes: [u64; Flow::ALL.len()],
     pub answers: u64,
+    /// By [`CODES`].
+    pub refusals: [u64; CODES.len()],
 }
 
 impl Totals {
@@ -116,6 +139,7 @@ impl Totals {
             sum(&mut totals.drops, &counters.drops);
             sum(&mut totals.packets, &counters.packets);
             sum(&mut totals.bytes, &counters.bytes);
+            sum(&mut totals.refusals, &counters.refusals);
             totals.answers += counters.answers.load(Ordering::Relaxed);
         }
         totals

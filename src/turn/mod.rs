@@ -52,6 +52,8 @@ pub use sockets::{LISTENER_BUFFER, set_receive_buffer};
 pub use stream::Handover;
 pub use streams::StreamLimits;
 
+/// What the threads of the relay are called, before their number.
+pub const THREAD_PREFIX: &str = "relay-";
 const SUM_UP_EVERY: Duration = Duration::from_secs(60);
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -146,7 +148,7 @@ impl Relay {
         })
         .context("cannot set a relay thread up")?;
         let thread = std::thread::Builder::new()
-            .name(format!("relay-{index}"))
+            .name(format!("{THREAD_PREFIX}{index}"))
             .spawn(move || {
                 let _telling = TellEnd(failed);
                 shard.run();
@@ -211,6 +213,10 @@ impl Relay {
             }
             before = totals;
         }
+    }
+
+    pub fn allocations(&self) -> usize {
+        self.registry.allocations()
     }
 
     /// What all shards have counted so far.

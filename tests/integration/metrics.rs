@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 use crate::support::authority::free_port;
-use crate::support::{Client, Server, plain};
+use crate::support::{Client, PATIENCE, Server, plain};
 
 /// A server, and where its metrics are.
 fn start() -> (Server, SocketAddr) {
@@ -72,10 +72,75 @@ async fn metrics_tell_what_goes_on_and_name_nobody() {
     ] {
         assert_eq!(value(&text, series), wanted, "{series}");
     }
+    assert!(
+        value(&text, "callbox_turn_shard_cpu_seconds{shard=\"0\"}")
+            .parse::<f64>()
+            .is_ok()
+    );
     for personal in ["secret-room", "Ana", "127.0.0.1", &ana.id, &ana.ticket] {
         assert!(!text.contains(personal), "{personal} in\n{text}");
     }
     drop(ana);
+}
+
+/// An Allocate request without credentials (RFC 8656 §7.1).
+const ALLOCATE: [u8; 28] = *b"\0\x03\0\x08\x21\x12\xa4\x42transaction1\0\x19\0\x04\x11\0\0\0";
+
+#[tokio::test]
+async fn refusals_of_the_relay_are_counted_by_code() {
+    let (server, admin) = start();
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    for _ in 0..2 {
+        socket.send_to(&ALLOCATE, server.turn).await.unwrap();
+        let received = tokio::time::timeout(PATIENCE, socket.recv(&mut [0; 512])).await;
+        received.expect("an answer").unwrap();
+    }
+    let text = metrics(admin).await;
+    assert_eq!(
+        value(&text, "callbox_turn_refusals_total{code=\"401\"}"),
+        "2"
+    );
+    assert_eq!(
+        value(&text, "callbox_turn_refusals_total{code=\"486\"}"),
+        "0"
+    );
+}
+
+#[tokio::test]
+async fn the_status_page_shows_what_goes_on_and_names_nobody() {
+    let (mut server, admin) = start();
+    let empty = plain(admin, "/", "localhost").await;
+    assert_eq!(empty.status, 200);
+    assert!(
+        empty
+            .header("content-security-policy")
+            .starts_with("default-src 'none'")
+    );
+    assert!(empty.text().contains("Nobody is in a room."));
+    let _ana = Client::join(server.https, "secret-room", "Ana Lytics").await;
+    let _bo = Client::join(server.https, "secret-room", "Bo").await;
+    let _cy = Client::join(server.https, "another", "Cy").await;
+    let page = plain(admin, "/", "localhost").await;
+    let text = page.text();
+    for there in [
+        "running for 0 min; certificate for 3",
+        "not trusted by browsers",
+        "<strong>3</strong> people",
+        "<strong>2</strong> rooms",
+        "<strong>1</strong> call<",
+        "title=\"2 people\"",
+        "title=\"1 person\"",
+        "Relayed <strong>0 bit/s</strong>",
+        "% of a core",
+    ] {
+        assert!(text.contains(there), "{there} in\n{text}");
+    }
+    for personal in ["secret-room", "another", "Ana", "127.0.0.1", "{"] {
+        let body = text.split_once("</style>").unwrap().1;
+        assert!(!body.contains(personal), "{personal} in\n{body}");
+    }
+    server.signal(rustix::process::Signal::TERM);
+    server.wait();
 }
 
 #[tokio::test]

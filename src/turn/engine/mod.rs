@@ -34,7 +34,7 @@ use std::time::{Instant, SystemTime};
 use slab::Slab;
 
 use super::channel_data;
-use super::counters::Drop;
+use super::counters::{Drop, Refusals};
 use super::credentials::Authority;
 use super::indication;
 use super::peer_policy::PeerPolicy;
@@ -139,6 +139,7 @@ pub struct Engine {
     answer_limit: AnswerLimit,
     /// Makes the transaction ids of Data indications, which nothing depends on.
     indications: u64,
+    refusals: Refusals,
 }
 
 impl Engine {
@@ -153,7 +154,13 @@ impl Engine {
             deadlines: Deadlines::default(),
             answer_limit,
             indications: 0,
+            refusals: Refusals::default(),
         }
+    }
+
+    /// How often requests were refused.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// A message of a client, at [`HEADROOM`] in `buffer` and `length` bytes long.

@@ -96,6 +96,7 @@ impl Engine {
         key: Option<&Key>,
         now: Instant,
     ) -> Verdict {
+        self.refusals.count(refusal.code);
         let mut answer = Answer::error(request, refusal.code, refusal.reason);
         if refusal.code == Refusal::unknown_attribute().code {
             answer = answer.unknown(&request.unknown);

@@ -298,7 +298,7 @@ impl Shard {
 
     fn answer(&mut self, to: Option<Client>, answer: &[u8]) {
         let Some(client) = to else { return };
-        self.counters.answered();
+        self.counters.answered(self.engine.refusals());
         match client.transport {
             Transport::Udp => {
                 let socket = &self.listeners[client.via as usize].socket;

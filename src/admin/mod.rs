@@ -1,21 +1,30 @@
-//! The operator's listener: metrics for Prometheus, and health. Nothing in it names a person or a room.
+//! The operator's listener: a page that shows what goes on, metrics for Prometheus, and health. Nothing in it names a
+//! person or a room.
 
-use std::sync::Arc;
+mod chart;
+mod cpu;
+mod described;
+mod history;
+mod status;
+
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use metrics::{Unit, counter, gauge};
+use metrics::{counter, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use history::{History, STEP, Sample};
 
 use crate::signaling::Hub;
 use crate::tls::Served;
 use crate::turn::Relay;
-use crate::turn::counters::{Drop, Flow};
+use crate::turn::counters::{CODES, Drop, Flow};
 
 /// The text format that Prometheus reads.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -31,6 +40,7 @@ struct Admin {
     sources: Sources,
     metrics: PrometheusHandle,
     started: Instant,
+    history: Mutex<History>,
 }
 
 /// Starts to record. Called once.
@@ -39,7 +49,7 @@ struct Admin {
 /// When somebody records already.
 pub fn record() -> anyhow::Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new().install_recorder()?;
-    describe();
+    described::describe();
     gauge!("callbox_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
 }
@@ -59,13 +69,34 @@ pub async fn serve(
         sources,
         metrics,
         started: Instant::now(),
+        history: Mutex::default(),
+    });
+    let remembering = Arc::clone(&admin);
+    tokio::spawn(async move {
+        let mut steps = tokio::time::interval(STEP);
+        loop {
+            steps.tick().await;
+            remembering.remember();
+        }
     });
     let router = Router::new()
+        .route("/", get(page))
         .route("/metrics", get(metrics_text))
         .route("/healthz", get(health))
         .with_state(admin);
     axum::serve(listener, router).await?;
     Ok(())
+}
+
+/// `GET /`
+async fn page(State(admin): State<Arc<Admin>>) -> Response {
+    const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    (headers, admin.page()).into_response()
 }
 
 /// `GET /metrics`
@@ -76,7 +107,8 @@ async fn metrics_text(State(admin): State<Arc<Admin>>) -> Response {
 
 /// `GET /healthz`
 async fn health(State(admin): State<Arc<Admin>>) -> Response {
-    if admin.sources.hub.is_stopping() {
+    let hub = &admin.sources.hub;
+    if hub.is_stopping() || hub.is_draining() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response()
     } else {
         "ok\n".into_response()
@@ -84,6 +116,43 @@ async fn health(State(admin): State<Arc<Admin>>) -> Response {
 }
 
 impl Admin {
+    fn page(&self) -> String {
+        let Sources { hub, served, .. } = &self.sources;
+        let now = status::Now {
+            census: hub.census(),
+            rooms: hub.room_sizes(),
+            allocations: self.allocations(),
+            certificate: &served.facts(),
+            trusted: served.trust().get(),
+            uptime: self.started.elapsed(),
+            draining: hub.is_draining(),
+            at: SystemTime::now(),
+        };
+        status::page(
+            &now,
+            &self.history.lock().unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    fn remember(&self) {
+        let relayed = self.sources.relay.as_ref().map(|relay| relay.totals());
+        let sample = Sample {
+            people: self.sources.hub.census().people,
+            allocations: self.allocations(),
+            relayed_bytes: relayed.map_or(0, |totals| totals.bytes.iter().sum()),
+            cpu: cpu::process().unwrap_or_default(),
+        };
+        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.push(sample);
+    }
+
+    fn allocations(&self) -> usize {
+        self.sources
+            .relay
+            .as_ref()
+            .map_or(0, |relay| relay.allocations())
+    }
+
     /// What is counted elsewhere is taken over at the moment of the question.
     #[expect(clippy::cast_precision_loss, reason = "as gauges are")]
     fn look(&self) {
@@ -119,78 +188,10 @@ fn look_at_relay(relay: &Relay) {
             .absolute(totals.drops[*reason as usize]);
     }
     counter!("callbox_turn_answers_total").absolute(totals.answers);
-}
-
-/// Name, kind and meaning of all that is recorded.
-fn describe() {
-    use metrics::{describe_counter as counter, describe_gauge as gauge};
-    gauge!("callbox_build_info", "The version that runs.");
-    gauge!(
-        "callbox_start_timestamp_seconds",
-        Unit::Seconds,
-        "When it was started."
-    );
-    gauge!("callbox_rooms", "Rooms in which somebody is.");
-    gauge!("callbox_calls", "Rooms in which two or more are.");
-    gauge!(
-        "callbox_people",
-        "Seats in rooms, those of people who may come back included."
-    );
-    gauge!("callbox_websockets", "Open WebSockets.");
-    counter!(
-        "callbox_websocket_messages_total",
-        "Messages over WebSockets."
-    );
-    counter!(
-        "callbox_signaling_refusals_total",
-        "Messages that were answered with an error."
-    );
-    counter!(
-        "callbox_connections_refused_total",
-        "TCP connections beyond the bounds."
-    );
-    counter!(
-        "callbox_handshake_failures_total",
-        "TCP connections that said nothing usable in time."
-    );
-    gauge!(
-        "callbox_certificate_not_after_timestamp_seconds",
-        Unit::Seconds,
-        "When the served certificate ends."
-    );
-    gauge!(
-        "callbox_certificate_trusted",
-        "Do browsers trust the served certificate?"
-    );
-    counter!(
-        "callbox_acme_orders_total",
-        "Certificates that were asked for."
-    );
-    counter!("callbox_access_logins_total", "Passwords that were tried.");
-    gauge!("callbox_turn_allocations", "Allocations of the relay.");
-    counter!(
-        "callbox_turn_allocations_total",
-        "Allocations that were made."
-    );
-    counter!(
-        "callbox_turn_refused_allocations_total",
-        "Allocations that a quota or a lack of ports forbade."
-    );
-    counter!(
-        "callbox_turn_relayed_packets_total",
-        "Packets that were relayed."
-    );
-    counter!(
-        "callbox_turn_relayed_bytes_total",
-        Unit::Bytes,
-        "Bytes that were relayed."
-    );
-    counter!(
-        "callbox_turn_dropped_packets_total",
-        "Packets that went nowhere."
-    );
-    counter!(
-        "callbox_turn_answers_total",
-        "Answers of the relay to requests."
-    );
+    for (code, count) in CODES.iter().zip(totals.refusals) {
+        counter!("callbox_turn_refusals_total", "code" => code.to_string()).absolute(count);
+    }
+    for (shard, used) in cpu::shards() {
+        gauge!("callbox_turn_shard_cpu_seconds", "shard" => shard).set(used.as_secs_f64());
+    }
 }

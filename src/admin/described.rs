@@ -1,0 +1,86 @@
+//! What each metric means.
+
+use metrics::Unit;
+
+/// Name, kind and meaning of all that is recorded.
+pub fn describe() {
+    use metrics::{describe_counter as counter, describe_gauge as gauge};
+    gauge!("callbox_build_info", "The version that runs.");
+    gauge!(
+        "callbox_start_timestamp_seconds",
+        Unit::Seconds,
+        "When it was started."
+    );
+    gauge!("callbox_rooms", "Rooms in which somebody is.");
+    gauge!("callbox_calls", "Rooms in which two or more are.");
+    gauge!(
+        "callbox_people",
+        "Seats in rooms, those of people who may come back included."
+    );
+    gauge!("callbox_websockets", "Open WebSockets.");
+    counter!(
+        "callbox_websocket_messages_total",
+        "Messages over WebSockets."
+    );
+    counter!(
+        "callbox_signaling_refusals_total",
+        "Messages that were answered with an error."
+    );
+    counter!(
+        "callbox_connections_refused_total",
+        "TCP connections beyond the bounds."
+    );
+    counter!(
+        "callbox_handshake_failures_total",
+        "TCP connections that said nothing usable in time."
+    );
+    gauge!(
+        "callbox_certificate_not_after_timestamp_seconds",
+        Unit::Seconds,
+        "When the served certificate ends."
+    );
+    gauge!(
+        "callbox_certificate_trusted",
+        "Do browsers trust the served certificate?"
+    );
+    counter!(
+        "callbox_acme_orders_total",
+        "Certificates that were asked for."
+    );
+    counter!("callbox_access_logins_total", "Passwords that were tried.");
+    gauge!("callbox_turn_allocations", "Allocations of the relay.");
+    counter!(
+        "callbox_turn_allocations_total",
+        "Allocations that were made."
+    );
+    counter!(
+        "callbox_turn_refused_allocations_total",
+        "Allocations that a quota or a lack of ports forbade."
+    );
+    counter!(
+        "callbox_turn_relayed_packets_total",
+        "Packets that were relayed."
+    );
+    counter!(
+        "callbox_turn_relayed_bytes_total",
+        Unit::Bytes,
+        "Bytes that were relayed."
+    );
+    counter!(
+        "callbox_turn_dropped_packets_total",
+        "Packets that went nowhere."
+    );
+    counter!(
+        "callbox_turn_answers_total",
+        "Answers of the relay to requests."
+    );
+    counter!(
+        "callbox_turn_refusals_total",
+        "Requests to the relay that were refused, by STUN error code."
+    );
+    gauge!(
+        "callbox_turn_shard_cpu_seconds",
+        Unit::Seconds,
+        "Processor time of each thread of the relay."
+    );
+}
