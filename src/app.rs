@@ -133,6 +133,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         max_peers: config.signaling.max_peers,
         resume: config.signaling.resume,
         message_limit: config.signaling.message_limit,
+        certificate: served.clone(),
     });
     let router = web::router(app, &config, &served);
     Ok(Server {

@@ -10,7 +10,7 @@ use crate::config::{AccessMode, Config};
 use crate::net::{Machine, url_host};
 use crate::signaling::RoomName;
 use crate::state::{State, random_hex};
-use crate::turn::credentials::{self, VISITOR};
+use crate::turn::credentials::{self, CHECK, VISITOR};
 
 /// Prints a username and a password of the relay for another program: good for `ttl`, whoever is in a room or not.
 ///
@@ -28,6 +28,11 @@ pub fn credentials(
         Some(name) if name.starts_with(VISITOR) => {
             bail!(
                 "names that begin with \"{VISITOR}\" are those of visitors, who relay only while in a room; choose another one"
+            );
+        }
+        Some(name) if name.starts_with(CHECK) => {
+            bail!(
+                "names that begin with \"{CHECK}\" are those of checks, who relay slowly; choose another one"
             );
         }
         Some(name) if name.is_empty() || name.len() > 128 || name.contains(char::is_whitespace) => {

@@ -86,12 +86,14 @@ pub fn start(
             queue: turn.limits.stream_queue,
         },
     })?;
+    let (limits, slow) = (turn.limits, turn.limits.check_bytes_per_second);
     let service = TurnService {
         host: turn.host.clone(),
         port,
         tls_port,
         secret: secret.clone(),
         ttl: turn.credential_ttl,
+        check_bitrate: 8 * limits.bytes_per_second.map_or(slow, |all| all.min(slow)),
         trust: around.trust.clone(),
     };
     let machine = around.machine.clone();

@@ -242,6 +242,7 @@ table! {
         unauthenticated_per_second: u32 = 200,
         stream_queue: String = "256 KiB".into(),
         bitrate: Option<String> = None,
+        check_bitrate: String = "1 Mbit/s".into(),
         total_bitrate: Option<String> = None,
     }
 }

@@ -176,6 +176,8 @@ pub struct TurnLimits {
     pub stream_queue: usize,
     /// Of one allocation, each way.
     pub bytes_per_second: Option<u64>,
+    /// The same, where it belongs to a page that checks the relay.
+    pub check_bytes_per_second: u64,
     /// Of all together.
     pub total_bytes_per_second: Option<u64>,
 }

@@ -14,6 +14,10 @@ use crate::config::{CredentialMode, Secret};
 
 /// Names of visitors begin with this; others that were signed with the secret are not bound to a call.
 pub const VISITOR: &str = "v-";
+/// Names of pages that try the relay without a call begin with this.
+pub const CHECK: &str = "c-";
+/// How long such a page may relay.
+pub const CHECK_TTL: Duration = Duration::from_secs(120);
 /// From opening the page to being in a room.
 const SETTING_OUT: Duration = Duration::from_secs(60);
 
@@ -83,7 +87,8 @@ impl Authority {
     }
 
     /// May the holder of a username, whose password was right, relay? A call outlives its credential, but not its room:
-    /// `is_admitted` is asked about visitors, and told for how long this one may set out without being in a room.
+    /// `is_admitted` is asked about visitors, and told for how long this one may set out without being in a room. A check
+    /// sets out until its credential ends, and what it began ends with it.
     pub fn may_relay(
         &self,
         username: &str,
@@ -97,6 +102,10 @@ impl Authority {
                 // What was minted in the future was not minted here.
                 let left = age.map_or(Duration::ZERO, |age| SETTING_OUT.saturating_sub(age));
                 is_admitted(name, left)
+            }
+            Some((expiry, name)) if name.starts_with(CHECK) => {
+                let left = expiry.duration_since(now).unwrap_or_default();
+                is_admitted(name, left.min(CHECK_TTL))
             }
             _ => true,
         }
@@ -187,6 +196,26 @@ mod tests {
         assert_eq!(left(minted + 59), 1);
         assert_eq!(left(minted + 60), 0);
         assert!(authority.may_relay(&name, at(minted + 9000), |_, _| true));
+    }
+
+    #[test]
+    fn a_check_relays_until_its_credential_ends_whatever_visitors_may() {
+        for mode in [CredentialMode::Call, CredentialMode::Timed] {
+            let authority = authority(mode);
+            let left = |now| {
+                let mut told = None;
+                authority.may_relay("10120:c-1", at(now), |name, left| {
+                    assert_eq!(name, "c-1");
+                    told = Some(left.as_secs());
+                    true
+                });
+                told.unwrap()
+            };
+            assert_eq!(left(10_000), 120);
+            assert_eq!(left(10_119), 1);
+            assert_eq!(left(10_120), 0);
+            assert_eq!(left(9_000), 120, "never for longer");
+        }
     }
 
     #[test]

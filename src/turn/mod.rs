@@ -41,7 +41,7 @@ use tokio::sync::Notify;
 use crate::config::{CredentialMode, PortRange, TurnLimits};
 use crate::presence::Presence;
 use counters::{Counters, Totals};
-use credentials::Authority;
+use credentials::{Authority, CHECK};
 use engine::{Nonces, Rules};
 use ports::RelayedAddresses;
 use registry::Registry;
@@ -106,6 +106,7 @@ impl Relay {
             max_permissions: limits.permissions,
             max_channels: limits.channels,
             bytes_per_second: limits.bytes_per_second,
+            check_bytes_per_second: limits.check_bytes_per_second,
             // Clients of one address are spread over the shards.
             unauthenticated_per_second: (limits.unauthenticated_per_second / shards).max(1),
         };
@@ -171,7 +172,7 @@ impl Relay {
     pub async fn attend(&self) {
         let presence = &self.registry.presence;
         let watch = presence.watch(|visitor| {
-            if self.bound_to_calls {
+            if self.bound_to_calls || visitor.starts_with(CHECK) {
                 self.handles.revoke(visitor);
             }
         });

@@ -5,6 +5,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::credentials::CHECK;
 use super::ports::{Claim, RelayedAddresses};
 use super::rate::SharedRate;
 use crate::config::TurnLimits;
@@ -14,6 +15,8 @@ use crate::presence::Presence;
 /// RFC 8656 §7.2 asks for at least 30 seconds.
 const RESERVED_FOR: Duration = Duration::from_secs(30);
 const MAX_RESERVED: usize = 1024;
+/// Of a check: some for each way to the relay, times the machine's interfaces.
+const CHECK_ALLOCATIONS: usize = 32;
 
 pub struct Registry {
     pub addresses: Arc<RelayedAddresses>,
@@ -75,8 +78,12 @@ impl Registry {
         let mut quotas = lock(&self.quotas);
         let theirs = quotas.by_holder.get(holder).copied().unwrap_or_default();
         let here = quotas.by_address.get(&address).copied().unwrap_or_default();
+        let mut most = self.limits.allocations_per_visitor;
+        if holder.starts_with(CHECK) {
+            most = most.min(CHECK_ALLOCATIONS);
+        }
         let full = quotas.total >= self.limits.allocations
-            || theirs >= self.limits.allocations_per_visitor
+            || theirs >= most
             || here >= self.limits.allocations_per_ip;
         if full || !self.beginnings.allows(&holder.to_owned()) {
             return None;

@@ -9,6 +9,7 @@ mod lean;
 mod pc_config;
 mod qr;
 mod reached;
+mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,7 @@ pub struct App {
     pub resume: Duration,
     /// Bytes.
     pub message_limit: usize,
+    pub certificate: Served,
 }
 
 pub type Shared = Arc<App>;
@@ -68,8 +70,8 @@ pub fn router(app: Shared, config: &Config, served: &Served) -> Router {
     let policy = headers::Policy::new(config, served.trust());
     let challenges = served.challenges().clone();
     let dynamic = Router::new()
-        .route("/config.js", get(pc_config::module))
-        .route("/config.global.js", get(pc_config::classic))
+        .route("/config.js", get(settings::module))
+        .route("/config.global.js", get(settings::classic))
         .route("/qr.svg", get(qr::code))
         .route("/ws", any(websocket))
         .route("/healthz", get(health))

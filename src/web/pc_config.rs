@@ -3,19 +3,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use axum::Extension;
-use axum::extract::State;
-use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderName, ORIGIN, RETRY_AFTER, VARY,
-};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::{Client, Reached, Shared};
-use crate::config::{AccessMode, Secret};
+use super::Reached;
+use crate::config::Secret;
 use crate::net::is_host_name;
-use crate::state::random_hex;
 use crate::tls::Trust;
 use crate::turn::credentials;
 
@@ -52,18 +44,27 @@ pub struct TurnService {
     pub tls_port: Option<u16>,
     pub secret: Secret,
     pub ttl: Duration,
+    /// Bits per second that a check may relay each way.
+    pub check_bitrate: u64,
     pub trust: Trust,
 }
 
 impl IceServers {
     /// The configuration for one visitor, with credentials of its own.
     pub fn for_visitor(&self, reached: &Reached, visitor: &str, now: SystemTime) -> PcConfig {
-        let ice_servers = match &self.turn {
-            Some(turn) => turn.servers(reached, visitor, now),
-            None => Vec::new(),
-        };
+        let ttl = self.turn.as_ref().map_or(Duration::ZERO, |turn| turn.ttl);
+        self.until(reached, visitor, now + ttl)
+    }
+
+    /// The configuration for a page that tries the relay without a call.
+    pub fn for_check(&self, reached: &Reached, check: &str, now: SystemTime) -> PcConfig {
+        self.until(reached, check, now + credentials::CHECK_TTL)
+    }
+
+    fn until(&self, reached: &Reached, name: &str, expiry: SystemTime) -> PcConfig {
+        let turn = self.turn.as_ref();
         PcConfig {
-            ice_servers,
+            ice_servers: turn.map_or_else(Vec::new, |turn| turn.servers(reached, name, expiry)),
             ice_transport_policy: "all",
         }
     }
@@ -75,10 +76,10 @@ impl IceServers {
 }
 
 impl TurnService {
-    fn servers(&self, reached: &Reached, visitor: &str, now: SystemTime) -> Vec<IceServer> {
+    fn servers(&self, reached: &Reached, name: &str, expiry: SystemTime) -> Vec<IceServer> {
         let host = self.host.as_ref().unwrap_or(&reached.host);
         let port = self.port;
-        let minted = credentials::mint(&self.secret, visitor, now + self.ttl);
+        let minted = credentials::mint(&self.secret, name, expiry);
         // TURN is on the page's own port too, which may be the only one that a network lets out.
         let page_port = reached.direct.then_some(reached.port);
         let shared_port = page_port.filter(|port| is_turn_port(*port));
@@ -114,104 +115,6 @@ fn is_turn_port(port: u16) -> bool {
     matches!(port, 53 | 80 | 443 | 1024..)
 }
 
-/// What a page has to know beside `PC_CONFIG`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Settings {
-    ticket: String,
-    max_peers: usize,
-    /// How long the seat of somebody whose connection broke is kept.
-    resume_seconds: u64,
-    /// Do links to rooms have to be asked for, since only those who are invited may call?
-    invitations: bool,
-    version: &'static str,
-}
-
-/// `GET /config.js`
-pub async fn module(
-    state: State<Shared>,
-    Extension(client): Extension<Client>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    script(&state, client, &uri, &headers, |pc_config, settings| {
-        format!("export const PC_CONFIG = {pc_config};\nexport const SETTINGS = {settings};\n")
-    })
-}
-
-/// `GET /config.global.js`
-pub async fn classic(
-    state: State<Shared>,
-    Extension(client): Extension<Client>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    script(&state, client, &uri, &headers, |pc_config, settings| {
-        format!("globalThis.PC_CONFIG = {pc_config};\nglobalThis.SETTINGS = {settings};\n")
-    })
-}
-
-fn script(
-    shared: &Shared,
-    client: Client,
-    uri: &Uri,
-    headers: &HeaderMap,
-    render: impl FnOnce(&str, &str) -> String,
-) -> Response {
-    let Some(reached) = Reached::from_request(uri, headers) else {
-        return (StatusCode::BAD_REQUEST, "The Host header names no host.\n").into_response();
-    };
-    if !shared.visitors.allows(&client.ip.into()) {
-        let wait = [(RETRY_AFTER, "60")];
-        return (
-            StatusCode::TOO_MANY_REQUESTS,
-            wait,
-            "Too many page loads; wait a minute.\n",
-        )
-            .into_response();
-    }
-    match values(shared, &reached.by(client), SystemTime::now()) {
-        Ok((pc_config, settings)) => {
-            let kind = (CONTENT_TYPE, "text/javascript; charset=utf-8");
-            let common = [kind, (CACHE_CONTROL, "no-store"), (VARY, "Origin")];
-            let sharing = cross_origin(headers, &shared.origins);
-            (common, sharing, render(&pc_config, &settings)).into_response()
-        }
-        Err(error) => {
-            tracing::error!("cannot make /config.js: {error:#}");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
-}
-
-/// A page of a listed origin needs a ticket before it can use `/ws`, so it may read this.
-fn cross_origin(headers: &HeaderMap, allowed: &[String]) -> Option<[(HeaderName, HeaderValue); 2]> {
-    let origin = headers.get(ORIGIN)?;
-    let listed = origin
-        .to_str()
-        .is_ok_and(|text| allowed.contains(&text.to_ascii_lowercase()));
-    let policy = HeaderName::from_static("cross-origin-resource-policy");
-    let sharing = (ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-    listed.then(|| [sharing, (policy, HeaderValue::from_static("cross-origin"))])
-}
-
-/// `PC_CONFIG` and `SETTINGS` for a new visitor, as JSON, which is JavaScript too.
-fn values(shared: &Shared, reached: &Reached, now: SystemTime) -> anyhow::Result<(String, String)> {
-    let visitor = format!("{}{}", credentials::VISITOR, random_hex::<8>()?);
-    let settings = Settings {
-        ticket: shared.tickets.visitor(&visitor, now),
-        max_peers: shared.max_peers,
-        resume_seconds: shared.resume.as_secs(),
-        invitations: shared.access.mode() == AccessMode::Invite,
-        version: env!("CARGO_PKG_VERSION"),
-    };
-    let pc_config = shared.ice.for_visitor(reached, &visitor, now);
-    Ok((
-        serde_json::to_string_pretty(&pc_config)?,
-        serde_json::to_string_pretty(&settings)?,
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,6 +127,7 @@ mod tests {
                 tls_port: Some(5349),
                 secret: Secret::new("0123456789abcdef"),
                 ttl: Duration::from_secs(3600),
+                check_bitrate: 1_000_000,
                 trust: Trust::default(),
             }),
         }
@@ -313,6 +217,8 @@ mod tests {
         let reached = Reached::parse("localhost").unwrap();
         let config = service(None).for_visitor(&reached, "v-1", now);
         assert_eq!(config.ice_servers[1].username.as_deref(), Some("4600:v-1"));
+        let check = service(None).for_check(&reached, "c-1", now);
+        assert_eq!(check.ice_servers[1].username.as_deref(), Some("1120:c-1"));
         let json = serde_json::to_value(&config).unwrap();
         assert_eq!(json["iceTransportPolicy"], "all");
         assert!(json["iceServers"][0].get("username").is_none());

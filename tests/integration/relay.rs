@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
@@ -17,6 +17,31 @@ async fn credentials(server: &Server) -> (String, String) {
     let entry = json_of(script.text(), "PC_CONFIG")["iceServers"][1].clone();
     let text = |key: &str| entry[key].as_str().unwrap().to_owned();
     (text("username"), text("credential"))
+}
+
+#[tokio::test]
+async fn a_check_gets_credentials_for_two_minutes_and_no_seat() {
+    let server = Server::start("[turn.limits]\ncheck_bitrate = \"500 kbit/s\"\n");
+    let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let script = get(server.https, "/config.js?check&2").await;
+    let settings = json_of(script.text(), "SETTINGS");
+    assert_eq!(settings["ticket"], "");
+    assert_eq!(settings["check"]["address"], "127.0.0.1");
+    assert_eq!(settings["check"]["bitrate"], 500_000);
+    assert_eq!(settings["check"]["trusted"], false);
+    let entry = json_of(script.text(), "PC_CONFIG")["iceServers"][1].clone();
+    let (name, password) = (
+        entry["username"].as_str().unwrap(),
+        entry["credential"].as_str().unwrap(),
+    );
+    let (expiry, holder) = name.split_once(':').unwrap();
+    let left = expiry.parse::<u64>().unwrap() - before.as_secs();
+    assert!((119..=123).contains(&left), "{left} s");
+    assert!(holder.starts_with("c-"), "{holder}");
+    let client = client(server.turn, name, password).await;
+    client.allocate().await.unwrap();
+    let plain = get(server.https, "/config.js?checked").await;
+    assert!(json_of(plain.text(), "SETTINGS").get("check").is_none());
 }
 
 async fn client(server: SocketAddr, username: &str, password: &str) -> TurnClient {

@@ -173,6 +173,9 @@ impl Context<'_> {
             unauthenticated_per_second: limits.unauthenticated_per_second,
             stream_queue,
             bytes_per_second: self.bitrate("turn.limits.bitrate", limits.bitrate.as_ref())?,
+            check_bytes_per_second: self
+                .bitrate("turn.limits.check_bitrate", Some(&limits.check_bitrate))?
+                .unwrap_or_default(),
             total_bytes_per_second: self
                 .bitrate("turn.limits.total_bitrate", limits.total_bitrate.as_ref())?,
         })

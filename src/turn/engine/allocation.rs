@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Client, Rules, Usage};
+use super::{Client, Usage};
 use crate::turn::counters::Drop;
 use crate::turn::rate::Rate;
 use crate::turn::wire::{Key, TransactionId};
@@ -31,6 +31,8 @@ pub struct Allocation {
     pub created: Instant,
     pub expires: Instant,
     pub usage: Usage,
+    /// Each way.
+    bytes_per_second: Option<u64>,
     to_peers: Rate,
     to_client: Rate,
     permissions: BTreeMap<IpAddr, Instant>,
@@ -58,6 +60,7 @@ pub struct Birth<'a> {
     pub token: Option<[u8; 8]>,
     pub relayed: SocketAddr,
     pub bound: SocketAddr,
+    pub bytes_per_second: Option<u64>,
     pub now: Instant,
 }
 
@@ -76,6 +79,7 @@ impl Allocation {
             created: birth.now,
             expires: birth.now + birth.lifetime,
             usage: Usage::default(),
+            bytes_per_second: birth.bytes_per_second,
             to_peers: Rate::new(birth.now),
             to_client: Rate::new(birth.now),
             permissions: BTreeMap::new(),
@@ -147,27 +151,17 @@ impl Allocation {
         }
     }
 
-    pub fn spend_to_peers(
-        &mut self,
-        bytes: usize,
-        now: Instant,
-        rules: &Rules,
-    ) -> Result<(), Drop> {
-        spend(&mut self.to_peers, bytes, now, rules)
+    pub fn spend_to_peers(&mut self, bytes: usize, now: Instant) -> Result<(), Drop> {
+        spend(&mut self.to_peers, bytes, self.bytes_per_second, now)
     }
 
-    pub fn spend_to_client(
-        &mut self,
-        bytes: usize,
-        now: Instant,
-        rules: &Rules,
-    ) -> Result<(), Drop> {
-        spend(&mut self.to_client, bytes, now, rules)
+    pub fn spend_to_client(&mut self, bytes: usize, now: Instant) -> Result<(), Drop> {
+        spend(&mut self.to_client, bytes, self.bytes_per_second, now)
     }
 }
 
-fn spend(rate: &mut Rate, bytes: usize, now: Instant, rules: &Rules) -> Result<(), Drop> {
-    match rules.bytes_per_second {
+fn spend(rate: &mut Rate, bytes: usize, limit: Option<u64>, now: Instant) -> Result<(), Drop> {
+    match limit {
         Some(per_second) if !rate.allows(bytes as u64, per_second, now) => Err(Drop::Bitrate),
         _ => Ok(()),
     }

@@ -35,7 +35,7 @@ use slab::Slab;
 
 use super::channel_data;
 use super::counters::{Drop, Refusals};
-use super::credentials::Authority;
+use super::credentials::{self, Authority};
 use super::indication;
 use super::peer_policy::PeerPolicy;
 use super::wire::{Method, NotARequest, Request};
@@ -123,8 +123,22 @@ pub struct Rules {
     pub max_channels: usize,
     /// Bytes per second of one allocation, each way.
     pub bytes_per_second: Option<u64>,
+    /// The same, where it belongs to a check.
+    pub check_bytes_per_second: u64,
     /// Answers to requests without valid credentials, per source and second.
     pub unauthenticated_per_second: u32,
+}
+
+impl Rules {
+    /// Bytes per second of an allocation of `holder`, each way.
+    fn rate_of(&self, holder: &str) -> Option<u64> {
+        let all = self.bytes_per_second;
+        if !holder.starts_with(credentials::CHECK) {
+            return all;
+        }
+        let check = self.check_bytes_per_second;
+        Some(all.map_or(check, |all| all.min(check)))
+    }
 }
 
 /// The allocations of one shard, and all that may happen to them.

@@ -74,7 +74,7 @@ impl Engine {
         if allocation.relayed.is_ipv4() != to.is_ipv4() {
             return Err(Drop::PeerRefused);
         }
-        allocation.spend_to_peers(data.len(), now, &self.rules)?;
+        allocation.spend_to_peers(data.len(), now)?;
         if !host.spend(data.len(), now) {
             return Err(Drop::Bitrate);
         }
@@ -107,7 +107,7 @@ impl Engine {
         };
         let sender = &mut self.allocations[from.0 as usize];
         let source = sender.relayed;
-        sender.spend_to_peers(data.len(), now, &self.rules)?;
+        sender.spend_to_peers(data.len(), now)?;
         if !host.spend(data.len(), now) {
             return Err(Drop::Bitrate);
         }
@@ -164,7 +164,7 @@ impl Engine {
         if !allocation.permits(from.ip(), now) {
             return Err(Drop::NoPermission);
         }
-        allocation.spend_to_client(data.len(), now, &self.rules)?;
+        allocation.spend_to_client(data.len(), now)?;
         let bytes = data.len();
         let message = if let Some(number) = allocation.number_of(from, now) {
             channel_data::write_header(buffer, number, data)

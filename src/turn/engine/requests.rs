@@ -106,16 +106,18 @@ impl Engine {
             NoRelay::Quota => Refusal::quota_reached(),
             NoRelay::Capacity => Refusal::insufficient_capacity(),
         })?;
+        let holder = credentials::holder(username);
         let allocation = Allocation::new(&Birth {
             client,
             username,
-            holder: credentials::holder(username),
+            holder,
             key,
             transaction: request.transaction,
             lifetime: granted(request),
             token: relayed.token,
             relayed: relayed.address,
             bound: relayed.bound,
+            bytes_per_second: self.rules.rate_of(holder),
             now,
         });
         let answer = allocated(request, &allocation);

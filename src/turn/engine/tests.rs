@@ -285,6 +285,18 @@ fn a_bitrate_holds_each_way() {
 }
 
 #[test]
+fn a_check_relays_slowly() {
+    let mut world = World::with_bitrate(1000);
+    let check = world.visitor("c-1", 120);
+    let client = five_tuple(1);
+    let draft = request(Allocate).transport(17);
+    assert_eq!(world.ask(client, &check, draft).error(), None);
+    world.permit_as(client, &check, peer(1));
+    let sent = (0..1000).filter(|_| world.sends(client, peer(1))).count();
+    assert_eq!(sent as u64, world::CHECK_RATE / world::PAYLOAD.len() as u64);
+}
+
+#[test]
 fn answers_to_strangers_are_limited_and_never_amplify() {
     let mut world = World::new();
     let ana = five_tuple(1);

@@ -20,6 +20,8 @@ use crate::turn::wire::{self, Key};
 pub const MAX_PERMISSIONS: usize = 50;
 pub const MAX_CHANNELS: usize = 20;
 pub const PAYLOAD: &[u8] = b"ten bytes.";
+/// Bytes per second of a check.
+pub const CHECK_RATE: u64 = 100;
 pub const REALM: &str = "callbox";
 
 /// Where relayed addresses are: as the world knows them, and as they are bound.
@@ -227,6 +229,7 @@ impl World {
             max_permissions: MAX_PERMISSIONS,
             max_channels: MAX_CHANNELS,
             bytes_per_second,
+            check_bytes_per_second: CHECK_RATE,
             unauthenticated_per_second: 200,
         };
         Self {
@@ -328,8 +331,12 @@ impl World {
     }
 
     pub fn permit(&mut self, client: Client, to: SocketAddr) {
+        self.permit_as(client, ALICE, to);
+    }
+
+    pub fn permit_as(&mut self, client: Client, login: &impl Login, to: SocketAddr) {
         let draft = request(CreatePermission).peer(to);
-        assert_eq!(self.ask(client, ALICE, draft).error(), None);
+        assert_eq!(self.ask(client, login, draft).error(), None);
     }
 
     pub fn bind(&mut self, client: Client, number: u16, to: SocketAddr) {
