@@ -37,14 +37,19 @@ pub fn serve(dynamic: Router, config: &Web) -> Router {
                 "/r/{room}",
                 get(|headers: HeaderMap| async move { page("index.html", &headers) }),
             )
+            .route(
+                "/check",
+                get(|headers: HeaderMap| async move { page("check.html", &headers) }),
+            )
             .fallback(get(embedded)),
     }
 }
 
 fn folder(root: &Path) -> Router {
-    let call_page = ServeFile::new(root.join("index.html"));
+    let page = |name| ServeFile::new(root.join(name));
     Router::new()
-        .route_service("/r/{room}", call_page)
+        .route_service("/r/{room}", page("index.html"))
+        .route_service("/check", page("check.html"))
         .fallback_service(ServeDir::new(root))
         .layer(middleware::from_fn(hide_dot_files))
         .layer(SetResponseHeaderLayer::if_not_present(

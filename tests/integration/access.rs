@@ -72,6 +72,7 @@ async fn is_shut(server: &Server) {
         "/r/other",
         "/index.html",
         "/call.js",
+        "/check",
         "/nothing",
     ] {
         let response = request(server.https, path, &[PAGE]).await;
@@ -85,7 +86,12 @@ async fn is_shut(server: &Server) {
     let (first, second) = (first.await, second.await);
     let neutral = |response: &Response| response.text().replace("missing", "team");
     assert_eq!(neutral(&first), neutral(&second), "rooms do not differ");
-    for path in ["/config.js", "/config.global.js", "/qr.svg?room=team"] {
+    for path in [
+        "/config.js",
+        "/config.js?check",
+        "/config.global.js",
+        "/qr.svg?room=team",
+    ] {
         let response = get(server.https, path).await;
         assert_eq!(response.status, 403, "{path}");
         assert!(!response.text().contains("credential"), "{path}");

@@ -16,6 +16,7 @@ async fn every_response_carries_the_security_headers() {
     for path in [
         "/",
         "/r/team",
+        "/check",
         "/main.js",
         "/config.js",
         "/healthz",

@@ -1,19 +1,24 @@
 // A certificate authority of the test's own, and browsers that trust it. Needs openssl and NSS' certutil.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
 export class Authority {
   #dir = mkdtempSync(path.join(tmpdir(), "callbox-authority-"));
 
-  /** @param {string} name  the host that it certifies */
-  constructor(name) {
+  /**
+   * @param {string} name  the host that it certifies
+   * @param {object} [options]
+   * @param {boolean} [options.expired]  it was good until yesterday
+   */
+  constructor(name, { expired = false } = {}) {
     this.#openssl("authority", `/CN=callbox test authority`, []);
     const extensions = [`subjectAltName=DNS:${name}`, "basicConstraints=critical,CA:FALSE", "extendedKeyUsage=serverAuth"];
     const by = ["-CA", this.#path("authority.pem"), "-CAkey", this.#path("authority.key")];
     this.#openssl("host", `/CN=${name}`, [...by, ...extensions.flatMap((text) => ["-addext", text])]);
+    if (expired) this.#expire("host", by);
   }
 
   /** The environment of a server that has the certificate. */
@@ -26,6 +31,7 @@ export class Authority {
   get chromium() {
     const home = this.#path("home");
     const database = path.join(home, ".pki/nssdb");
+    if (existsSync(database)) return { HOME: home };
     mkdirSync(database, { recursive: true });
     const certutil = (...words) => execFileSync("certutil", ["-d", `sql:${database}`, ...words], { stdio: "pipe" });
     certutil("-N", "--empty-password");
@@ -59,6 +65,14 @@ export class Authority {
   /** @param {string} file */
   #path(file) {
     return path.join(this.#dir, file);
+  }
+
+  /** Issues NAME.pem anew: only in this way openssl lets it end before it begins. */
+  #expire(name, by) {
+    const [file, request] = [this.#path(`${name}.pem`), this.#path(`${name}.csr`)];
+    const x509 = (...words) => execFileSync("openssl", ["x509", "-copy_extensions", "copyall", ...words], { stdio: "pipe" });
+    x509("-x509toreq", "-in", file, "-signkey", this.#path(`${name}.key`), "-out", request);
+    x509("-req", "-in", request, "-days", "-1", ...by, "-out", file);
   }
 
   /** Makes NAME.key and NAME.pem. */
