@@ -85,7 +85,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
     let issued = acme.as_ref().and_then(|acme| acme.stored(now));
     let identity = match issued {
         Some(identity) => identity,
-        None => tls::load(&config, &machine, now)?,
+        None => tls::load(&config, &machine, &public, now)?,
     };
     let served = tls::Served::new(identity, config.tls.trusted, now);
     let state = State::open(&config.state).map_err(|error| {
@@ -217,6 +217,7 @@ impl Server {
         let turn_tls = running.and_then(|running| running.tls.as_ref()?.local_addr().ok());
         let certificate = self.served.facts();
         let trusted = self.served.trust().get();
+        let authority = self.served.authority();
         let banner = Banner {
             https,
             machine: &self.machine,
@@ -226,6 +227,7 @@ impl Server {
             turn_tls,
             certificate: &certificate,
             trusted,
+            authority: authority.as_ref().map(|authority| &authority.facts),
             qr: std::io::stdout().is_terminal(),
         };
         println!("{}", banner.text(SystemTime::now()));
@@ -234,6 +236,7 @@ impl Server {
             turn = listening.len(),
             certificate_days = certificate.days_left(SystemTime::now()),
             trusted,
+            local_ca = authority.is_some(),
             "callbox {} started",
             env!("CARGO_PKG_VERSION"),
         );

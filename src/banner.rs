@@ -24,6 +24,8 @@ pub struct Banner<'a> {
     pub turn_tls: Option<SocketAddr>,
     pub certificate: &'a Facts,
     pub trusted: bool,
+    /// The authority of this machine's own that has signed it.
+    pub authority: Option<&'a Facts>,
     /// Draw a QR code of the address that other devices can open.
     pub qr: bool,
 }
@@ -40,7 +42,7 @@ impl Banner<'_> {
         }
         text.push('\n');
         self.write_turn(&mut text);
-        self.write_certificate(&mut text, now);
+        self.write_certificate(&mut text, &addresses, now);
         for note in self.notes() {
             let _ = writeln!(text, "  Note         {note}");
         }
@@ -99,21 +101,33 @@ impl Banner<'_> {
         text.push('\n');
     }
 
-    fn write_certificate(&self, text: &mut String, now: SystemTime) {
-        let kind = if self.trusted {
-            "trusted by browsers"
-        } else {
-            "not trusted by browsers: they will ask once"
-        };
+    fn write_certificate(&self, text: &mut String, addresses: &[(String, &str)], now: SystemTime) {
         let days = self.certificate.days_left(now);
-        let _ = writeln!(
-            text,
-            "  Certificate  {kind}; {days} days left; SHA-256 fingerprint"
-        );
-        let fingerprint = &self.certificate.fingerprint;
+        let shown = if let Some(authority) = self.authority {
+            let url = widest(addresses).or_else(|| addresses.first().map(|(url, _)| url.as_str()));
+            let url = url.unwrap_or("https://HOST:PORT/");
+            let _ = writeln!(
+                text,
+                "  Certificate  signed by this machine's own authority; {days} days left. Devices that have installed\n\
+                 {INDENT}the authority from {url}ca trust it, others ask. Its SHA-256 fingerprint"
+            );
+            authority
+        } else {
+            let kind = if self.trusted {
+                "trusted by browsers"
+            } else {
+                "not trusted by browsers: they will ask once"
+            };
+            let _ = writeln!(
+                text,
+                "  Certificate  {kind}; {days} days left; SHA-256 fingerprint"
+            );
+            self.certificate
+        };
+        let fingerprint = &shown.fingerprint;
         // 16 pairs and the colon between the lines.
         let (first, second) = fingerprint.split_at(fingerprint.len().min(48));
-        let _ = writeln!(text, "               {first}\n               {second}");
+        let _ = writeln!(text, "{INDENT}{first}\n{INDENT}{second}");
     }
 
     /// What is not reachable, and why.
@@ -163,6 +177,7 @@ impl Banner<'_> {
     }
 }
 
+const INDENT: &str = "               ";
 const THIS_MACHINE: &str = "this machine";
 const NETWORK: &str = "your network";
 const INTERNET: &str = "the Internet";
@@ -215,24 +230,38 @@ mod tests {
             .iter()
             .map(|address| address.parse().unwrap())
             .collect();
-        let certificate = Facts {
-            not_before: SystemTime::UNIX_EPOCH,
-            names: Vec::new(),
-            not_after: SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(864_000),
-            fingerprint: vec!["AB"; 32].join(":"),
-        };
+        let certificate = facts();
         let banner = Banner {
+            public: &public,
+            turn: &turn,
+            qr,
+            ..banner(https, machine, &certificate)
+        };
+        banner.text(SystemTime::UNIX_EPOCH)
+    }
+
+    fn banner<'a>(https: &str, machine: &'a Machine, certificate: &'a Facts) -> Banner<'a> {
+        Banner {
             turn_tls: "[::]:5349".parse().ok(),
             https: https.parse().unwrap(),
             machine,
             domains: &[],
-            public: &public,
-            turn: &turn,
-            certificate: &certificate,
+            public: &[],
+            turn: &[],
+            certificate,
             trusted: false,
-            qr,
-        };
-        banner.text(SystemTime::UNIX_EPOCH)
+            authority: None,
+            qr: false,
+        }
+    }
+
+    fn facts() -> Facts {
+        Facts {
+            not_before: SystemTime::UNIX_EPOCH,
+            names: Vec::new(),
+            not_after: SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(864_000),
+            fingerprint: vec!["AB"; 32].join(":"),
+        }
     }
 
     #[test]
@@ -248,6 +277,32 @@ mod tests {
         assert!(text.contains('█'), "a QR code: {text}");
         let pairs = text.matches("AB").count();
         assert_eq!(pairs, 32);
+    }
+
+    #[test]
+    fn under_an_authority_of_its_own() {
+        let lan = machine(&["127.0.0.1", "192.168.1.5"]);
+        let authority = Facts {
+            fingerprint: vec!["CD"; 32].join(":"),
+            ..facts()
+        };
+        let facts = facts();
+        let banner = Banner {
+            authority: Some(&authority),
+            ..banner("[::]:8443", &lan, &facts)
+        };
+        let text = banner.text(SystemTime::UNIX_EPOCH);
+        assert!(text.contains("from https://192.168.1.5:8443/ca "), "{text}");
+        assert_eq!(
+            (text.matches("CD").count(), text.matches("AB").count()),
+            (32, 0)
+        );
+        let loopback = Banner {
+            https: ([127, 0, 0, 1], 8443).into(),
+            ..banner
+        };
+        let text = loopback.text(SystemTime::UNIX_EPOCH);
+        assert!(text.contains("from https://127.0.0.1:8443/ca "), "{text}");
     }
 
     #[test]

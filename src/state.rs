@@ -105,8 +105,11 @@ pub fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     sync_folder(path)
 }
 
-/// Writes a file unless it is there already, in which case that one stays.
-fn create(path: &Path, contents: &[u8]) -> io::Result<()> {
+/// Writes a file for its owner only, unless it is there already, in which case that one stays.
+///
+/// # Errors
+/// When the folder cannot be written to.
+pub fn create(path: &Path, contents: &[u8]) -> io::Result<()> {
     let beside = write_beside(path, contents, PRIVATE)?;
     let linked = fs::hard_link(&beside, path);
     fs::remove_file(&beside)?;

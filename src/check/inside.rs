@@ -14,7 +14,7 @@ use super::site::{self, Local, OwnFile, Roots, Site};
 use super::target::Target;
 use super::unit::{self, Unit};
 use super::{dns, limits, ports, running, state};
-use crate::config::{CertificateSource, Config};
+use crate::config::Config;
 use crate::listen;
 use crate::net::{self, Machine};
 use crate::tls;
@@ -57,7 +57,7 @@ pub async fn check(inside: &Inside, roots: &Roots, budget: Budget) -> Report {
         }
         Err(problem) => {
             rows.push(problem_row(inside, address, &problem));
-            rows.extend(rows_without_server(inside, &machine, roots));
+            rows.extend(rows_without_server(inside, &machine, &here, roots));
         }
     }
     Report { url, rows }
@@ -211,7 +211,7 @@ fn local(inside: &Inside, https: IpAddr, addresses: Here) -> Local {
     relay_ports.extend(turn.and_then(|turn| Some((Transport::Tls, turn.tls_listen?.port()))));
     // One that the system chose is not known.
     relay_ports.retain(|(_, port)| *port != 0);
-    let (file, made) = certificate_file(inside);
+    let (file, made) = certificate_file(inside, &addresses);
     Local {
         https,
         turn: turn.map_or(https, |turn| own_ip(turn.listen.ip())),
@@ -236,26 +236,19 @@ fn names(config: &Config) -> Vec<String> {
 }
 
 /// Where the certificate is, and whether callbox makes it.
-fn certificate_file(inside: &Inside) -> (PathBuf, bool) {
-    let (path, made) = match &inside.config.tls.source {
-        CertificateSource::Provided { cert, .. } => (cert.clone(), false),
-        CertificateSource::SelfSigned { dir } => (dir.join("cert.pem"), true),
-        CertificateSource::Acme(acme) => (
-            tls::issued_file(&inside.config.state, &acme.directory),
-            true,
-        ),
-    };
+fn certificate_file(inside: &Inside, here: &Here) -> (PathBuf, bool) {
+    let (path, made) = tls::served_file(&inside.config, &here.public);
     (inside.place(&path), made)
 }
 
 /// What can be told of a server before it starts.
-fn rows_without_server(inside: &Inside, here: &Machine, roots: &Roots) -> Vec<Row> {
+fn rows_without_server(inside: &Inside, machine: &Machine, here: &Here, roots: &Roots) -> Vec<Row> {
     let config = &inside.config;
-    let bound = listen::bind(config, here, &mut listen::Inherited::default())
+    let bound = listen::bind(config, machine, &mut listen::Inherited::default())
         .map(drop)
         .map_err(|error| error.to_string());
     let mut rows = vec![running::ports_row(bound.err().as_deref())];
-    let (file, made) = certificate_file(inside);
+    let (file, made) = certificate_file(inside, here);
     let disk = machine::certificates(&file);
     rows.push(certificate_file::row(&disk, &file, None, made));
     if let OnDisk::There(chain) = &disk {

@@ -186,6 +186,7 @@ table! {
         acme: Option<Acme> = None,
         dir: PathBuf = "certs".into(),
         trusted: AutoBool = AutoBool::Auto,
+        local_ca: AutoBool = AutoBool::Auto,
     }
 }
 

@@ -79,12 +79,21 @@ pub struct Web {
 pub struct Tls {
     pub source: CertificateSource,
     pub trusted: AutoBool,
+    /// Shall an authority of this machine's own sign what callbox makes? [`AutoBool::Auto`]: where no public address is
+    /// known.
+    pub local_ca: AutoBool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CertificateSource {
-    Provided { cert: PathBuf, key: PathBuf },
-    SelfSigned { dir: PathBuf },
+    Provided {
+        cert: PathBuf,
+        key: PathBuf,
+    },
+    /// Made by callbox: self-signed in `dir`, or signed by an authority of this machine's own.
+    SelfSigned {
+        dir: PathBuf,
+    },
     Acme(Acme),
 }
 

@@ -1,14 +1,16 @@
-//! The certificate that HTTPS shows: provided by the operator, issued by an authority, or self-signed.
+//! The certificate that HTTPS shows: provided by the operator, issued by an authority, by one of this machine's own, or
+//! self-signed.
 
 mod acme;
 mod fit;
+mod local_ca;
 mod provided;
 mod renewal;
 mod self_signed;
 mod served;
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,10 +21,11 @@ use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::config::{CertificateSource, Config, ConfigError};
+use crate::config::{AutoBool, CertificateSource, Config, ConfigError};
 use crate::net::Machine;
 
-pub use acme::{ACME_ALPN, Acme, Challenges, issued_file};
+pub use acme::{ACME_ALPN, Acme, Challenges};
+pub use local_ca::{Authority, Files as LocalCaFiles};
 pub use renewal::keep;
 pub use self_signed::{ORGANIZATION, Wanted};
 pub use served::{Served, Trust};
@@ -39,6 +42,8 @@ pub struct Identity {
     pub facts: Facts,
     /// Served only until an authority's is there.
     stands_in: bool,
+    /// That of this machine's own which has signed it.
+    authority: Option<Arc<Authority>>,
 }
 
 /// What people want to know of a certificate.
@@ -81,7 +86,12 @@ impl Identity {
             key: Arc::new(key),
             facts,
             stands_in: false,
+            authority: None,
         })
+    }
+
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.chain[0]
     }
 
     pub fn chain(&self) -> &[CertificateDer<'static>] {
@@ -94,11 +104,43 @@ impl Identity {
     }
 }
 
-/// Loads or makes the certificate that the configuration asks for.
+/// Does an authority of this machine's own sign what is served? `public`: under which addresses the world reaches it.
+pub fn has_local_ca(config: &Config, public: &[IpAddr]) -> bool {
+    let own = matches!(config.tls.source, CertificateSource::SelfSigned { .. });
+    own && match config.tls.local_ca {
+        AutoBool::Yes => true,
+        AutoBool::No => false,
+        AutoBool::Auto => public.is_empty(),
+    }
+}
+
+/// Where the certificate lies that is served, and whether callbox makes it. `public` as in [`has_local_ca`].
+pub fn served_file(config: &Config, public: &[IpAddr]) -> (PathBuf, bool) {
+    match &config.tls.source {
+        CertificateSource::Provided { cert, .. } => (cert.clone(), false),
+        CertificateSource::SelfSigned { .. } if has_local_ca(config, public) => {
+            (LocalCaFiles::new(&config.state).served, true)
+        }
+        CertificateSource::SelfSigned { dir } => (self_signed::certificate_file(dir), true),
+        CertificateSource::Acme(acme) => (acme::issued_file(&config.state, &acme.directory), true),
+    }
+}
+
+/// Loads or makes the certificate that the configuration asks for. `public` as in [`has_local_ca`].
 ///
 /// # Errors
 /// [`ConfigError`] that names key and remedy.
-pub fn load(config: &Config, machine: &Machine, now: SystemTime) -> Result<Identity, ConfigError> {
+pub fn load(
+    config: &Config,
+    machine: &Machine,
+    public: &[IpAddr],
+    now: SystemTime,
+) -> Result<Identity, ConfigError> {
+    if has_local_ca(config, public) {
+        let signed = signed_here(config, machine, now)?;
+        renewal::tell_left_out(config, &signed.left_out);
+        return Ok(signed.identity);
+    }
     match &config.tls.source {
         CertificateSource::Provided { cert, key } => provided::load(config, cert, key),
         CertificateSource::SelfSigned { dir } => own(config, dir, machine, now),
@@ -107,6 +149,16 @@ pub fn load(config: &Config, machine: &Machine, now: SystemTime) -> Result<Ident
             ..own(config, &acme.dir, machine, now)?
         }),
     }
+}
+
+fn signed_here(
+    config: &Config,
+    machine: &Machine,
+    now: SystemTime,
+) -> Result<local_ca::Signed, ConfigError> {
+    let wanted = Wanted::new(&config.domains, config.public_ip.as_deref(), machine);
+    local_ca::load_or_make(&config.state, &wanted, now)
+        .map_err(|error| config.error("state", format!("{error:#}")))
 }
 
 fn own(

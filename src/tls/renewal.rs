@@ -1,5 +1,5 @@
 //! Keeps what is served up to date while the server runs: files that change, a self-signed certificate near its end, an
-//! authority's.
+//! authority's, and what an authority of this machine's own signs.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,13 +10,15 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::fit::why_unfit;
-use super::{Acme, Served, load, provided};
+use super::{Acme, LocalCaFiles, Served, load, provided, signed_here};
 use crate::config::{CertificateSource, Config};
 use crate::net::Machine;
 
 /// How soon a changed file is taken over. Files are read rather than watched: behind links and on network disks nothing is
 /// heard of a change.
 const LOOK: Duration = Duration::from_secs(10);
+/// How soon a new address of the machine is certified.
+const LOOK_AT_ADDRESSES: Duration = Duration::from_secs(30);
 const SELF_SIGNED_CHECK: Duration = Duration::from_secs(24 * 3600);
 
 /// Never ends. `hangup` asks to look at once.
@@ -32,6 +34,7 @@ pub async fn keep(
         (CertificateSource::Provided { cert, key }, _) => {
             follow(&config, (cert, key), &served, &hangup).await;
         }
+        _ if served.authority().is_some() => sign_anew(&config, &served, &hangup).await,
         _ => remake(&config, &machine, &served, &hangup).await,
     }
 }
@@ -44,10 +47,52 @@ async fn remake(config: &Config, machine: &Machine, served: &Served, hangup: &No
             () = hangup.notified() => {}
         }
         let now = SystemTime::now();
-        match load(config, machine, now) {
+        match load(config, machine, &[], now) {
             Ok(identity) => served.exchange(identity, now),
             Err(error) => tracing::error!("the certificate stays as it is: {error:#}"),
         }
+    }
+}
+
+/// Under an authority of this machine's own: near its end, and when the machine has another name or address.
+async fn sign_anew(config: &Config, served: &Served, hangup: &Notify) {
+    let mut told = None;
+    loop {
+        tokio::select! {
+            () = sleep(LOOK_AT_ADDRESSES) => {}
+            () = hangup.notified() => {}
+        }
+        let now = SystemTime::now();
+        let signed = Machine::inspect()
+            .map_err(|error| format!("cannot list the machine's network addresses: {error}"))
+            .and_then(|machine| {
+                signed_here(config, &machine, now).map_err(|error| error.to_string())
+            });
+        match signed {
+            Ok(signed) if signed.identity.facts != served.facts() => {
+                tell_left_out(config, &signed.left_out);
+                served.exchange(signed.identity, now);
+                told = None;
+            }
+            Ok(_) => told = None,
+            Err(problem) => {
+                if told.as_ref() != Some(&problem) {
+                    tracing::error!("the certificate stays as it is: {problem}");
+                }
+                told = Some(problem);
+            }
+        }
+    }
+}
+
+/// Of names and addresses that the authority may not certify.
+pub fn tell_left_out(config: &Config, left_out: &[String]) {
+    if !left_out.is_empty() {
+        tracing::info!(
+            "the machine's own authority may not certify {}; delete {} to have one made that may, which devices have to install",
+            left_out.join(", "),
+            LocalCaFiles::new(&config.state).authority.display()
+        );
     }
 }
 

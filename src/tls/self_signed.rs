@@ -37,6 +37,10 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    pub fn all(&self) -> impl Iterator<Item = &String> {
+        self.configured.iter().chain(&self.found)
+    }
+
     pub fn new(domains: &[String], public_ip: Option<&[IpAddr]>, machine: &Machine) -> Self {
         let public = public_ip.unwrap_or_default().iter().map(IpAddr::to_string);
         let configured: Vec<_> = domains.iter().cloned().chain(public).collect();
@@ -85,6 +89,11 @@ pub fn load_or_make(dir: &Path, wanted: &Wanted, now: SystemTime) -> anyhow::Res
         );
     }
     Ok(identity)
+}
+
+/// Where the certificate lies.
+pub fn certificate_file(dir: &Path) -> PathBuf {
+    Files::new(dir).cert
 }
 
 fn why_renew(facts: &Facts, wanted: &Wanted, now: SystemTime) -> Option<String> {
@@ -180,12 +189,7 @@ impl Files {
 
 /// Certificate and key as PEM.
 fn generate(wanted: &Wanted, now: SystemTime) -> anyhow::Result<(String, String)> {
-    let names: Vec<_> = wanted
-        .configured
-        .iter()
-        .chain(&wanted.found)
-        .cloned()
-        .collect();
+    let names: Vec<_> = wanted.all().cloned().collect();
     let common_name = names
         .first()
         .cloned()

@@ -12,7 +12,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::acme::{ACME_ALPN, Challenges};
-use super::{Facts, Identity, STUN_ALPN, TURN_ALPN};
+use super::{Authority, Facts, Identity, STUN_ALPN, TURN_ALPN};
 use crate::config::AutoBool;
 
 /// Will browsers trust the certificate without anybody clicking? Changes when another one is served.
@@ -73,6 +73,11 @@ impl Served {
     /// The certificate first, then those that vouch for it.
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
         self.0.identity().chain().to_vec()
+    }
+
+    /// The one of this machine's own that has signed it.
+    pub fn authority(&self) -> Option<Arc<Authority>> {
+        self.0.identity().authority.clone()
     }
 
     pub fn trust(&self) -> Trust {

@@ -185,7 +185,7 @@ async fn plain_http_is_redirected_on_both_ports() {
 
 #[tokio::test]
 async fn the_certificate_is_kept_and_its_fingerprint_printed() {
-    let server = Server::start("");
+    let server = Server::start("[tls]\nlocal_ca = false\n");
     let fingerprint = |certificate: &[u8]| {
         let digest = ring::digest::digest(&ring::digest::SHA256, certificate);
         let pairs: Vec<_> = digest

@@ -21,17 +21,25 @@ const DIRECTORIES: [(&str, &str); 2] = [
 impl Context<'_> {
     pub(super) fn tls(&self, file: &File) -> Result<Tls, ConfigError> {
         let source = self.source(file)?;
-        if file.tls.trusted == AutoBool::Yes
-            && matches!(source, CertificateSource::SelfSigned { .. })
-        {
+        let made_here = matches!(source, CertificateSource::SelfSigned { .. });
+        let local_ca = file.tls.local_ca;
+        if local_ca == AutoBool::Yes && !made_here {
+            return Err(self.error(
+                "tls.local_ca",
+                "a certificate comes from elsewhere: tls.cert, or tls.acme; remove these, or tls.local_ca",
+            ));
+        }
+        if file.tls.trusted == AutoBool::Yes && made_here && local_ca != AutoBool::Yes {
             return Err(self.error(
                 "tls.trusted",
-                "a self-signed certificate is trusted by no browser; remove it, or set tls.cert and tls.key",
+                "a self-signed certificate is trusted by no browser; remove it, set tls.cert and tls.key, or set \
+                 tls.local_ca = true and install its authority on every device",
             ));
         }
         Ok(Tls {
             source,
             trusted: file.tls.trusted,
+            local_ca,
         })
     }
 

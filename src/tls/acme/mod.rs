@@ -4,7 +4,7 @@
 mod challenges;
 mod client;
 mod order;
-mod schedule;
+pub(super) mod schedule;
 mod store;
 
 use std::net::IpAddr;

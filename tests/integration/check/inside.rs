@@ -19,12 +19,18 @@ fn free_ports() -> (u16, u16, u16) {
     (port(&page), udp.local_addr().unwrap().port(), port(&tls))
 }
 
+const SELF_SIGNED: &str = "[tls]\nlocal_ca = false\n";
+
 /// A server whose configuration names its ports.
 fn server() -> Server {
+    server_with("")
+}
+
+fn server_with(more: &str) -> Server {
     let dir = tempfile::tempdir().unwrap();
     let (page, turn, tls) = free_ports();
     let config = format!(
-        "listen = \"127.0.0.1:{page}\"\n[turn]\nlisten = \"127.0.0.1:{turn}\"\ntls_listen = \"127.0.0.1:{tls}\"\n"
+        "listen = \"127.0.0.1:{page}\"\n[turn]\nlisten = \"127.0.0.1:{turn}\"\ntls_listen = \"127.0.0.1:{tls}\"\n{more}"
     );
     std::fs::write(dir.path().join("callbox.toml"), config).unwrap();
     Server::start_in(dir, &[])
@@ -95,7 +101,7 @@ async fn a_server_that_does_not_run_is_one_failure_and_its_ports_are_tried() {
 
 #[tokio::test]
 async fn what_lies_on_the_disk_is_compared_with_the_server() {
-    let server = server();
+    let server = server_with(SELF_SIGNED);
     let (other, _) = certificate("127.0.0.1", 100);
     std::fs::write(server.path("certs/cert.pem"), other).unwrap();
     let checked = check_in(server.dir.path()).await;
@@ -138,7 +144,7 @@ fn systemctl(dir: &Path) {
 
 #[tokio::test]
 async fn the_folders_of_the_unit_are_meant_unless_another_configuration_is_named() {
-    let server = server();
+    let server = server_with(SELF_SIGNED);
     systemctl(server.dir.path());
     let elsewhere = tempfile::tempdir().unwrap();
     let path = format!("{}:/bin:/usr/bin", server.dir.path().display());
@@ -147,7 +153,10 @@ async fn the_folders_of_the_unit_are_meant_unless_another_configuration_is_named
         command
             .args(["check", "--json", "--listen", &server.https.to_string()])
             .args(arguments);
-        command.current_dir(elsewhere.path()).env("PATH", &path);
+        command
+            .current_dir(elsewhere.path())
+            .env("PATH", &path)
+            .env("CALLBOX__TLS__LOCAL_CA", "false");
         Checked::read(
             &tokio::process::Command::from(command)
                 .output()

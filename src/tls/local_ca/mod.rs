@@ -1,0 +1,256 @@
+//! An authority of this machine's own, for networks that no public one certifies: made once, installed by people on their
+//! devices, and limited to the machine's names and to private addresses. It signs the certificate that is served, anew near
+//! its end and whenever the machine has another name or address.
+
+mod issue;
+mod limits;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::Context;
+use rustls::pki_types::CertificateDer;
+
+use super::acme::schedule;
+use super::provided::pair;
+use super::{Facts, Identity, Wanted, chains_to, fit};
+use crate::net::is_host_name;
+use crate::state::{self, PRIVATE};
+use limits::Limits;
+
+/// The public part of an authority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authority {
+    pub certificate: CertificateDer<'static>,
+    pub facts: Facts,
+}
+
+/// What is served under an authority.
+#[derive(Debug)]
+pub struct Signed {
+    pub identity: Identity,
+    /// Names and addresses of the machine that the authority may not certify.
+    pub left_out: Vec<String>,
+}
+
+/// Where both lie, under the state directory. Chain and key are in one file each, so that they are exchanged together.
+#[derive(Debug, Clone)]
+pub struct Files {
+    dir: PathBuf,
+    pub authority: PathBuf,
+    pub served: PathBuf,
+}
+
+impl Files {
+    pub fn new(state: &Path) -> Self {
+        let dir = state.join("local-ca");
+        Self {
+            authority: dir.join("ca.pem"),
+            served: dir.join("server.pem"),
+            dir,
+        }
+    }
+
+    fn load(&self) -> anyhow::Result<Option<Kept>> {
+        let Some(pem) = read(&self.authority)? else {
+            return Ok(None);
+        };
+        let kept = Kept::new(pem).with_context(|| {
+            let path = self.authority.display();
+            format!("{path} is damaged; bring it back, or delete it to have a new authority made, which devices have to install")
+        })?;
+        Ok(Some(kept))
+    }
+
+    fn make(&self, wanted: &Wanted, now: SystemTime) -> anyhow::Result<Kept> {
+        let pem = generate(wanted, now)?;
+        self.write(|| state::create(&self.authority, pem.as_bytes()))?;
+        // Read back: another process may have been first.
+        self.load()?.context("the authority is gone again")
+    }
+
+    /// The old one stays beside: devices have it, and it may be brought back.
+    fn replace(
+        &self,
+        old: &Kept,
+        wanted: &Wanted,
+        now: SystemTime,
+    ) -> anyhow::Result<(Kept, PathBuf)> {
+        let pem = generate(wanted, now)?;
+        let fingerprint = old
+            .identity
+            .facts
+            .fingerprint
+            .replace(':', "")
+            .to_ascii_lowercase();
+        let short = fingerprint.get(..16).unwrap_or(&fingerprint);
+        let aside = self.dir.join(format!("ca-{short}.pem"));
+        self.write(|| {
+            state::replace(&aside, old.pem.as_bytes(), PRIVATE)?;
+            state::replace(&self.authority, pem.as_bytes(), PRIVATE)
+        })?;
+        Ok((Kept::new(pem.into_bytes())?, aside))
+    }
+
+    fn write(&self, write: impl FnOnce() -> io::Result<()>) -> anyhow::Result<()> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        let written = builder.create(&self.dir).and_then(|()| write());
+        written.with_context(|| {
+            let dir = self.dir.display();
+            format!("cannot write to {dir}; make it writable, or set `state` to a folder that is")
+        })
+    }
+}
+
+fn generate(wanted: &Wanted, now: SystemTime) -> anyhow::Result<String> {
+    let is_name = |name: &&String| name.as_str() != "localhost" && is_host_name(name);
+    let host = wanted.all().find(is_name);
+    let host = host.map_or("localhost", String::as_str);
+    issue::authority(host, &Limits::around(wanted), now)
+}
+
+/// The authority with its key.
+struct Kept {
+    pem: String,
+    identity: Identity,
+    limits: Limits,
+}
+
+impl Kept {
+    fn new(pem: Vec<u8>) -> anyhow::Result<Self> {
+        let pem = String::from_utf8(pem).context("it is not PEM")?;
+        let identity = pair(pem.as_bytes(), pem.as_bytes())?;
+        let limits = Limits::of(identity.certificate())?;
+        Ok(Self {
+            pem,
+            identity,
+            limits,
+        })
+    }
+
+    fn public(&self) -> Authority {
+        Authority {
+            certificate: self.identity.certificate().clone(),
+            facts: self.identity.facts.clone(),
+        }
+    }
+
+    /// Why another one has to take its place.
+    fn why_replace(&self, wanted: &Wanted, now: SystemTime) -> Option<String> {
+        let facts = &self.identity.facts;
+        // What it signs must not outlive it.
+        if facts.not_after < now + issue::LIFETIME {
+            return Some(format!(
+                "the old one has {} days left",
+                facts.days_left(now)
+            ));
+        }
+        let mut configured = wanted.configured.iter();
+        let missing = configured.find(|name| !self.limits.permit(name))?;
+        Some(format!("the old one may not certify {missing}"))
+    }
+
+    fn has_signed(&self, identity: &Identity, now: SystemTime) -> bool {
+        webpki::anchor_from_trusted_cert(self.identity.certificate())
+            .is_ok_and(|anchor| chains_to(&[anchor], identity.chain(), now))
+    }
+}
+
+/// What is there and still serves; what is missing or does not is made.
+///
+/// # Errors
+/// When the state directory cannot be read or written, or what is kept there is damaged: a sentence with the remedy.
+pub fn load_or_make(state: &Path, wanted: &Wanted, now: SystemTime) -> anyhow::Result<Signed> {
+    let files = Files::new(state);
+    let authority = authority(&files, wanted, now)?;
+    let (names, left_out): (Vec<_>, Vec<_>) = wanted
+        .all()
+        .cloned()
+        .partition(|name| authority.limits.permit(name));
+    let mut identity = match served(&files, &authority, &names, now)? {
+        Some(identity) => identity,
+        None => sign(&files, &authority, &names, now)?,
+    };
+    identity.authority = Some(Arc::new(authority.public()));
+    Ok(Signed { identity, left_out })
+}
+
+fn authority(files: &Files, wanted: &Wanted, now: SystemTime) -> anyhow::Result<Kept> {
+    let Some(old) = files.load()? else {
+        let made = files.make(wanted, now)?;
+        tracing::info!(
+            sha256 = made.identity.facts.fingerprint,
+            "made an authority of this machine's own in {}",
+            files.dir.display()
+        );
+        return Ok(made);
+    };
+    let Some(reason) = old.why_replace(wanted, now) else {
+        return Ok(old);
+    };
+    let (new, aside) = files.replace(&old, wanted, now)?;
+    tracing::warn!(
+        sha256 = new.identity.facts.fingerprint,
+        "made a new authority, which each device has to install: {reason}; that one is kept as {}",
+        aside.display()
+    );
+    Ok(new)
+}
+
+/// What was signed before, if it still serves.
+fn served(
+    files: &Files,
+    authority: &Kept,
+    names: &[String],
+    now: SystemTime,
+) -> anyhow::Result<Option<Identity>> {
+    let Some(pem) = read(&files.served)? else {
+        return Ok(None);
+    };
+    let Ok(identity) = pair(&pem, &pem) else {
+        tracing::warn!("{} is damaged and made anew", files.served.display());
+        return Ok(None);
+    };
+    let facts = &identity.facts;
+    let due = schedule::renewal(facts.not_before, facts.not_after, 0.0);
+    let serves = now < due
+        && fit::missing_name(facts, names).is_none()
+        && authority.has_signed(&identity, now);
+    Ok(serves.then_some(identity))
+}
+
+fn sign(
+    files: &Files,
+    authority: &Kept,
+    names: &[String],
+    now: SystemTime,
+) -> anyhow::Result<Identity> {
+    let pem = issue::server(&authority.pem, names, now)?;
+    let identity = pair(pem.as_bytes(), pem.as_bytes())?;
+    files.write(|| state::replace(&files.served, pem.as_bytes(), PRIVATE))?;
+    tracing::info!(
+        days = identity.facts.days_left(now),
+        "the machine's own authority has certified {}",
+        names.join(", ")
+    );
+    Ok(identity)
+}
+
+fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| {
+            let path = path.display();
+            format!("cannot read {path}; make it readable for the user callbox runs as")
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;
