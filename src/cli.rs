@@ -34,6 +34,16 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         ca: Option<PathBuf>,
     },
+    /// Say which certificate is served, by whom and until when
+    Cert {
+        /// Write the certificate of this machine's own authority: PEM, DER where the name ends in .crt or .cer; "-" for
+        /// standard output
+        #[arg(long, value_name = "FILE", conflicts_with = "json")]
+        export_ca: Option<PathBuf>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the effective configuration, secrets redacted
     Config,
     /// Say who may call: passwords and invitations

@@ -16,6 +16,7 @@ mod access;
 mod admin;
 pub mod app;
 mod banner;
+pub mod cert;
 pub mod check;
 pub mod cli;
 pub mod commands;

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use callbox::check::{self, Target};
 use callbox::cli::{AccessCommand, Cli, Command};
 use callbox::config::{Config, ConfigError, Sources};
-use callbox::{app, commands, shutdown, telemetry};
+use callbox::{app, cert, commands, shutdown, telemetry};
 use clap::Parser;
 
 /// The configuration has to be changed.
@@ -29,6 +30,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let sources = Sources::from_process(cli.options.into());
     match cli.command.unwrap_or(Command::Serve) {
         Command::Check { url, json, ca } => return check(url, sources, ca.as_deref(), json),
+        Command::Cert { export_ca, json } => {
+            let config = Config::load(&sources)?;
+            print!("{}", cert(&config, export_ca.as_deref(), json)?);
+        }
         Command::Config => print!("{}", Config::show(&sources)?),
         Command::Credentials { ttl, name } => {
             let config = Config::load(&sources)?;
@@ -72,6 +77,26 @@ fn check(
     } else {
         ExitCode::from(EXIT_FAILURE)
     })
+}
+
+fn cert(config: &Config, export_ca: Option<&Path>, json: bool) -> anyhow::Result<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let text = runtime.block_on(async {
+        if let Some(file) = export_ca {
+            return cert::export(config, file).await;
+        }
+        let report = cert::report(config, SystemTime::now()).await?;
+        Ok(if json {
+            format!("{}\n", report.json()?)
+        } else {
+            report.text()
+        })
+    });
+    // A resolver that does not answer must not hold the end up.
+    runtime.shutdown_background();
+    text
 }
 
 fn serve(config: Config) -> anyhow::Result<()> {

@@ -126,6 +126,14 @@ pub fn served_file(config: &Config, public: &[IpAddr]) -> (PathBuf, bool) {
     }
 }
 
+/// Where that lies which is served until an authority has issued one.
+pub fn stand_in_file(config: &Config) -> Option<PathBuf> {
+    match &config.tls.source {
+        CertificateSource::Acme(acme) => Some(self_signed::certificate_file(&acme.dir)),
+        _ => None,
+    }
+}
+
 /// Loads or makes the certificate that the configuration asks for. `public` as in [`has_local_ca`].
 ///
 /// # Errors
@@ -222,6 +230,16 @@ pub fn facts(leaf: &CertificateDer<'_>) -> anyhow::Result<Facts> {
         not_after: time(validity.not_after.timestamp()),
         fingerprint: bytes.join(":"),
     })
+}
+
+/// Who has signed a certificate, as one line.
+///
+/// # Errors
+/// When it is not an X.509 certificate.
+pub fn issuer(certificate: &CertificateDer<'_>) -> anyhow::Result<String> {
+    let (_, parsed) =
+        X509Certificate::from_der(certificate).context("it is not an X.509 certificate")?;
+    Ok(parsed.issuer().to_string())
 }
 
 fn name_text(name: &GeneralName<'_>) -> Option<String> {

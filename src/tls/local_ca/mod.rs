@@ -55,6 +55,14 @@ impl Files {
         }
     }
 
+    /// The authority that is there.
+    ///
+    /// # Errors
+    /// When it cannot be read or used.
+    pub fn load_authority(&self) -> anyhow::Result<Option<Authority>> {
+        Ok(self.load()?.map(|kept| kept.public()))
+    }
+
     fn load(&self) -> anyhow::Result<Option<Kept>> {
         let Some(pem) = read(&self.authority)? else {
             return Ok(None);
