@@ -28,6 +28,8 @@ pub enum Trust {
     Given,
     /// The certificate itself.
     SelfSigned,
+    /// An authority of the server's own, which devices can install.
+    LocalCa,
     /// Nobody who is known. How many certificates were shown, and who issued the last one.
     Unknown { shown: usize, issuer: String },
 }
@@ -62,6 +64,11 @@ impl Certificate {
             X509Certificate::from_der(leaf).context("it is not an X.509 certificate")?;
         let begins = u64::try_from(parsed.validity().not_before.timestamp()).unwrap_or(0);
         let not_before = UNIX_EPOCH + Duration::from_secs(begins);
+        let organizations: Vec<_> = parsed
+            .issuer()
+            .iter_organization()
+            .filter_map(|name| name.as_str().ok())
+            .collect();
         // Whom it comes from is one question, when it ends another.
         let at = now.min(facts.not_after).max(not_before);
         let trust = if tls::chains_to(webpki_roots::TLS_SERVER_ROOTS, chain, at) {
@@ -70,6 +77,8 @@ impl Certificate {
             Trust::Given
         } else if parsed.subject() == parsed.issuer() {
             Trust::SelfSigned
+        } else if organizations.contains(&tls::LOCAL_CA) {
+            Trust::LocalCa
         } else {
             let last = chain
                 .last()
@@ -81,18 +90,15 @@ impl Certificate {
                 issuer,
             }
         };
-        let organizations: Vec<_> = parsed
-            .issuer()
-            .iter_organization()
-            .filter_map(|name| name.as_str().ok())
-            .collect();
         Ok(Self {
             trust,
             names: facts.names,
             not_before,
             not_after: facts.not_after,
             fingerprint: facts.fingerprint,
-            made_here: organizations.contains(&tls::ORGANIZATION),
+            made_here: [tls::ORGANIZATION, tls::LOCAL_CA]
+                .iter()
+                .any(|ours| organizations.contains(ours)),
         })
     }
 }
@@ -130,6 +136,11 @@ pub fn chain_row(certificate: &Certificate) -> Row {
                 certificate.fingerprint
             ),
             "compare the fingerprint and go on, once on each device; or bring a certificate that browsers trust (`tls.cert`, `tls.key`)",
+        ),
+        Trust::LocalCa => Row::warning(
+            CHAIN,
+            "signed by an authority of the server's own, trusted by the devices that have installed it",
+            "install the authority on each device: open /ca of the page there and compare the fingerprint with that of `callbox cert`; a check trusts it with --ca and what `callbox cert --export-ca ca.pem` writes",
         ),
         Trust::Unknown { shown, issuer } => Row::warning(
             CHAIN,
@@ -278,6 +289,26 @@ mod tests {
         let row = chain_row(&certificate);
         assert_eq!(row.status, Status::Warning);
         assert!(row.remedy.unwrap().contains("fullchain.pem"));
+    }
+
+    #[test]
+    fn an_authority_of_the_servers_own_is_known_and_its_remedy_is_to_install_it() {
+        let mut root = params("callbox on box", now() - days(1), now() + days(3650));
+        root.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        let organization = rcgen::DnType::OrganizationName;
+        root.distinguished_name.push(organization, tls::LOCAL_CA);
+        let root = CertifiedIssuer::self_signed(root, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let leaf = params("box.local", now() - days(1), now() + days(90));
+        let leaf = leaf.signed_by(&key, &root).unwrap();
+        let certificate = read(&[leaf.der().clone()], &[]);
+        assert_eq!(certificate.trust, Trust::LocalCa);
+        assert!(certificate.made_here);
+        let row = chain_row(&certificate);
+        assert_eq!(row.status, Status::Warning);
+        assert!(row.remedy.unwrap().contains("install the authority"));
+        let given = [webpki::anchor_from_trusted_cert(root.der()).unwrap()];
+        assert_eq!(read(&[leaf.der().clone()], &given).trust, Trust::Given);
     }
 
     #[test]

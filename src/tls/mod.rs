@@ -25,7 +25,7 @@ use crate::config::{AutoBool, CertificateSource, Config, ConfigError};
 use crate::net::Machine;
 
 pub use acme::{ACME_ALPN, Acme, Challenges};
-pub use local_ca::{Authority, Files as LocalCaFiles};
+pub use local_ca::{Authority, Files as LocalCaFiles, ORGANIZATION as LOCAL_CA};
 pub use renewal::keep;
 pub use self_signed::{ORGANIZATION, Wanted};
 pub use served::{Served, Trust};

@@ -22,6 +22,8 @@ use crate::net::is_host_name;
 use crate::state::{self, PRIVATE};
 use limits::Limits;
 
+pub use issue::ORGANIZATION;
+
 /// The public part of an authority.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authority {

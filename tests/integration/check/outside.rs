@@ -7,11 +7,11 @@ use tokio::net::TcpStream;
 
 use super::{Checked, check, closed_ports, page, script, url};
 use crate::support::fake::{Fake, certificate, read_head};
-use crate::support::{Client, Server, program};
+use crate::support::{Client, Server, exported_authority, program};
 
 #[tokio::test]
 async fn a_server_that_is_well_passes() {
-    let server = Server::start("[tls]\nlocal_ca = false\n");
+    let server = Server::start("");
     let url = format!("https://{}", server.https);
     let checked = Checked::of(&url, &[]).await;
     assert_eq!(checked.code, 0, "{:#}", checked.json);
@@ -20,7 +20,10 @@ async fn a_server_that_is_well_passes() {
     assert_eq!(checked.with("failed"), [""; 0]);
     // Nothing is wrong, but browsers do ask.
     assert_eq!(checked.with("warning"), ["certificate: chain"]);
-    let authority = server.path("certs/cert.pem");
+    let row = checked.row("certificate: chain");
+    let remedy = row["remedy"].as_str().unwrap();
+    assert!(remedy.contains("install the authority"), "{row:#}");
+    let authority = exported_authority(&server);
     let checked = Checked::of(&url, &["--ca", authority.to_str().unwrap()]).await;
     assert_eq!(checked.with("warning"), [""; 0], "{:#}", checked.json);
     for name in [

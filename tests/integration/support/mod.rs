@@ -144,6 +144,17 @@ impl Server {
     }
 }
 
+/// A file with the certificate of the server's own authority, as `callbox cert` writes it.
+pub fn exported_authority(server: &Server) -> PathBuf {
+    let output = program()
+        .args(["cert", "--config", "callbox.toml", "--export-ca", "ca.pem"])
+        .current_dir(server.dir.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    server.path("ca.pem")
+}
+
 /// What `look` finds, once it finds something.
 pub async fn wait_for<T>(
     what: &str,
