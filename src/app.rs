@@ -126,6 +126,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
     let app = Arc::new(App {
         hub: Arc::clone(&hub),
         access: Arc::clone(&access),
+        served: served.clone(),
         ice,
         tickets,
         visitors: KeyedRate::per_minute(config.signaling.visitors_per_minute),
@@ -133,7 +134,6 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         max_peers: config.signaling.max_peers,
         resume: config.signaling.resume,
         message_limit: config.signaling.message_limit,
-        certificate: served.clone(),
     });
     let router = web::router(app, &config, &served);
     Ok(Server {

@@ -4,5 +4,5 @@
 /** @type {RTCConfiguration} */
 export const PC_CONFIG = { iceServers: [], iceTransportPolicy: "all" };
 
-/** @type {{ ticket: string, maxPeers: number, resumeSeconds: number, version: string }} */
-export const SETTINGS = { ticket: "", maxPeers: 8, resumeSeconds: 30, version: "0" };
+/** @type {{ ticket: string, maxPeers: number, resumeSeconds: number, localCa: boolean, version: string }} */
+export const SETTINGS = { ticket: "", maxPeers: 8, resumeSeconds: 30, localCa: false, version: "0" };

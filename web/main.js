@@ -2,7 +2,9 @@
 
 import { Meeting } from "./meeting.js";
 import { roomOfPath } from "./names.js";
-import { BAD_ROOM, showStart } from "./view/start.js";
+import { Settings } from "./settings.js";
+import { trustsServer } from "./trust.js";
+import { BAD_ROOM, offerAuthority, showStart } from "./view/start.js";
 
 const room = roomOfPath(location.pathname);
 if (room) {
@@ -12,4 +14,17 @@ if (room) {
     notice: room === null ? BAD_ROOM : "",
     onroom: (name) => location.assign(`/r/${encodeURIComponent(name)}`),
   });
+  void offer();
+}
+
+/** To install the server's authority, unless this browser has it. */
+async function offer() {
+  const settings = new Settings();
+  try {
+    await settings.ticket();
+  } catch {
+    // Of a server that cannot be reached, joining tells.
+    return;
+  }
+  if (settings.localCa) offerAuthority(await trustsServer());
 }

@@ -8,6 +8,7 @@ import { sentence } from "./problems.js";
 import { Remembered } from "./remembered.js";
 import { Settings } from "./settings.js";
 import { ScreenShare } from "./share.js";
+import { refusesSockets } from "./trust.js";
 import { announce } from "./view/announce.js";
 import { Awake } from "./view/awake.js";
 import { CallView } from "./view/call.js";
@@ -15,7 +16,7 @@ import { DeviceChooser } from "./view/devices.js";
 import { byId } from "./view/dom.js";
 import { ENDS, showEnd } from "./view/end.js";
 import { wireInvite } from "./view/invite.js";
-import { problemText, refreshLobby, showLobby, showLobbyNotice } from "./view/lobby.js";
+import { problemText, refreshLobby, showLobby, showLobbyNotice, showLobbyRefused } from "./view/lobby.js";
 import { Watch } from "./watch.js";
 
 const UNREACHABLE_MS = 10_000;
@@ -40,6 +41,9 @@ export class Meeting {
   #view;
   /** What is to be shown once the call's screen is there. @type {((view: CallView) => void)[]} */
   #waiting = [];
+  /** Is somebody told why the server cannot be reached, or about to be? */
+  #explained = false;
+  #joined = false;
   /** @type {Awake | undefined} */
   #awake;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -90,7 +94,30 @@ export class Meeting {
   }
 
   #warm() {
-    if (!this.#socket || this.#socket.readyState > 1) this.#socket = new WebSocket(this.#url);
+    if (this.#socket && this.#socket.readyState < 2) return;
+    this.#socket = new WebSocket(this.#url);
+    this.#socket.addEventListener("error", () => void this.#explain());
+  }
+
+  /** The server could not be reached, and was not before. */
+  async #explain() {
+    if (this.#explained) return;
+    this.#explained = true;
+    this.#explained = await this.#isRefused();
+    if (!this.#explained) return;
+    if (!this.#view) showLobbyRefused();
+    this.#whenShown((view) => view.notices.setRefused());
+  }
+
+  /** Does it seem that this browser does not trust the server? */
+  async #isRefused() {
+    try {
+      await this.#settings.ticket();
+      return this.#settings.localCa && (await refusesSockets());
+    } catch {
+      // It is not there at all.
+      return false;
+    }
   }
 
   /**
@@ -123,6 +150,8 @@ export class Meeting {
       },
       onstate: (online) => {
         this.#watch.setOnline(online);
+        this.#joined ||= online;
+        if (!this.#joined) void this.#explain();
         this.#whenShown((view) => view.notices.setOnline(online));
       },
       onpong: (ms) => this.#watch.pong(ms),

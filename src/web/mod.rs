@@ -2,6 +2,7 @@
 
 mod acme;
 mod assets;
+mod ca;
 mod client;
 mod compressed;
 mod headers;
@@ -47,6 +48,7 @@ const WS_BUFFER: usize = 4096;
 pub struct App {
     pub hub: Arc<Hub>,
     pub access: Arc<Access>,
+    pub served: Served,
     pub ice: Arc<IceServers>,
     pub tickets: TicketKey,
     /// How often one address may become a new visitor.
@@ -57,7 +59,6 @@ pub struct App {
     pub resume: Duration,
     /// Bytes.
     pub message_limit: usize,
-    pub certificate: Served,
 }
 
 pub type Shared = Arc<App>;
@@ -81,6 +82,7 @@ pub fn router(app: Shared, config: &Config, served: &Served) -> Router {
         .layer(middleware::from_fn(move |request, next| {
             access::guard(Arc::clone(&access), request, next)
         }))
+        .merge(ca::routes(served))
         .layer(CompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,

@@ -27,6 +27,8 @@ struct Settings {
     resume_seconds: u64,
     /// Do links to rooms have to be asked for, since only those who are invited may call?
     invitations: bool,
+    /// Is the certificate signed by an authority of the server's own, which devices can install from `/ca`?
+    local_ca: bool,
     version: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     check: Option<Check>,
@@ -147,6 +149,7 @@ fn values(shared: &Shared, asker: &Asker, now: SystemTime) -> anyhow::Result<(St
         max_peers: shared.max_peers,
         resume_seconds: shared.resume.as_secs(),
         invitations: shared.access.mode() == AccessMode::Invite,
+        local_ca: shared.served.authority().is_some(),
         version: env!("CARGO_PKG_VERSION"),
         check: asker.checks.then(|| check(shared, asker.address)),
     };
@@ -157,12 +160,12 @@ fn values(shared: &Shared, asker: &Asker, now: SystemTime) -> anyhow::Result<(St
 }
 
 fn check(shared: &Shared, address: IpAddr) -> Check {
-    let ends = shared.certificate.facts().not_after;
+    let ends = shared.served.facts().not_after;
     let turn = shared.ice.turn.as_ref();
     Check {
         address,
         bitrate: turn.map_or(0, |turn| turn.check_bitrate),
-        trusted: shared.certificate.trust().get(),
+        trusted: shared.served.trust().get(),
         certificate_ends: ends
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()

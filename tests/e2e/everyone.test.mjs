@@ -82,6 +82,9 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
       await check(start, "start page with an error");
       await start.page.goto(`${server.url}/404.html`);
       await check(start, "no such page");
+      await start.page.goto(`${server.url}/ca`);
+      await start.page.waitForSelector("details[open]");
+      await check(start, "how to trust the server");
       await start.close();
       const denied = await open("/r/axe-denied", { before: deny });
       await until("the sentence", () => denied.text("#lobby-problem"));

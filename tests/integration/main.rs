@@ -8,6 +8,7 @@ mod configuration;
 mod hostile;
 mod https;
 mod lifecycle;
+mod local_ca;
 mod metrics;
 mod proxied;
 mod qr;

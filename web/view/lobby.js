@@ -2,7 +2,7 @@
 
 import { sentence } from "../problems.js";
 import { wireFlip } from "./devices.js";
-import { byId, oneAtATime, setDevice, setMirror, showScreen } from "./dom.js";
+import { byId, copyOf, oneAtATime, setDevice, setMirror, showScreen } from "./dom.js";
 
 /**
  * @param {object} options
@@ -57,6 +57,11 @@ export function refreshLobby(media) {
 /** @param {string} text  what changed by itself; empty once something else did */
 export function showLobbyNotice(text) {
   byId("lobby-notice", HTMLElement).textContent = text;
+}
+
+/** The browser refuses what a call needs. */
+export function showLobbyRefused() {
+  byId("lobby-refused", HTMLElement).replaceChildren(copyOf("refused-template"));
 }
 
 /**

@@ -1,7 +1,7 @@
 // Lines that come and go over a call.
 
 import { announce } from "./announce.js";
-import { byId } from "./dom.js";
+import { byId, copyOf } from "./dom.js";
 
 const NOTICE_MS = 6000;
 /** Who came and went, in one line. */
@@ -11,6 +11,7 @@ export class Notices {
   #joined = false;
   #online = false;
   #unreachable = false;
+  #refused = false;
   #line = byId("notice", HTMLElement);
   #important = false;
   /** @type {string[]} */
@@ -42,6 +43,12 @@ export class Notices {
   /** Still not in the room after a while. */
   setUnreachable() {
     this.#unreachable = true;
+    this.#showServer();
+  }
+
+  /** The server is there, but the browser does not connect to it. */
+  setRefused() {
+    this.#refused = true;
     this.#showServer();
   }
 
@@ -81,8 +88,20 @@ export class Notices {
     else if (this.#unreachable) text = "The server does not answer. Trying again…";
     line.hidden = this.#online;
     if (this.#online) text = "";
+    else if (this.#refused && !this.#joined) {
+      this.#showRefused(line);
+      return;
+    }
     if (line.textContent === text) return;
     line.textContent = text;
     if (text && (this.#joined || this.#unreachable)) announce(text);
+  }
+
+  /** @param {HTMLElement} line */
+  #showRefused(line) {
+    if (line.querySelector("a")) return;
+    const why = copyOf("refused-template");
+    line.replaceChildren(...why.childNodes);
+    announce(line.textContent ?? "");
   }
 }

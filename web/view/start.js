@@ -6,6 +6,15 @@ import { byId, showScreen } from "./dom.js";
 export const BAD_ROOM = "A room's name has up to 64 letters, digits, hyphens and underscores.";
 
 /**
+ * The way to install the server's authority.
+ * @param {boolean | null} trusted  does this browser trust the server? `null`: not known
+ */
+export function offerAuthority(trusted) {
+  byId("untrusted", HTMLElement).hidden = trusted !== false;
+  byId("perhaps-untrusted", HTMLElement).hidden = trusted !== null;
+}
+
+/**
  * @param {object} options
  * @param {string} [options.notice]  a sentence above everything
  * @param {(room: string) => void} options.onroom
