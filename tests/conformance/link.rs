@@ -168,8 +168,12 @@ fn receive_datagram(socket: &UdpSocket, deadline: Instant) -> Received {
         match socket.recv(&mut bytes) {
             Ok(length) => return Received::Frame(datagram(&bytes[..length])),
             Err(error) if is_timeout(&error) => return Received::Nothing,
-            // What ICMP said about an earlier packet.
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+            // What ICMP said about an earlier packet; a signal to the process.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::ConnectionRefused | ErrorKind::Interrupted
+                ) => {}
             Err(error) => panic!("{error}"),
         }
     }
