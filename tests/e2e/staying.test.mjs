@@ -109,20 +109,26 @@ for (const [name, launch] of BROWSERS) {
   });
 }
 
+const EXPIRY = "over credentials that expire three times, and a restart then";
+
+/** @param {import("node:test").TestContext} t @param {typeof chromium} launch */
+async function outliveCredentials(t, launch) {
+  const { server, people, before } = await begin(t, launch, { CALLBOX__TURN__CREDENTIAL_TTL: `${TTL_S}s` });
+  const [first] = await usernames(people[0]);
+  const expiry = Number(first.split(":")[0]);
+  await until("three lifetimes have passed", () => Date.now() / 1000 > expiry + 2 * TTL_S + 2, 4 * TTL_S * 1000);
+  await flows(people);
+  await outlives(server, people, before);
+  const [last] = await usernames(people[0]);
+  assert.ok(Number(last.split(":")[0]) > expiry + 2 * TTL_S, `with fresh credentials: ${first}, ${last}`);
+}
+
+// Alone: where too little of the machine is left, Firefox decodes nothing for a while.
+test(`${EXPIRY}, Firefox`, (t) => outliveCredentials(t, firefox));
+
 // These mostly wait, so they do it together.
 describe("over time", { concurrency: true }, () => {
-  for (const [name, launch] of BROWSERS) {
-    test(`over credentials that expire three times, and a restart then, ${name}`, async (t) => {
-      const { server, people, before } = await begin(t, launch, { CALLBOX__TURN__CREDENTIAL_TTL: `${TTL_S}s` });
-      const [first] = await usernames(people[0]);
-      const expiry = Number(first.split(":")[0]);
-      await until("three lifetimes have passed", () => Date.now() / 1000 > expiry + 2 * TTL_S + 2, 4 * TTL_S * 1000);
-      await flows(people);
-      await outlives(server, people, before);
-      const [last] = await usernames(people[0]);
-      assert.ok(Number(last.split(":")[0]) > expiry + 2 * TTL_S, `with fresh credentials: ${first}, ${last}`);
-    });
-  }
+  test(`${EXPIRY}, Chromium`, (t) => outliveCredentials(t, chromium));
 
   test("over a minute of sleep", async (t) => {
     const server = await Server.start();
