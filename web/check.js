@@ -10,7 +10,7 @@ import { CheckView } from "./view/check.js";
 
 /**
  * @typedef {import("./diagnosis.js").Findings} Findings
- * @typedef {{ PC_CONFIG: RTCConfiguration, SETTINGS: { version: string, check?: Told } }} Config
+ * @typedef {{ PC_CONFIG: RTCConfiguration, SETTINGS: { version: string, localCa: boolean, check?: Told } }} Config
  * @typedef {{ address: string, bitrate: number, trusted: boolean, certificateEnds: number }} Told
  */
 
@@ -38,7 +38,7 @@ async function run() {
     version = SETTINGS.version;
     const { check } = SETTINGS;
     found({
-      certificate: check ? { trusted: check.trusted, ends: check.certificateEnds * 1_000 } : null,
+      certificate: check ? { trusted: check.trusted, local: SETTINGS.localCa, ends: check.certificateEnds * 1_000 } : null,
       own: check?.address ?? "",
       limit: check?.bitrate ?? 0,
     });

@@ -7,6 +7,7 @@
  * @typedef {object} Certificate  as the server knows its own
  * @property {boolean} trusted  do browsers trust it without being asked to?
  * @property {number} ends  milliseconds since 1970
+ * @property {boolean} [local]  from the server's own authority, which devices can install
  *
  * What was found so far; undefined where something is still looked at, null where it cannot be.
  * @typedef {object} Findings
@@ -128,6 +129,10 @@ function certificate(findings) {
     return { name, status: "failed", found: "The browser does not accept it for TLS to the relay, on the port of this page.", remedy: renew };
   }
   if (certificate.trusted) return { name, status: "ok", found: `Good until ${day}.` };
+  if (certificate.local) {
+    const found = "Only devices that have installed the server's own authority trust it; iPhones without it open no WebSocket.";
+    return { name, status: "warning", found, remedy: "Install it once: the page `/ca` of this server tells how." };
+  }
   return {
     name,
     status: "warning",
@@ -144,7 +149,7 @@ function socket({ socket, certificate, failure }) {
   const trusted = certificate?.trusted ?? true;
   const remedy = trusted
     ? "A proxy in front of the server has to pass WebSockets on, with Host and Origin as they came."
-    : "Browsers on iPhones want a certificate that they trust.";
+    : `Browsers on iPhones want a certificate that they trust.${certificate?.local ? " The page `/ca` of this server tells how." : ""}`;
   return { name, status: "failed", found: `It does not work: ${socket.problem}.`, remedy };
 }
 

@@ -105,6 +105,9 @@ test("an expired certificate, and one that is merely not trusted", () => {
   assert.equal(row(refused, "Certificate").status, "failed");
   const own = diagnose(findings({ attempts: attempts.slice(0, 3), certificate: { trusted: false, ends: NOW + DAY } }));
   assert.deepEqual([row(own, "Certificate").status, row(own, "Relay over TLS").status], ["warning", "skipped"]);
+  assert.match(row(own, "Certificate").remedy, /acme/);
+  const local = diagnose(findings({ attempts: attempts.slice(0, 3), certificate: { trusted: false, local: true, ends: NOW + DAY } }));
+  assert.match(row(local, "Certificate").remedy, /\/ca/);
 });
 
 test("what keeps every call from working comes first", () => {
