@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::fit::why_unfit;
-use super::{Acme, LocalCaFiles, Served, load, provided, signed_here};
-use crate::config::{CertificateSource, Config};
+use super::{Acme, LocalCaFiles, Served, own, provided, signed_here};
+use crate::config::{self, CertificateSource, Config};
 use crate::net::Machine;
 
 /// How soon a changed file is taken over. Files are read rather than watched: behind links and on network disks nothing is
@@ -35,19 +35,23 @@ pub async fn keep(
             follow(&config, (cert, key), &served, &hangup).await;
         }
         _ if served.authority().is_some() => sign_anew(&config, &served, &hangup).await,
-        _ => remake(&config, &machine, &served, &hangup).await,
+        (
+            CertificateSource::SelfSigned { dir }
+            | CertificateSource::Acme(config::Acme { dir, .. }),
+            None,
+        ) => remake(&config, dir, &machine, &served, &hangup).await,
     }
 }
 
 /// A self-signed certificate near its end is replaced.
-async fn remake(config: &Config, machine: &Machine, served: &Served, hangup: &Notify) {
+async fn remake(config: &Config, dir: &Path, machine: &Machine, served: &Served, hangup: &Notify) {
     loop {
         tokio::select! {
             () = sleep(SELF_SIGNED_CHECK) => {}
             () = hangup.notified() => {}
         }
         let now = SystemTime::now();
-        match load(config, machine, &[], now) {
+        match own(config, dir, machine, now) {
             Ok(identity) => served.exchange(identity, now),
             Err(error) => tracing::error!("the certificate stays as it is: {error:#}"),
         }

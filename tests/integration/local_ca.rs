@@ -341,6 +341,24 @@ async fn an_address_that_the_machine_gets_is_certified_without_a_restart() {
     assert!(certified, "{}", names());
 }
 
+#[tokio::test]
+async fn where_a_public_address_is_known_a_self_signed_certificate_stays_one() {
+    let server = Server::start("public_ip = \"203.0.113.7\"\n");
+    let (_, before) = tls_with_certificate(server.https).await;
+    for file in ["cert.pem", "key.pem"] {
+        std::fs::remove_file(server.path("certs").join(file)).unwrap();
+    }
+    server.signal(Signal::HUP);
+    let after = wait_for("another certificate", &server, async || {
+        let (_, shown) = tls_with_certificate(server.https).await;
+        (shown != before).then_some(shown)
+    });
+    let after = after.await;
+    let (_, certificate) = x509_parser::parse_x509_certificate(&after).unwrap();
+    assert_eq!(certificate.issuer(), certificate.subject());
+    assert!(!server.path("state").join("local-ca").exists());
+}
+
 fn until(mut done: impl FnMut() -> bool) -> bool {
     let begin = std::time::Instant::now();
     while !done() {
