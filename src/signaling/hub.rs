@@ -1,17 +1,18 @@
 //! All rooms and the WebSockets in them: carries out what [`super::rooms`] decides.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use axum::extract::ws::Utf8Bytes;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::message::{CloseReason, ErrorCode, JoinMessage, PeerId, ServerMessage, SignalData};
+use super::codes::{CloseReason, ErrorCode};
+use super::message::{JoinMessage, PeerId, ServerMessage, SignalData};
 use super::name::person;
+use super::outbox::{Inbox, Outbox, outbox};
 use super::rooms::{Claim, ConnId, Effect, Join, Joined, Limits, Rooms};
 use super::ticket::{Resume, TicketKey};
 use super::{RoomName, Visit};
@@ -21,10 +22,6 @@ use crate::presence::Presence;
 use crate::sealed::SealError;
 use crate::state::random_hex;
 use crate::web::{IceServers, Reached};
-
-const QUEUE_MESSAGES: usize = 256;
-/// Bytes that may wait for one reader, over all messages.
-const QUEUE_BYTES: usize = 1024 * 1024;
 
 /// The rooms of this server.
 pub struct Hub {
@@ -61,43 +58,6 @@ struct State {
     rooms: Rooms,
     deadline_changed: Arc<Notify>,
     outboxes: HashMap<ConnId, Outbox>,
-}
-
-/// The way to one WebSocket.
-struct Outbox {
-    queue: mpsc::Sender<Utf8Bytes>,
-    queued_bytes: Arc<AtomicUsize>,
-    close: oneshot::Sender<CloseReason>,
-}
-
-/// A session's end of its outbox.
-pub struct Inbox {
-    pub conn: ConnId,
-    queue: mpsc::Receiver<Utf8Bytes>,
-    queued_bytes: Arc<AtomicUsize>,
-    close: oneshot::Receiver<CloseReason>,
-}
-
-impl Outbox {
-    fn is_empty(&self) -> bool {
-        self.queued_bytes.load(Ordering::Relaxed) == 0
-    }
-}
-
-impl Inbox {
-    /// The next message to write, or why there will be no more: a reason to tell the page, or none once the hub has
-    /// forgotten this connection.
-    pub async fn next(&mut self) -> Result<Utf8Bytes, Option<CloseReason>> {
-        tokio::select! {
-            biased;
-            reason = &mut self.close => Err(reason.ok()),
-            text = self.queue.recv() => {
-                let text = text.ok_or(None)?;
-                self.queued_bytes.fetch_sub(text.len(), Ordering::Relaxed);
-                Ok(text)
-            }
-        }
-    }
 }
 
 impl Hub {
@@ -142,21 +102,9 @@ impl Hub {
     /// A new WebSocket, which is in no room yet.
     pub(super) fn open(&self) -> Inbox {
         let conn = ConnId(self.next_conn.fetch_add(1, Ordering::Relaxed));
-        let (sender, queue) = mpsc::channel(QUEUE_MESSAGES);
-        let (close, closed) = oneshot::channel();
-        let queued_bytes = Arc::new(AtomicUsize::new(0));
-        let outbox = Outbox {
-            queue: sender,
-            queued_bytes: Arc::clone(&queued_bytes),
-            close,
-        };
+        let (outbox, inbox) = outbox(conn);
         self.with(|state| state.outboxes.insert(conn, outbox));
-        Inbox {
-            conn,
-            queue,
-            queued_bytes,
-            close: closed,
-        }
+        inbox
     }
 
     /// Lets a page into a room and welcomes it.
@@ -375,9 +323,7 @@ impl State {
             return;
         };
         metrics::counter!("callbox_websocket_messages_total", "way" => "out").increment(1);
-        let queued = outbox.queued_bytes.fetch_add(text.len(), Ordering::Relaxed);
-        let fits = queued + text.len() <= QUEUE_BYTES;
-        if !fits || outbox.queue.try_send(text.into()).is_err() {
+        if !outbox.push(text) {
             self.close(to, CloseReason::SlowReader);
             self.lost(to, false);
         }
@@ -390,8 +336,7 @@ impl State {
 
     fn close(&mut self, conn: ConnId, reason: CloseReason) {
         if let Some(outbox) = self.outboxes.remove(&conn) {
-            // A session that is gone already needs no reason.
-            let _ = outbox.close.send(reason);
+            outbox.close(reason);
         }
     }
 }

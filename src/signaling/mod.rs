@@ -1,9 +1,11 @@
 //! Signaling: browser -> room -> browser, over WebSockets. The protocol is described in docs/signaling.md.
 
+mod codes;
 mod drain;
 mod hub;
 pub mod message;
 mod name;
+mod outbox;
 mod room;
 mod rooms;
 mod session;

@@ -7,7 +7,8 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::RoomName;
-use super::message::{CloseReason, ErrorCode, PeerId, PeerInfo, ServerMessage, SignalData};
+use super::codes::{CloseReason, ErrorCode};
+use super::message::{PeerId, PeerInfo, ServerMessage, SignalData};
 use super::room::{Occupancy, Room, Seat, Waiting};
 use crate::limits::AddressKey;
 

@@ -12,8 +12,10 @@ use tokio::time::{Instant, interval, timeout};
 use tokio_tungstenite::tungstenite::Error as WsError;
 
 use super::PING_INTERVAL;
-use super::hub::{Hub, Inbox};
-use super::message::{ClientMessage, CloseReason, ErrorCode, ServerMessage};
+use super::codes::{CloseReason, ErrorCode};
+use super::hub::Hub;
+use super::message::{ClientMessage, ServerMessage};
+use super::outbox::Inbox;
 use super::rooms::ConnId;
 use crate::access::Scope;
 use crate::limits::Place;

@@ -1,0 +1,111 @@
+//! Why something was refused, and why a WebSocket is closed.
+
+use serde::Serialize;
+
+/// Why something was refused. The connection stays open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorCode {
+    BadMessage,
+    BadRoom,
+    BadTicket,
+    TicketExpired,
+    RoomFull,
+    TooManyRooms,
+    NotJoined,
+    AlreadyJoined,
+    NotInvited,
+    Draining,
+}
+
+impl ErrorCode {
+    /// As it stands in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BadMessage => "bad-message",
+            Self::BadRoom => "bad-room",
+            Self::BadTicket => "bad-ticket",
+            Self::TicketExpired => "ticket-expired",
+            Self::RoomFull => "room-full",
+            Self::TooManyRooms => "too-many-rooms",
+            Self::NotJoined => "not-joined",
+            Self::AlreadyJoined => "already-joined",
+            Self::NotInvited => "not-invited",
+            Self::Draining => "draining",
+        }
+    }
+
+    /// A sentence for the page's developer; pages show their own.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::BadMessage => "This is not a message of the protocol.",
+            Self::BadRoom => "A room name has 1 to 64 letters, digits, hyphens and underscores.",
+            Self::BadTicket => "The ticket was not issued by this server; load /config.js again.",
+            Self::TicketExpired => "The ticket has expired; load /config.js again.",
+            Self::RoomFull => "The room is full.",
+            Self::TooManyRooms => "No more rooms can be opened now.",
+            Self::NotJoined => "Join a room first.",
+            Self::NotInvited => "You are not invited to this room.",
+            Self::Draining => "The server is about to stop and opens no more rooms.",
+            Self::AlreadyJoined => "This connection is in a room already.",
+        }
+    }
+}
+
+/// Why the server closes a WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The page said `leave`.
+    Left,
+    Stopping,
+    Protocol,
+    Binary,
+    NotText,
+    TooBig,
+    Replaced,
+    SlowReader,
+    Flood,
+    Silent,
+    BadMessages,
+    NoJoin,
+    Revoked,
+}
+
+impl CloseReason {
+    /// WebSocket close code: RFC 6455 §7.4.1, or 4000 and up for callbox's own.
+    pub fn code(self) -> u16 {
+        match self {
+            Self::Left => 1000,
+            Self::Stopping => 1001,
+            Self::Protocol => 1002,
+            Self::Binary => 1003,
+            Self::NotText => 1007,
+            Self::TooBig => 1009,
+            Self::Replaced => 4001,
+            Self::SlowReader => 4002,
+            Self::Flood => 4003,
+            Self::Silent => 4004,
+            Self::BadMessages => 4005,
+            Self::NoJoin => 4006,
+            Self::Revoked => 4007,
+        }
+    }
+
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Stopping => "the server is stopping",
+            Self::Protocol => "not a valid WebSocket frame",
+            Self::Binary => "messages are text",
+            Self::NotText => "not valid UTF-8",
+            Self::TooBig => "message too big",
+            Self::Replaced => "resumed over another connection",
+            Self::SlowReader => "messages were not read in time",
+            Self::Flood => "too many messages",
+            Self::Silent => "nothing heard for too long",
+            Self::BadMessages => "too many bad messages",
+            Self::NoJoin => "no room was joined in time",
+            Self::Revoked => "access was revoked",
+        }
+    }
+}
