@@ -210,6 +210,7 @@ table! {
         message_limit: String = "64 KiB".into(),
         message_rate: u32 = 100,
         resume: String = "30s".into(),
+        knock: String = "5m".into(),
         visitors_per_minute: u32 = 60,
     }
 }

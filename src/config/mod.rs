@@ -134,6 +134,7 @@ pub struct Signaling {
     /// Messages per second.
     pub message_rate: u32,
     pub resume: Duration,
+    pub knock: Duration,
     pub visitors_per_minute: u32,
 }
 

@@ -16,6 +16,8 @@ pub enum ErrorCode {
     AlreadyJoined,
     NotInvited,
     Draining,
+    TooManyKnocks,
+    Refused,
 }
 
 impl ErrorCode {
@@ -32,6 +34,8 @@ impl ErrorCode {
             Self::AlreadyJoined => "already-joined",
             Self::NotInvited => "not-invited",
             Self::Draining => "draining",
+            Self::TooManyKnocks => "too-many-knocks",
+            Self::Refused => "refused",
         }
     }
 
@@ -47,7 +51,9 @@ impl ErrorCode {
             Self::NotJoined => "Join a room first.",
             Self::NotInvited => "You are not invited to this room.",
             Self::Draining => "The server is about to stop and opens no more rooms.",
-            Self::AlreadyJoined => "This connection is in a room already.",
+            Self::AlreadyJoined => "This connection is in a room or waits for one already.",
+            Self::TooManyKnocks => "Too many wait to be let in, or knocked lately.",
+            Self::Refused => "Those in the room did not let you in.",
         }
     }
 }
@@ -69,6 +75,7 @@ pub enum CloseReason {
     BadMessages,
     NoJoin,
     Revoked,
+    Unanswered,
 }
 
 impl CloseReason {
@@ -88,6 +95,7 @@ impl CloseReason {
             Self::BadMessages => 4005,
             Self::NoJoin => 4006,
             Self::Revoked => 4007,
+            Self::Unanswered => 4008,
         }
     }
 
@@ -106,6 +114,7 @@ impl CloseReason {
             Self::BadMessages => "too many bad messages",
             Self::NoJoin => "no room was joined in time",
             Self::Revoked => "access was revoked",
+            Self::Unanswered => "nobody answered the knock",
         }
     }
 }

@@ -13,22 +13,26 @@ impl Hub {
     /// that time is over.
     pub async fn drain(&self, within: Duration) {
         let end = Instant::now() + within;
-        if self.draining.set(end).is_err() {
+        if self.greeter.draining.set(end).is_err() {
             return;
         }
-        self.tell_everybody(&Self::farewell(end));
+        self.stop_opening();
+        self.tell_everybody(&ServerMessage::stopping(end));
         while Instant::now() < end && self.census().rooms > 0 {
             tokio::time::sleep(LOOK.min(end.saturating_duration_since(Instant::now()))).await;
         }
     }
 
     pub fn is_draining(&self) -> bool {
-        self.draining.get().is_some()
+        self.greeter.draining.get().is_some()
     }
+}
 
-    pub(super) fn farewell(end: Instant) -> ServerMessage {
+impl ServerMessage {
+    /// The server stops then.
+    pub fn stopping(end: Instant) -> Self {
         let left = end.saturating_duration_since(Instant::now());
-        ServerMessage::Draining {
+        Self::Draining {
             // Not 0 before it is over.
             seconds: (left + Duration::from_millis(999)).as_secs(),
         }

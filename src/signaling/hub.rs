@@ -1,8 +1,7 @@
 //! All rooms and the WebSockets in them: carries out what [`super::rooms`] decides.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use tokio::sync::Notify;
@@ -10,37 +9,37 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::codes::{CloseReason, ErrorCode};
+use super::greeter::{Greeter, Guest};
 use super::message::{JoinMessage, PeerId, ServerMessage, SignalData};
 use super::name::person;
-use super::outbox::{Inbox, Outbox, outbox};
-use super::rooms::{Claim, ConnId, Effect, Join, Joined, Limits, Rooms};
-use super::ticket::{Resume, TicketKey};
+use super::outbox::{Inbox, outbox};
+use super::rooms::{ConnId, Effect, Join, Limits, Rooms};
+use super::switchboard::Switchboard;
+use super::ticket::TicketKey;
 use super::{RoomName, Visit};
 use crate::config::Signaling;
-use crate::limits::{AddressKey, PerAddress};
+use crate::limits::{AddressKey, KeyedRate, PerAddress};
 use crate::presence::Presence;
-use crate::sealed::SealError;
 use crate::state::random_hex;
 use crate::web::{IceServers, Reached};
 
+/// How often an address may knock at locked rooms, in a minute.
+const KNOCKS_PER_MINUTE: u32 = 12;
+
 /// The rooms of this server.
 pub struct Hub {
-    state: Mutex<State>,
-    tickets: TicketKey,
-    ice: Arc<IceServers>,
+    state: Mutex<Switchboard>,
+    pub(super) greeter: Arc<Greeter>,
     pub(super) presence: Presence,
-    /// Names this run of the server in resume tickets.
-    boot: String,
     next_conn: AtomicU64,
     deadline_changed: Arc<Notify>,
     pub(super) settings: Signaling,
     pub(super) stopping: CancellationToken,
-    /// Until when, once it is about to stop.
-    pub(super) draining: OnceLock<Instant>,
     /// The sessions that run.
     pub tasks: TaskTracker,
     /// WebSockets by address.
     pub connections: PerAddress,
+    knocks: KeyedRate<AddressKey>,
 }
 
 /// How much there is of everything.
@@ -52,12 +51,6 @@ pub struct Census {
     /// Seats.
     pub people: usize,
     pub websockets: usize,
-}
-
-struct State {
-    rooms: Rooms,
-    deadline_changed: Arc<Notify>,
-    outboxes: HashMap<ConnId, Outbox>,
 }
 
 impl Hub {
@@ -75,24 +68,20 @@ impl Hub {
             max_rooms_per_address: settings.max_rooms_per_ip,
             resume: settings.resume,
         });
+        let greeter = Arc::new(Greeter::new(tickets, ice)?);
         let deadline_changed = Arc::new(Notify::new());
-        let state = State {
-            rooms,
-            deadline_changed: Arc::clone(&deadline_changed),
-            outboxes: HashMap::new(),
-        };
+        let switchboard =
+            Switchboard::new(rooms, Arc::clone(&greeter), Arc::clone(&deadline_changed));
         let hub = Arc::new(Self {
-            state: Mutex::new(state),
-            tickets,
-            ice,
+            state: Mutex::new(switchboard),
+            greeter,
             presence,
-            boot: random_hex::<8>()?,
             next_conn: AtomicU64::new(0),
             deadline_changed,
             connections: PerAddress::new(settings.max_connections_per_ip),
+            knocks: KeyedRate::per_minute(KNOCKS_PER_MINUTE),
             settings,
             stopping: CancellationToken::new(),
-            draining: OnceLock::new(),
             tasks: TaskTracker::new(),
         });
         tokio::spawn(Arc::clone(&hub).free_seats());
@@ -103,11 +92,11 @@ impl Hub {
     pub(super) fn open(&self) -> Inbox {
         let conn = ConnId(self.next_conn.fetch_add(1, Ordering::Relaxed));
         let (outbox, inbox) = outbox(conn);
-        self.with(|state| state.outboxes.insert(conn, outbox));
+        self.with(|state| state.open(conn, outbox));
         inbox
     }
 
-    /// Lets a page into a room and welcomes it.
+    /// Lets a page into a room and welcomes it, or has it wait before a locked one. Returns the visitor.
     pub(super) fn join(
         &self,
         conn: ConnId,
@@ -115,66 +104,66 @@ impl Hub {
         message: &JoinMessage,
         now: SystemTime,
     ) -> Result<String, ErrorCode> {
-        let visitor = self
-            .tickets
-            .read_visitor(&message.ticket, now)
-            .map_err(|e| match e {
-                SealError::Invalid => ErrorCode::BadTicket,
-                SealError::Expired => ErrorCode::TicketExpired,
-            })?;
+        let visitor = self.greeter.visitor(&message.ticket, now)?;
         let room = RoomName::parse(&message.room).ok_or(ErrorCode::BadRoom)?;
         if !visit.scope.allows(&room) {
             return Err(ErrorCode::NotInvited);
         }
-        let resume = message.resume.as_ref().and_then(|ticket| {
-            let seat = self.tickets.read_resume(ticket, now).ok()?;
-            let matches = seat.room == room && seat.visitor == visitor;
-            matches.then(|| Claim {
-                id: seat.id,
-                before_start: seat.boot != self.boot,
-            })
-        });
+        let claim = |ticket: &String| self.greeter.claim(ticket, &room, &visitor, now);
+        let resume = message.resume.as_ref().and_then(claim);
         let fresh = random_hex::<8>().map_err(|_| ErrorCode::TooManyRooms)?;
         let join = Join {
             conn,
             address: AddressKey::from(visit.address),
             visitor: visitor.clone(),
-            room: room.clone(),
+            room,
             name: person(&message.name),
             fresh_id: PeerId(format!("p{fresh}")),
             resume,
+            locked: message.locked,
+        };
+        let guest = Guest {
+            visitor: visitor.clone(),
+            room: join.room.clone(),
+            reached: visit.reached.clone(),
         };
         self.with(|state| {
-            let draining = self.draining.get();
-            if draining.is_some() && !state.rooms.is_open(&room) {
-                return Err(ErrorCode::Draining);
+            let knocks = join.resume.is_none() && state.rooms.is_locked(&join.room);
+            if knocks && !self.knocks.allows(&join.address) {
+                return Err(ErrorCode::TooManyKnocks);
             }
-            let Joined {
-                id,
-                resumed,
-                peers,
-                effects,
-            } = state.rooms.join(join, Instant::now())?;
-            let seat = Resume {
-                id: id.clone(),
-                room,
-                visitor: visitor.clone(),
-                boot: self.boot.clone(),
-            };
-            let welcome = ServerMessage::Welcome {
-                id,
-                resume: self.tickets.resume(&seat, now),
-                resumed,
-                peers,
-                pc_config: self.ice.for_visitor(&visit.reached, &visitor, now),
-            };
-            state.send(conn, &welcome);
-            if let Some(end) = draining {
-                state.send(conn, &Self::farewell(*end));
-            }
-            state.carry_out(effects);
+            let entry = state.rooms.join(join, Instant::now())?;
+            state.receive(conn, guest, entry);
             Ok(visitor)
         })
+    }
+
+    pub(super) fn lock(&self, conn: ConnId, locked: bool) -> Result<(), ErrorCode> {
+        self.act(|rooms| rooms.lock(conn, locked, Instant::now()))
+    }
+
+    pub(super) fn admit(&self, conn: ConnId, id: &PeerId) -> Result<(), ErrorCode> {
+        self.act(|rooms| rooms.admit(conn, id, Instant::now()))
+    }
+
+    pub(super) fn refuse(&self, conn: ConnId, id: &PeerId) -> Result<(), ErrorCode> {
+        self.act(|rooms| rooms.refuse(conn, id))
+    }
+
+    fn act(
+        &self,
+        decide: impl FnOnce(&mut Rooms) -> Result<Vec<Effect>, ErrorCode>,
+    ) -> Result<(), ErrorCode> {
+        self.with(|state| {
+            let effects = decide(&mut state.rooms)?;
+            state.carry_out(effects);
+            Ok(())
+        })
+    }
+
+    /// Is this connection in a room?
+    pub(super) fn is_seated(&self, conn: ConnId) -> bool {
+        self.with(|state| state.rooms.is_seated(conn))
     }
 
     pub(super) fn signal(
@@ -183,31 +172,36 @@ impl Hub {
         to: &PeerId,
         data: SignalData,
     ) -> Result<(), ErrorCode> {
-        self.with(|state| {
-            let effect = state.rooms.signal(from, to, data)?;
-            state.carry_out(effect.into_iter().collect());
-            Ok(())
-        })
+        self.act(|rooms| Ok(rooms.signal(from, to, data)?.into_iter().collect()))
     }
 
     /// Fresh ICE servers for a visitor whose credentials are about to end.
     pub(super) fn renew(&self, conn: ConnId, reached: &Reached, visitor: &str, now: SystemTime) {
-        let pc_config = self.ice.for_visitor(reached, visitor, now);
+        let pc_config = self.greeter.ice.for_visitor(reached, visitor, now);
         self.send(conn, &ServerMessage::PcConfig { pc_config });
     }
 
     pub(super) fn renewal_interval(&self) -> Option<std::time::Duration> {
-        self.ice.renewal_interval()
+        self.greeter.ice.renewal_interval()
+    }
+
+    /// Something that a page asked for is not to be.
+    pub(super) fn turn_down(&self, conn: ConnId, code: ErrorCode) {
+        self.with(|state| state.refuse(conn, code));
     }
 
     pub(super) fn send(&self, to: ConnId, message: &ServerMessage) {
         self.with(|state| state.send(to, message));
     }
 
+    pub(super) fn stop_opening(&self) {
+        self.with(|state| state.rooms.stop_opening());
+    }
+
     pub(super) fn tell_everybody(&self, message: &ServerMessage) {
         self.with(|state| {
-            let all = state.outboxes.keys().copied();
-            let seated: Vec<_> = all.filter(|conn| state.rooms.is_seated(*conn)).collect();
+            let mut seated = state.conns();
+            seated.retain(|conn| state.rooms.is_seated(*conn));
             for conn in seated {
                 state.send(conn, message);
             }
@@ -217,17 +211,15 @@ impl Hub {
     /// The page left for good.
     pub(super) fn leave(&self, conn: ConnId) {
         self.with(|state| {
-            state.outboxes.remove(&conn);
-            let effects = state.rooms.leave(conn);
-            state.carry_out(effects);
+            state.forget(conn);
+            state.leave(conn);
         });
     }
 
     /// The connection broke without a word.
     pub(super) fn lost(&self, conn: ConnId) {
         self.with(|state| {
-            let outbox = state.outboxes.remove(&conn);
-            let complete = outbox.is_none_or(|outbox| outbox.is_empty());
+            let complete = state.forget(conn);
             state.lost(conn, complete);
         });
     }
@@ -235,10 +227,11 @@ impl Hub {
     /// Nobody who is here may be here any longer: frees all seats and closes all WebSockets.
     pub fn revoke(&self) {
         self.with(|state| {
-            let conns: Vec<_> = state.outboxes.keys().copied().collect();
+            let mut conns = state.conns();
+            // Who waits first: nobody is to be let in because a room becomes empty.
+            conns.sort_by_key(|conn| !state.rooms.is_knocking(*conn));
             for conn in conns {
-                let effects = state.rooms.leave(conn);
-                state.carry_out(effects);
+                state.leave(conn);
                 state.close(conn, CloseReason::Revoked);
             }
         });
@@ -260,7 +253,7 @@ impl Hub {
             rooms: state.rooms.len(),
             calls: state.rooms.sizes().filter(|size| *size > 1).count(),
             people: state.rooms.sizes().sum(),
-            websockets: state.outboxes.len(),
+            websockets: state.len(),
         })
     }
 
@@ -269,7 +262,7 @@ impl Hub {
         self.with(|state| state.rooms.sizes().collect())
     }
 
-    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+    fn with<T>(&self, f: impl FnOnce(&mut Switchboard) -> T) -> T {
         f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -292,51 +285,6 @@ impl Hub {
                 () = self.deadline_changed.notified() => {}
                 () = self.stopping.cancelled() => return,
             }
-        }
-    }
-}
-
-impl State {
-    fn carry_out(&mut self, effects: Vec<Effect>) {
-        for effect in effects {
-            match effect {
-                Effect::Send { to, message } => self.send(to, &message),
-                Effect::Close { conn, reason } => self.close(conn, reason),
-                Effect::Opened(name) => {
-                    tracing::info!(rooms = self.rooms.len(), "room opened");
-                    tracing::debug!(room = %name, "room opened");
-                }
-                Effect::Closed(name) => {
-                    tracing::info!(rooms = self.rooms.len(), "room closed");
-                    tracing::debug!(room = %name, "room closed");
-                }
-            }
-        }
-    }
-
-    /// Queues a message; a reader that lags too far behind is cut off, alone.
-    fn send(&mut self, to: ConnId, message: &ServerMessage) {
-        let Some(outbox) = self.outboxes.get(&to) else {
-            return;
-        };
-        let Ok(text) = serde_json::to_string(message) else {
-            return;
-        };
-        metrics::counter!("callbox_websocket_messages_total", "way" => "out").increment(1);
-        if !outbox.push(text) {
-            self.close(to, CloseReason::SlowReader);
-            self.lost(to, false);
-        }
-    }
-
-    fn lost(&mut self, conn: ConnId, complete: bool) {
-        self.rooms.lost(conn, complete, Instant::now());
-        self.deadline_changed.notify_one();
-    }
-
-    fn close(&mut self, conn: ConnId, reason: CloseReason) {
-        if let Some(outbox) = self.outboxes.remove(&conn) {
-            outbox.close(reason);
         }
     }
 }

@@ -28,6 +28,18 @@ pub enum ClientMessage {
         to: PeerId,
         data: SignalData,
     },
+    /// Whoever comes from now on knocks; or need not any longer.
+    Lock {
+        locked: bool,
+    },
+    /// Lets somebody in who knocked.
+    Admit {
+        id: PeerId,
+    },
+    /// Sends somebody away who knocked.
+    Refuse {
+        id: PeerId,
+    },
     Leave,
     /// The page is about to be frozen by its browser.
     Freeze,
@@ -43,6 +55,9 @@ pub struct JoinMessage {
     pub ticket: String,
     /// From the last `welcome`.
     pub resume: Option<String>,
+    /// Was the room locked when the page was in it last? Only the right to a seat makes it count.
+    #[serde(default)]
+    pub locked: bool,
 }
 
 #[derive(Deserialize)]
@@ -57,6 +72,16 @@ struct SignalMessage {
     data: SignalData,
 }
 
+#[derive(Deserialize)]
+struct LockMessage {
+    locked: bool,
+}
+
+#[derive(Deserialize)]
+struct AnswerMessage {
+    id: PeerId,
+}
+
 impl ClientMessage {
     /// `None` if it is not a message of the protocol.
     pub fn parse(text: &str) -> Option<Self> {
@@ -66,6 +91,15 @@ impl ClientMessage {
             "signal" => serde_json::from_str(text)
                 .ok()
                 .map(|SignalMessage { to, data }| Self::Signal { to, data }),
+            "lock" => serde_json::from_str(text)
+                .ok()
+                .map(|LockMessage { locked }| Self::Lock { locked }),
+            "admit" => serde_json::from_str(text)
+                .ok()
+                .map(|AnswerMessage { id }| Self::Admit { id }),
+            "refuse" => serde_json::from_str(text)
+                .ok()
+                .map(|AnswerMessage { id }| Self::Refuse { id }),
             "leave" => Some(Self::Leave),
             "freeze" => Some(Self::Freeze),
             "ping" => Some(Self::Ping),
@@ -120,8 +154,13 @@ pub enum ServerMessage {
         resume: String,
         resumed: bool,
         peers: Vec<PeerInfo>,
+        locked: bool,
+        /// Those who wait to be let in.
+        knocks: Vec<PeerInfo>,
         pc_config: PcConfig,
     },
+    /// The room is locked: those inside were asked.
+    Knocking,
     PeerJoined {
         peer: PeerInfo,
     },
@@ -130,6 +169,19 @@ pub enum ServerMessage {
         data: SignalData,
     },
     PeerLeft {
+        id: PeerId,
+    },
+    Locked {
+        locked: bool,
+        /// Who did it.
+        by: PeerId,
+    },
+    /// Somebody wants to be let in.
+    Knock {
+        peer: PeerInfo,
+    },
+    /// They were answered, or went away.
+    KnockEnded {
         id: PeerId,
     },
     PcConfig {
@@ -184,7 +236,24 @@ mod tests {
             ClientMessage::Leave
         );
         assert_eq!(parse(json!({"type": "ping"})).unwrap(), ClientMessage::Ping);
+        assert_eq!(
+            parse(json!({"type": "lock", "locked": true})).unwrap(),
+            ClientMessage::Lock { locked: true }
+        );
+        let id = PeerId("p3".into());
+        assert_eq!(
+            parse(json!({"type": "admit", "id": "p3"})).unwrap(),
+            ClientMessage::Admit { id: id.clone() }
+        );
+        assert_eq!(
+            parse(json!({"type": "refuse", "id": "p3"})).unwrap(),
+            ClientMessage::Refuse { id }
+        );
         for wrong in [
+            json!({"type": "lock"}),
+            json!({"type": "lock", "locked": "yes"}),
+            json!({"type": "admit"}),
+            json!({"type": "refuse", "id": 3}),
             json!({}),
             json!([]),
             json!({"type": "shout"}),
@@ -235,6 +304,20 @@ mod tests {
                 data
             }),
             json!({"type": "signal", "from": "p3", "data": {"candidate": {"candidate": "c"}}})
+        );
+        assert_eq!(value(ServerMessage::Knocking), json!({"type": "knocking"}));
+        assert_eq!(
+            value(ServerMessage::KnockEnded {
+                id: PeerId("p3".into())
+            }),
+            json!({"type": "knock-ended", "id": "p3"})
+        );
+        assert_eq!(
+            value(ServerMessage::Locked {
+                locked: true,
+                by: PeerId("p3".into())
+            }),
+            json!({"type": "locked", "locked": true, "by": "p3"})
         );
         assert_eq!(value(ServerMessage::Pong), json!({"type": "pong"}));
         assert_eq!(value(ErrorCode::RoomFull.into())["code"], "room-full");

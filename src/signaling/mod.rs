@@ -2,6 +2,7 @@
 
 mod codes;
 mod drain;
+mod greeter;
 mod hub;
 pub mod message;
 mod name;
@@ -9,6 +10,7 @@ mod outbox;
 mod room;
 mod rooms;
 mod session;
+mod switchboard;
 pub mod ticket;
 
 use std::time::Duration;

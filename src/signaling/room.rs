@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::message::{PeerId, PeerInfo, ServerMessage};
-use super::rooms::{ConnId, Effect};
+use super::rooms::{ConnId, Effect, Join};
 use crate::limits::AddressKey;
 
 const MAX_WAITING: usize = 64;
@@ -16,6 +16,15 @@ pub struct Room {
     pub opened: Instant,
     /// In the order of joining.
     pub seats: Vec<Seat>,
+    pub door: Door,
+}
+
+/// Locked from within, it lets in those only whom somebody inside admits.
+#[derive(Debug, Default)]
+pub struct Door {
+    pub locked: bool,
+    /// Who waits before it, in the order of coming.
+    pub knocks: Vec<Join>,
 }
 
 #[derive(Debug)]
@@ -39,6 +48,15 @@ pub struct Waiting {
 }
 
 impl Room {
+    pub fn new(opener: AddressKey, opened: Instant) -> Self {
+        Self {
+            opener,
+            opened,
+            seats: Vec::new(),
+            door: Door::default(),
+        }
+    }
+
     pub fn others(&self, id: &PeerId) -> impl Iterator<Item = &Seat> {
         self.seats.iter().filter(move |seat| seat.info.id != *id)
     }
@@ -62,6 +80,21 @@ impl Room {
             }
         }
         effects
+    }
+
+    /// `message` to everybody; whoever is absent learns of it from `welcome`.
+    pub fn tell_all(&self, message: &ServerMessage) -> Vec<Effect> {
+        let present = self.seats.iter().filter_map(|seat| match seat.occupancy {
+            Occupancy::Present(to) => Some(to),
+            Occupancy::Absent { .. } => None,
+        });
+        let message = || message.clone();
+        present
+            .map(|to| Effect::Send {
+                to,
+                message: message(),
+            })
+            .collect()
     }
 }
 

@@ -3,7 +3,10 @@
 //! A *seat* belongs to a peer id. A seat whose connection broke is kept for a while and signals to it wait, so that
 //! whoever comes back with a resume ticket finds everything as it was.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+mod door;
+mod resuming;
+
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use super::RoomName;
@@ -37,6 +40,18 @@ pub struct Join {
     pub fresh_id: PeerId,
     /// The seat that they had.
     pub resume: Option<Claim>,
+    /// Whoever had a seat before the server was started says that the room was locked.
+    pub locked: bool,
+}
+
+impl Join {
+    /// As the others know them.
+    pub fn info(&self) -> PeerInfo {
+        PeerInfo {
+            id: self.fresh_id.clone(),
+            name: self.name.clone(),
+        }
+    }
 }
 
 /// A resume ticket's claim to a seat in the same room by the same visitor.
@@ -53,15 +68,42 @@ pub struct Joined {
     pub resumed: bool,
     /// The others in the room.
     pub peers: Vec<PeerInfo>,
+    pub locked: bool,
+    /// Those who wait to be let in.
+    pub knocks: Vec<PeerInfo>,
     /// To be done after the newcomer was welcomed.
     pub effects: Vec<Effect>,
+}
+
+/// What becomes of somebody who wants in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entry {
+    In(Joined),
+    /// The room is locked; to be done after they were told so.
+    Knocking(Vec<Effect>),
 }
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    Send { to: ConnId, message: ServerMessage },
-    Close { conn: ConnId, reason: CloseReason },
+    Send {
+        to: ConnId,
+        message: ServerMessage,
+    },
+    /// Somebody who knocked is in.
+    Admitted {
+        conn: ConnId,
+        joined: Joined,
+    },
+    /// Somebody who knocked may not come in.
+    Refuse {
+        conn: ConnId,
+        code: ErrorCode,
+    },
+    Close {
+        conn: ConnId,
+        reason: CloseReason,
+    },
     Opened(RoomName),
     Closed(RoomName),
 }
@@ -74,6 +116,10 @@ pub struct Rooms {
     count_by_opener: HashMap<AddressKey, usize>,
     /// When absent peers lose their seats.
     deadlines: BTreeSet<(Instant, RoomName, PeerId)>,
+    /// Who waits before which room.
+    room_by_knock: HashMap<ConnId, RoomName>,
+    /// Are new rooms opened still?
+    opens: bool,
 }
 
 impl Rooms {
@@ -84,25 +130,32 @@ impl Rooms {
             seat_by_conn: HashMap::new(),
             count_by_opener: HashMap::new(),
             deadlines: BTreeSet::new(),
+            room_by_knock: HashMap::new(),
+            opens: true,
         }
     }
 
     /// # Errors
     /// The reason to tell whoever may not come in.
-    pub fn join(&mut self, join: Join, now: Instant) -> Result<Joined, ErrorCode> {
-        if self.seat_by_conn.contains_key(&join.conn) {
+    pub fn join(&mut self, join: Join, now: Instant) -> Result<Entry, ErrorCode> {
+        if self.is_seated(join.conn) || self.is_knocking(join.conn) {
             return Err(ErrorCode::AlreadyJoined);
         }
         let mut effects = Vec::new();
         let mut kept = None;
+        // Has a seat, though not all that was sent to it.
+        let mut belongs = false;
         if let Some(claim) = &join.resume {
             match self.seat_of(&join.room, &claim.id) {
                 Some(seat) if seat.visitor != join.visitor => {}
                 Some(seat) if seat.is_complete() => {
                     let id = claim.id.clone();
-                    return Ok(self.take_over(join.conn, join.room, id));
+                    return Ok(Entry::In(self.take_over(join.conn, join.room, id)));
                 }
-                Some(_) => effects = self.forfeit(&join.room, &claim.id),
+                Some(_) => {
+                    effects = self.forfeit(&join.room, &claim.id);
+                    belongs = true;
+                }
                 None if claim.before_start && self.is_restoring(&join.room, now) => {
                     kept = Some(claim.id.clone());
                 }
@@ -111,10 +164,18 @@ impl Rooms {
         }
         // An id that the others may have dropped is never used again: whoever still has it would take the two for one.
         let resumed = kept.is_some();
+        if !resumed && !belongs && self.is_locked(&join.room) {
+            return self.knock(join).map(Entry::Knocking);
+        }
+        let (room, locked) = (join.room.clone(), resumed && join.locked);
         let id = kept.unwrap_or_else(|| join.fresh_id.clone());
-        let joined = self.enter(join, id, resumed, now)?;
+        let mut joined = self.enter(join, id, resumed, now)?;
+        if locked {
+            joined.effects.extend(self.restore_lock(&room, &joined.id));
+            joined.locked = true;
+        }
         effects.extend(joined.effects);
-        Ok(Joined { effects, ..joined })
+        Ok(Entry::In(Joined { effects, ..joined }))
     }
 
     /// Passes a signal on to a member of the sender's own room, or nowhere.
@@ -152,18 +213,18 @@ impl Rooms {
     }
 
     /// The peer is gone for good.
-    pub fn leave(&mut self, conn: ConnId) -> Vec<Effect> {
+    pub fn leave(&mut self, conn: ConnId, now: Instant) -> Vec<Effect> {
         match self.seat_by_conn.remove(&conn) {
-            Some((room, id)) => self.vacate(&room, &id),
-            None => Vec::new(),
+            Some((room, id)) => self.vacate(&room, &id, now),
+            None => self.stop_knocking(conn),
         }
     }
 
     /// The connection broke; its seat is kept for a while. `complete` says whether everything that was sent to it had
     /// been written.
-    pub fn lost(&mut self, conn: ConnId, complete: bool, now: Instant) {
+    pub fn lost(&mut self, conn: ConnId, complete: bool, now: Instant) -> Vec<Effect> {
         let Some((room, id)) = self.seat_by_conn.remove(&conn) else {
-            return;
+            return self.stop_knocking(conn);
         };
         let until = now + self.limits.resume;
         if let Some(seat) = self.seat_mut(&room, &id) {
@@ -173,6 +234,7 @@ impl Rooms {
             };
             self.deadlines.insert((until, room, id));
         }
+        Vec::new()
     }
 
     /// Frees the seats of those who did not come back in time.
@@ -183,7 +245,7 @@ impl Rooms {
                 break;
             }
             if let Some((_, room, id)) = self.deadlines.pop_first() {
-                effects.extend(self.vacate(&room, &id));
+                effects.extend(self.vacate(&room, &id, now));
             }
         }
         effects
@@ -194,8 +256,9 @@ impl Rooms {
         self.deadlines.first().map(|(until, _, _)| *until)
     }
 
-    pub fn is_open(&self, room: &RoomName) -> bool {
-        self.by_name.contains_key(room)
+    /// Opens no room from now on.
+    pub fn stop_opening(&mut self) {
+        self.opens = false;
     }
 
     /// Is this connection in a room?
@@ -229,14 +292,6 @@ impl Rooms {
             .find(|seat| seat.info.id == *id)
     }
 
-    /// Pages keep a connected peer for `resume` after they were welcomed themselves; the first one came when the room
-    /// was opened.
-    fn is_restoring(&self, room: &RoomName, now: Instant) -> bool {
-        self.by_name
-            .get(room)
-            .is_none_or(|room| now < room.opened + self.limits.resume)
-    }
-
     fn enter(
         &mut self,
         join: Join,
@@ -263,6 +318,7 @@ impl Rooms {
             name: join.name,
         };
         let peers = room.seats.iter().map(|seat| seat.info.clone()).collect();
+        let (locked, knocks) = (room.door.locked, room.door.knocking());
         effects.extend(room.tell(&id, &ServerMessage::PeerJoined { peer: info.clone() }));
         let occupancy = Occupancy::Present(join.conn);
         room.seats.push(Seat {
@@ -275,11 +331,16 @@ impl Rooms {
             id,
             resumed,
             peers,
+            locked,
+            knocks,
             effects,
         })
     }
 
     fn open(&mut self, name: &RoomName, opener: AddressKey, now: Instant) -> Result<(), ErrorCode> {
+        if !self.opens {
+            return Err(ErrorCode::Draining);
+        }
         let opened = self
             .count_by_opener
             .get(&opener)
@@ -291,92 +352,29 @@ impl Rooms {
             return Err(ErrorCode::TooManyRooms);
         }
         self.count_by_opener.insert(opener, opened + 1);
-        self.by_name.insert(
-            name.clone(),
-            Room {
-                opener,
-                opened: now,
-                seats: Vec::new(),
-            },
-        );
+        self.by_name.insert(name.clone(), Room::new(opener, now));
         Ok(())
     }
 
-    /// The same visitor comes back to its seat, whether or not its old connection is known to be broken. Since messages
-    /// may have been lost with it, everybody who joined after this peer is announced again, as newcomers to offer to.
-    fn take_over(&mut self, conn: ConnId, room_name: RoomName, id: PeerId) -> Joined {
-        let mut joined = Joined {
-            id,
-            resumed: true,
-            peers: Vec::new(),
-            effects: Vec::new(),
-        };
-        let id = &joined.id;
-        self.seat_by_conn
-            .insert(conn, (room_name.clone(), id.clone()));
-        let Some(room) = self.by_name.get_mut(&room_name) else {
-            return joined;
-        };
-        let Some(index) = room.seats.iter().position(|seat| seat.info.id == *id) else {
-            return joined;
-        };
-        joined.peers = room.others(id).map(|seat| seat.info.clone()).collect();
-        let present = Occupancy::Present(conn);
-        let waiting = match std::mem::replace(&mut room.seats[index].occupancy, present) {
-            Occupancy::Present(old) => {
-                self.seat_by_conn.remove(&old);
-                joined.effects.push(Effect::Close {
-                    conn: old,
-                    reason: CloseReason::Replaced,
-                });
-                VecDeque::new()
-            }
-            Occupancy::Absent { until, waiting } => {
-                self.deadlines.remove(&(until, room_name, id.clone()));
-                waiting.queue.unwrap_or_default()
-            }
-        };
-        let juniors = room.seats[index + 1..].iter();
-        let announced = juniors.map(|seat| ServerMessage::PeerJoined {
-            peer: seat.info.clone(),
-        });
-        // Whoever left and came back under the same id, after a restart, is there.
-        let waiting = waiting.into_iter().filter(|message| match message {
-            ServerMessage::PeerLeft { id } => room.seats.iter().all(|seat| seat.info.id != *id),
-            _ => true,
-        });
-        let messages = announced.chain(waiting);
-        joined
-            .effects
-            .extend(messages.map(|message| Effect::Send { to: conn, message }));
-        joined
-    }
-
-    /// An absent peer's seat is given up since what waited for it is not complete.
-    fn forfeit(&mut self, room: &RoomName, id: &PeerId) -> Vec<Effect> {
-        if let Some(Seat {
-            occupancy: Occupancy::Absent { until, .. },
-            ..
-        }) = self.seat_of(room, id)
+    fn vacate(&mut self, name: &RoomName, id: &PeerId, now: Instant) -> Vec<Effect> {
+        let mut effects = self.unseat(name, id);
+        let is_empty = |room: &Room| room.seats.is_empty();
+        if self.by_name.get(name).is_some_and(is_empty)
+            && let Some(room) = self.by_name.remove(name)
         {
-            self.deadlines.remove(&(*until, room.clone(), id.clone()));
+            self.close_for(room.opener);
+            effects.push(Effect::Closed(name.clone()));
+            effects.extend(self.let_in(room.door.knocks, now));
         }
-        self.vacate(room, id)
+        effects
     }
 
-    fn vacate(&mut self, name: &RoomName, id: &PeerId) -> Vec<Effect> {
+    fn unseat(&mut self, name: &RoomName, id: &PeerId) -> Vec<Effect> {
         let Some(room) = self.by_name.get_mut(name) else {
             return Vec::new();
         };
         room.seats.retain(|seat| seat.info.id != *id);
-        let mut effects = room.tell(id, &ServerMessage::PeerLeft { id: id.clone() });
-        if room.seats.is_empty() {
-            let opener = room.opener;
-            self.by_name.remove(name);
-            self.close_for(opener);
-            effects.push(Effect::Closed(name.clone()));
-        }
-        effects
+        room.tell(id, &ServerMessage::PeerLeft { id: id.clone() })
     }
 
     fn close_for(&mut self, opener: AddressKey) {
@@ -390,5 +388,4 @@ impl Rooms {
 }
 
 #[cfg(test)]
-#[path = "rooms_tests.rs"]
 mod tests;

@@ -90,6 +90,8 @@ struct Session<'a> {
     visit: &'a Visit,
     /// Once in a room: who it is.
     visitor: Option<String>,
+    /// Who it is while those inside have not let it in yet, and since when.
+    knocking: Option<(String, Instant)>,
     /// Held as long as it is there.
     stay: Option<Stay>,
     rate: DefaultDirectRateLimiter,
@@ -110,6 +112,7 @@ impl<'a> Session<'a> {
             inbox,
             visit,
             visitor: None,
+            knocking: None,
             stay: None,
             rate,
             bad_messages: 0,
@@ -124,18 +127,16 @@ impl<'a> Session<'a> {
         let mut heard = Instant::now();
         let mut renewal: Option<Instant> = None;
         loop {
-            let quiet = heard + SILENCE;
-            let wait = if self.visitor.is_none() {
-                quiet.min(opened + JOIN_WITHIN)
-            } else {
-                quiet
-            };
+            let (until, reason) = self.deadline(opened, heard);
             let renew_at = renewal.unwrap_or_else(|| Instant::now() + SILENCE);
             let ending = tokio::select! {
                 biased;
                 () = self.hub.stopping.cancelled() => Err(Ending::Closed(CloseReason::Stopping)),
                 text = self.inbox.next() => match text {
-                    Ok(text) => self.write(Message::Text(text)).await,
+                    Ok(text) => {
+                        self.settle();
+                        self.write(Message::Text(text)).await
+                    }
                     Err(reason) => Err(reason.map_or(Ending::Lost, Ending::Closed)),
                 },
                 received = self.socket.recv() => {
@@ -148,9 +149,7 @@ impl<'a> Session<'a> {
                     renewal = None;
                     Ok(())
                 }
-                () = tokio::time::sleep_until(wait) => Err(Ending::Closed(
-                    if self.visitor.is_none() { CloseReason::NoJoin } else { CloseReason::Silent },
-                )),
+                () = tokio::time::sleep_until(until) => Err(Ending::Closed(reason)),
             };
             if let Err(ending) = ending {
                 return ending;
@@ -161,6 +160,26 @@ impl<'a> Session<'a> {
                     .renewal_interval()
                     .map(|interval| Instant::now() + interval);
             }
+        }
+    }
+
+    /// When it is given up, and why.
+    fn deadline(&self, opened: Instant, heard: Instant) -> (Instant, CloseReason) {
+        let silent = (heard + SILENCE, CloseReason::Silent);
+        let idle = match &self.knocking {
+            _ if self.visitor.is_some() => return silent,
+            Some((_, since)) => (*since + self.hub.settings.knock, CloseReason::Unanswered),
+            None => (opened + JOIN_WITHIN, CloseReason::NoJoin),
+        };
+        if idle.0 < silent.0 { idle } else { silent }
+    }
+
+    /// Somebody who was let in is there from now on.
+    fn settle(&mut self) {
+        let conn = self.inbox.conn;
+        if let Some((visitor, _)) = self.knocking.take_if(|_| self.hub.is_seated(conn)) {
+            self.stay = Some(self.hub.presence.enter(&visitor));
+            self.visitor = Some(visitor);
         }
     }
 
@@ -206,7 +225,7 @@ impl<'a> Session<'a> {
             if self.bad_messages >= MAX_BAD_MESSAGES {
                 return Err(Ending::Closed(CloseReason::BadMessages));
             }
-            self.refuse(ErrorCode::BadMessage);
+            self.hub.turn_down(conn, ErrorCode::BadMessage);
             return Ok(());
         };
         self.frozen = matches!(message, ClientMessage::Freeze);
@@ -215,9 +234,13 @@ impl<'a> Session<'a> {
                 .hub
                 .join(conn, self.visit, &join, SystemTime::now())
                 .map(|visitor| {
-                    self.stay = Some(self.hub.presence.enter(&visitor));
-                    self.visitor = Some(visitor);
+                    let since = self.knocking.take().map(|(_, since)| since);
+                    self.knocking = Some((visitor, since.unwrap_or_else(Instant::now)));
+                    self.settle();
                 }),
+            ClientMessage::Lock { locked } => self.hub.lock(conn, locked),
+            ClientMessage::Admit { id } => self.hub.admit(conn, &id),
+            ClientMessage::Refuse { id } => self.hub.refuse(conn, &id),
             ClientMessage::Signal { to, data } => self.hub.signal(conn, &to, data),
             ClientMessage::Ping => {
                 self.hub.send(conn, &ServerMessage::Pong);
@@ -227,14 +250,9 @@ impl<'a> Session<'a> {
             ClientMessage::Leave => return Err(Ending::Left),
         };
         if let Err(code) = result {
-            self.refuse(code);
+            self.hub.turn_down(conn, code);
         }
         Ok(())
-    }
-
-    fn refuse(&self, code: ErrorCode) {
-        metrics::counter!("callbox_signaling_refusals_total", "code" => code.name()).increment(1);
-        self.hub.send(self.inbox.conn, &code.into());
     }
 
     async fn write(&mut self, message: Message) -> Result<(), Ending> {

@@ -7,6 +7,7 @@ mod check;
 mod configuration;
 mod hostile;
 mod https;
+mod knocking;
 mod lifecycle;
 mod local_ca;
 mod metrics;

@@ -302,6 +302,7 @@ impl Context<'_> {
             message_limit: self.message_limit(&signaling.message_limit)?,
             message_rate: self.positive("signaling.message_rate", signaling.message_rate)?,
             resume: self.duration("signaling.resume", &signaling.resume)?,
+            knock: self.duration("signaling.knock", &signaling.knock)?,
             visitors_per_minute: self.positive(
                 "signaling.visitors_per_minute",
                 signaling.visitors_per_minute,

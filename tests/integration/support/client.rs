@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
@@ -127,6 +128,11 @@ impl Client {
     }
 
     pub async fn next(&mut self) -> Value {
+        self.next_or_close().await.expect("an open connection")
+    }
+
+    /// The next message, or the code that the server closes with.
+    pub async fn next_or_close(&mut self) -> Result<Value, u16> {
         loop {
             let frame = timeout(PATIENCE, self.socket.next())
                 .await
@@ -135,8 +141,8 @@ impl Client {
                 .expect("an open connection")
                 .expect("an open connection")
             {
-                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
-                Message::Close(frame) => panic!("closed: {frame:?}"),
+                Message::Text(text) => return Ok(serde_json::from_str(&text).unwrap()),
+                Message::Close(frame) => return Err(code_of(frame.as_ref())),
                 _ => {}
             }
         }
@@ -154,13 +160,17 @@ impl Client {
     }
 }
 
+fn code_of(frame: Option<&CloseFrame>) -> u16 {
+    frame.map_or(CloseCode::Status, |frame| frame.code).into()
+}
+
 pub async fn close_code(socket: &mut WebSocketStream<TlsStream<TcpStream>>) -> u16 {
     let patience = PATIENCE * 6;
     let read = async {
         loop {
             match socket.next().await {
                 Some(Ok(Message::Close(frame))) => {
-                    return frame.map_or(CloseCode::Status, |frame| frame.code).into();
+                    return code_of(frame.as_ref());
                 }
                 Some(Ok(_)) => {}
                 other => panic!("no close frame: {other:?}"),

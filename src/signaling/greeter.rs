@@ -1,0 +1,93 @@
+//! What a page that comes in proves, and what it is told.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Instant, SystemTime};
+
+use super::RoomName;
+use super::codes::ErrorCode;
+use super::message::ServerMessage;
+use super::rooms::{Claim, Joined};
+use super::ticket::{Resume, TicketKey};
+use crate::sealed::SealError;
+use crate::state::random_hex;
+use crate::web::{IceServers, Reached};
+
+pub struct Greeter {
+    tickets: TicketKey,
+    pub ice: Arc<IceServers>,
+    /// Names this run of the server in resume tickets.
+    boot: String,
+    /// Until when, once the server is about to stop.
+    pub draining: OnceLock<Instant>,
+}
+
+/// Somebody who wants in.
+#[derive(Debug)]
+pub struct Guest {
+    pub visitor: String,
+    pub room: RoomName,
+    /// The host and port under which the page was opened.
+    pub reached: Reached,
+}
+
+impl Greeter {
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn new(tickets: TicketKey, ice: Arc<IceServers>) -> anyhow::Result<Self> {
+        Ok(Self {
+            tickets,
+            ice,
+            boot: random_hex::<8>()?,
+            draining: OnceLock::new(),
+        })
+    }
+
+    /// Whom a visitor ticket names.
+    ///
+    /// # Errors
+    /// When it is not of this server, or too old.
+    pub fn visitor(&self, ticket: &str, now: SystemTime) -> Result<String, ErrorCode> {
+        let read = self.tickets.read_visitor(ticket, now);
+        read.map_err(|e| match e {
+            SealError::Invalid => ErrorCode::BadTicket,
+            SealError::Expired => ErrorCode::TicketExpired,
+        })
+    }
+
+    /// The seat that a resume ticket is for, if it is this visitor's in this room.
+    pub fn claim(
+        &self,
+        ticket: &str,
+        room: &RoomName,
+        visitor: &str,
+        now: SystemTime,
+    ) -> Option<Claim> {
+        let seat = self.tickets.read_resume(ticket, now).ok()?;
+        let matches = seat.room == *room && seat.visitor == visitor;
+        matches.then(|| Claim {
+            id: seat.id,
+            before_start: seat.boot != self.boot,
+        })
+    }
+
+    /// What somebody is told who is in now.
+    pub fn welcome(&self, guest: &Guest, joined: Joined, now: SystemTime) -> Vec<ServerMessage> {
+        let seat = Resume {
+            id: joined.id.clone(),
+            room: guest.room.clone(),
+            visitor: guest.visitor.clone(),
+            boot: self.boot.clone(),
+        };
+        let welcome = ServerMessage::Welcome {
+            id: joined.id,
+            resume: self.tickets.resume(&seat, now),
+            resumed: joined.resumed,
+            peers: joined.peers,
+            locked: joined.locked,
+            knocks: joined.knocks,
+            pc_config: self.ice.for_visitor(&guest.reached, &guest.visitor, now),
+        };
+        let farewell = self.draining.get().map(|end| ServerMessage::stopping(*end));
+        [Some(welcome), farewell].into_iter().flatten().collect()
+    }
+}

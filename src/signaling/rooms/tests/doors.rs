@@ -1,0 +1,312 @@
+//! Locked rooms.
+
+use super::*;
+use door::{MAX_KNOCKS, MAX_KNOCKS_PER_ADDRESS};
+
+fn locked(locked: bool, by: &PeerId) -> ServerMessage {
+    let by = by.clone();
+    ServerMessage::Locked { locked, by }
+}
+
+fn knock(join: &Join) -> ServerMessage {
+    ServerMessage::Knock { peer: join.info() }
+}
+
+fn ended(join: &Join) -> ServerMessage {
+    ServerMessage::KnockEnded {
+        id: join.fresh_id.clone(),
+    }
+}
+
+/// The only one admitted by these effects.
+fn admitted(effects: &[Effect]) -> (ConnId, &Joined) {
+    let mut found = effects.iter().filter_map(|effect| match effect {
+        Effect::Admitted { conn, joined } => Some((*conn, joined)),
+        _ => None,
+    });
+    let first = found.next().expect("somebody is admitted");
+    assert!(found.next().is_none());
+    first
+}
+
+impl World {
+    /// Ana, on connection 1, has locked room "a".
+    fn behind_a_lock() -> (Self, PeerId) {
+        let mut world = Self::new();
+        let ana = world.join(1, "a").id;
+        let effects = world.rooms.lock(ConnId(1), true, world.now()).unwrap();
+        assert_eq!(effects, [sent(1, locked(true, &ana))]);
+        (world, ana)
+    }
+
+    fn knock_from(&mut self, conn: u64, last: u8) -> Result<Join, ErrorCode> {
+        let join = Join {
+            address: address(last),
+            ..self.request(conn, "a", None)
+        };
+        match self.rooms.join(join.clone(), self.now())? {
+            Entry::In(_) => panic!("is in"),
+            Entry::Knocking(effects) => {
+                assert_eq!(effects[0], sent(1, knock(&join)), "those inside hear of it");
+                Ok(join)
+            }
+        }
+    }
+
+    fn knock(&mut self, conn: u64) -> Join {
+        self.knock_from(conn, 1).unwrap()
+    }
+}
+
+#[test]
+fn whoever_knocks_is_in_once_somebody_inside_says_so() {
+    let (mut world, ana) = World::behind_a_lock();
+    let bo = world.knock(2);
+    assert!(world.rooms.is_knocking(ConnId(2)) && !world.rooms.is_seated(ConnId(2)));
+    let effects = world
+        .rooms
+        .admit(ConnId(1), &bo.fresh_id, world.now())
+        .unwrap();
+    assert_eq!(effects[0], sent(1, ended(&bo)));
+    let (conn, in_now) = admitted(&effects);
+    assert_eq!((conn, &in_now.id), (ConnId(2), &bo.fresh_id));
+    assert_eq!(in_now.peers[0].id, ana);
+    assert!(in_now.locked && in_now.knocks.is_empty());
+    assert_eq!(in_now.effects, [sent(1, joined(&bo.fresh_id, 2))]);
+    assert!(world.rooms.is_seated(ConnId(2)) && !world.rooms.is_knocking(ConnId(2)));
+    let again = world.rooms.admit(ConnId(1), &bo.fresh_id, world.now());
+    assert_eq!(again, Ok(vec![]), "two may answer at once");
+}
+
+#[test]
+fn whoever_is_refused_is_told_and_may_knock_again() {
+    let (mut world, _) = World::behind_a_lock();
+    let bo = world.knock(2);
+    let refused = Effect::Refuse {
+        conn: ConnId(2),
+        code: ErrorCode::Refused,
+    };
+    assert_eq!(
+        world.rooms.refuse(ConnId(1), &bo.fresh_id),
+        Ok(vec![sent(1, ended(&bo)), refused])
+    );
+    world.knock(2);
+}
+
+#[test]
+fn only_those_inside_open_and_only_their_own_room() {
+    let (mut world, _) = World::behind_a_lock();
+    let bo = world.knock(2);
+    let now = world.now();
+    let outside = Err(ErrorCode::NotJoined);
+    assert_eq!(world.rooms.admit(ConnId(2), &bo.fresh_id, now), outside);
+    assert_eq!(world.rooms.refuse(ConnId(2), &bo.fresh_id), outside);
+    assert_eq!(world.rooms.lock(ConnId(2), false, now), outside);
+    assert_eq!(
+        world
+            .rooms
+            .signal(ConnId(2), &bo.fresh_id, candidate(&json!(1))),
+        Err(ErrorCode::NotJoined)
+    );
+    world.join(3, "b");
+    assert_eq!(world.rooms.admit(ConnId(3), &bo.fresh_id, now), Ok(vec![]));
+    assert!(world.rooms.is_knocking(ConnId(2)));
+}
+
+#[test]
+fn whoever_goes_away_no_longer_waits() {
+    let (mut world, _) = World::behind_a_lock();
+    let bo = world.knock(2);
+    assert_eq!(world.leave(2), [sent(1, ended(&bo))]);
+    let bo = world.knock(2);
+    let lost = world.rooms.lost(ConnId(2), true, world.now());
+    assert_eq!(lost, [sent(1, ended(&bo))]);
+    assert_eq!(world.pass(60), [], "no seat was kept");
+}
+
+#[test]
+fn an_unlocked_room_lets_in_who_waits_as_far_as_there_are_seats() {
+    let (mut world, ana) = World::behind_a_lock();
+    let waiting = [2, 3, 4].map(|conn| world.knock(conn));
+    let effects = world.rooms.lock(ConnId(1), false, world.now()).unwrap();
+    assert_eq!(effects[0], sent(1, locked(false, &ana)));
+    assert_eq!(
+        effects[1..4],
+        waiting.each_ref().map(|join| sent(1, ended(join)))
+    );
+    let Effect::Admitted { conn, joined } = &effects[5] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(
+        (*conn, joined.locked, joined.peers.len()),
+        (ConnId(3), false, 2)
+    );
+    let full = Effect::Refuse {
+        conn: ConnId(4),
+        code: ErrorCode::RoomFull,
+    };
+    assert_eq!(effects[6..], [full]);
+}
+
+#[test]
+fn a_full_room_lets_nobody_knock_and_who_waits_waits_on() {
+    let (mut world, _) = World::behind_a_lock();
+    let [bo, cy, di] = [2, 3, 4].map(|conn| world.knock(conn));
+    for join in [&bo, &cy] {
+        world
+            .rooms
+            .admit(ConnId(1), &join.fresh_id, world.now())
+            .unwrap();
+    }
+    let full = Err(ErrorCode::RoomFull);
+    assert_eq!(
+        world.rooms.admit(ConnId(1), &di.fresh_id, world.now()),
+        full
+    );
+    assert!(world.rooms.is_knocking(ConnId(4)));
+    assert_eq!(world.knock_from(5, 1).unwrap_err(), ErrorCode::RoomFull);
+    world.leave(2);
+    let effects = world
+        .rooms
+        .admit(ConnId(3), &di.fresh_id, world.now())
+        .unwrap();
+    assert_eq!(admitted(&effects).0, ConnId(4));
+}
+
+#[test]
+fn knocks_are_bounded_per_room_and_per_address() {
+    let (mut world, _) = World::behind_a_lock();
+    for conn in 2..2 + MAX_KNOCKS_PER_ADDRESS as u64 {
+        world.knock(conn);
+    }
+    assert_eq!(
+        world.knock_from(20, 1).unwrap_err(),
+        ErrorCode::TooManyKnocks
+    );
+    for other in MAX_KNOCKS_PER_ADDRESS..MAX_KNOCKS {
+        let other = u8::try_from(other).unwrap();
+        world.knock_from(20 + u64::from(other), 10 + other).unwrap();
+    }
+    assert_eq!(
+        world.knock_from(40, 99).unwrap_err(),
+        ErrorCode::TooManyKnocks
+    );
+}
+
+#[test]
+fn who_comes_back_to_a_seat_need_not_knock_and_learns_who_does() {
+    let (mut world, ana) = World::behind_a_lock();
+    world.rooms.lost(ConnId(1), true, world.now());
+    let bo = world.request(2, "a", None);
+    let entry = world.rooms.join(bo.clone(), world.now()).unwrap();
+    assert_eq!(entry, Entry::Knocking(vec![]), "all are away for a moment");
+    let back = world.resume(3, "a", &ana, false);
+    assert!(back.resumed && back.locked);
+    assert_eq!(back.knocks, [bo.info()]);
+}
+
+#[test]
+fn a_seat_whose_messages_are_lost_is_no_way_past_the_lock() {
+    let (mut world, ana) = World::behind_a_lock();
+    world.rooms.lost(ConnId(1), false, world.now());
+    let bo = world.request(2, "a", None);
+    world.rooms.join(bo.clone(), world.now()).unwrap();
+    let back = world.resume(3, "a", &ana, false);
+    assert!(!back.resumed && back.locked, "in, with another seat");
+    assert_eq!(back.knocks, [bo.info()], "who waited waits on");
+}
+
+#[test]
+fn whoever_comes_back_too_late_knocks() {
+    let (mut world, _) = World::behind_a_lock();
+    let bo = world.knock(2);
+    world
+        .rooms
+        .admit(ConnId(1), &bo.fresh_id, world.now())
+        .unwrap();
+    world.rooms.lost(ConnId(2), true, world.now());
+    world.pass(30);
+    let claim = Claim {
+        id: bo.fresh_id,
+        before_start: false,
+    };
+    let late = world.request(3, "a", Some(claim));
+    let entry = world.rooms.join(late.clone(), world.now()).unwrap();
+    assert_eq!(entry, Entry::Knocking(vec![sent(1, knock(&late))]));
+}
+
+#[test]
+fn with_the_last_one_inside_goes_the_lock() {
+    let (mut world, _) = World::behind_a_lock();
+    world.knock(2);
+    let effects = world.leave(1);
+    assert!(effects.contains(&Effect::Closed(RoomName::parse("a").unwrap())));
+    let (conn, alone) = admitted(&effects);
+    assert_eq!(
+        (conn, alone.locked, alone.peers.len()),
+        (ConnId(2), false, 0)
+    );
+
+    let (mut world, _) = World::behind_a_lock();
+    world.knock(2);
+    world.rooms.stop_opening();
+    let draining = Effect::Refuse {
+        conn: ConnId(2),
+        code: ErrorCode::Draining,
+    };
+    assert_eq!(
+        world.leave(1).last(),
+        Some(&draining),
+        "unless no room is opened"
+    );
+}
+
+#[test]
+fn after_a_restart_the_lock_comes_back_with_those_who_were_inside() {
+    let mut world = World::new();
+    let claim = |id: &str| Claim {
+        id: PeerId(id.into()),
+        before_start: true,
+    };
+    let ana = Join {
+        locked: true,
+        ..world.request(1, "a", Some(claim("x")))
+    };
+    assert!(world.enter(ana.clone()).locked);
+    let bo = world.knock(2);
+    let cy = Join {
+        locked: true,
+        ..world.request(3, "a", Some(claim("y")))
+    };
+    let cy = world.enter(cy);
+    assert_eq!(
+        (cy.resumed, cy.locked, cy.knocks),
+        (true, true, vec![bo.info()])
+    );
+    assert_eq!(
+        cy.effects,
+        [sent(1, joined(&PeerId("y".into()), 3))],
+        "locked already"
+    );
+
+    let mut world = World::new();
+    world.join(1, "a");
+    let first = PeerId("x".into());
+    let back = world.enter(Join {
+        conn: ConnId(2),
+        ..ana.clone()
+    });
+    assert_eq!(
+        back.effects,
+        [sent(1, joined(&first, 1)), sent(1, locked(true, &first))],
+        "somebody was quicker, and is seen"
+    );
+    let stranger = Join {
+        locked: true,
+        ..world.request(3, "b", None)
+    };
+    assert!(
+        !world.enter(stranger).locked,
+        "only a seat gives the right to say so"
+    );
+}
