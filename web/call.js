@@ -1,5 +1,6 @@
 // A call: signaling, room and peers put together. Knows no DOM.
 
+import { Door } from "./door.js";
 import { Peer } from "./peer.js";
 import { believed, cameraCodec, cameraEncoding, screenEncoding, startBitrate } from "./quality.js";
 import { Room } from "./room.js";
@@ -48,12 +49,15 @@ export function configure(config, relay) {
  * @property {(ms: number) => void} [onpong]  so long the server took to answer
  * @property {() => void} onjoined  welcomed, for the first time or again
  * @property {(seconds: number) => void} [ondraining]  so soon the server stops
+ * @property {(news: import("./door.js").News) => void} [ondoor]  the room was locked, somebody knocks, or the like
+ * @property {(code: string) => void} [onrefused]  the server refused what was asked for
  * @property {(code: string) => void} onend
  */
 
 export class Call {
   /** @type {Map<string, Peer>} */
   peers = new Map();
+  door = new Door();
 
   #options;
   #signaling;
@@ -85,6 +89,8 @@ export class Call {
       name,
       ticket,
       refreshTicket,
+      locked: () => this.door.locked,
+      onrefused: options.onrefused,
       onstate: (online) => this.#setOnline(online),
       onpong: options.onpong,
       onmessage: (message) => this.#receive(message),
@@ -149,6 +155,19 @@ export class Call {
     this.reshape();
   }
 
+  /** @param {boolean} locked  has whoever comes to knock? */
+  lock(locked) {
+    this.#signaling.lock(locked);
+  }
+
+  /**
+   * @param {string} id  of somebody who knocked
+   * @param {boolean} admitted
+   */
+  answer(id, admitted) {
+    this.#signaling.answer(id, admitted);
+  }
+
   /** The page is about to be frozen. */
   freeze() {
     this.#signaling.freeze();
@@ -173,7 +192,11 @@ export class Call {
   /** @param {boolean} online */
   #setOnline(online) {
     // Who is there is not known while the server is not.
-    if (!online) clearTimeout(this.#expiry);
+    if (!online) {
+      clearTimeout(this.#expiry);
+      this.door.lost();
+      this.#options.ondoor?.({ type: "changed" });
+    }
     this.#options.onstate(online);
   }
 
@@ -191,6 +214,8 @@ export class Call {
 
   /** @param {import("./signaling.js").ServerMessage} message */
   #receive(message) {
+    const news = this.door.receive(message);
+    if (news) this.#options.ondoor?.(news);
     switch (message.type) {
       case "welcome":
         this.#configure(message.pc_config);

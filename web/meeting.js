@@ -159,6 +159,11 @@ export class Meeting {
         clearTimeout(this.#unreachable);
         view.joined();
       }),
+      ondoor: (news) => this.#whenShown((view) => {
+        if (news.type === "waiting") clearTimeout(this.#unreachable);
+        view.showDoor(call.door, news);
+      }),
+      onrefused: (code) => this.#whenShown((view) => code === "room-full" && view.notices.show("The room is full. Somebody has to leave first.")),
       ondraining: (seconds) => this.#whenShown((view) => view.notices.show(stopping(seconds))),
       onend: (code) => {
         const [title, text] = ENDS[/** @type {keyof typeof ENDS} */ (code)] ?? ["The call ended", ""];
@@ -176,6 +181,8 @@ export class Meeting {
       media: this.#media,
       share: this.#share,
       onhand: (hand) => this.#call?.setState({ hand }),
+      onlock: (locked) => this.#call?.lock(locked),
+      onanswer: (id, admitted) => this.#call?.answer(id, admitted),
       onlimit: (limit) => void this.#setLimit(limit),
       onwant: (id, wanted) => this.#call?.peers.get(id)?.want(wanted),
       connection: (id) => this.#watch.get(id),

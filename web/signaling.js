@@ -10,13 +10,15 @@ const FIRST_RETRY_MS = 300;
 const MAX_RETRY_MS = 3_000;
 const CONNECT_MS = 8_000;
 const WAKE_MS = 3_000;
+/** Whoever waited before a locked room comes back behind those who were in it, and know that it is locked. */
+const BEHIND_MS = 4_000;
 
 const NORMAL = 1000;
 /** Why the server closes for good, by the close code. */
-const ENDS = new Map([[4001, "replaced"], [4007, "revoked"]]);
+const ENDS = new Map([[4001, "replaced"], [4007, "revoked"], [4008, "unanswered"]]);
 
 /** Errors that another try would meet again. */
-const FINAL = new Set(["room-full", "bad-room", "too-many-rooms", "bad-ticket", "not-invited", "draining"]);
+const FINAL = new Set(["room-full", "bad-room", "too-many-rooms", "bad-ticket", "not-invited", "draining", "refused", "too-many-knocks"]);
 
 /**
  * @typedef {{ type: string, [key: string]: any }} ServerMessage
@@ -29,6 +31,8 @@ const FINAL = new Set(["room-full", "bad-room", "too-many-rooms", "bad-ticket", 
  * @property {(message: ServerMessage) => void} onmessage  all but errors, pings and pongs
  * @property {(online: boolean) => void} onstate
  * @property {(ms: number) => void} [onpong]  so long the server took to answer a ping
+ * @property {() => boolean} [locked]  was the room locked when we were in it last?
+ * @property {(code: string) => void} [onrefused]  the server refused something that was asked for in the room
  * @property {(code: string) => boolean} [insists]  shall it be tried again although the server refused with this error?
  * @property {(code: string) => void} onend  it is over and will not be tried again: an error code, "replaced" or "revoked"
  * @property {typeof WebSocket} [WebSocket]
@@ -44,6 +48,12 @@ export class Signaling {
   #resume;
   #ended = false;
   #joined = false;
+  /** The room is locked, and those inside were asked. */
+  #waiting = false;
+  /** The same, over a connection that broke. */
+  #waited = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #behindTimer;
   #attempts = 0;
   #missed = 0;
   #refreshed = false;
@@ -77,6 +87,19 @@ export class Signaling {
     return true;
   }
 
+  /** @param {boolean} locked  has whoever comes to knock? */
+  lock(locked) {
+    this.#send({ type: "lock", locked });
+  }
+
+  /**
+   * @param {string} id  of somebody who knocked
+   * @param {boolean} admitted
+   */
+  answer(id, admitted) {
+    this.#send({ type: admitted ? "admit" : "refuse", id });
+  }
+
   /** Leaves for good. */
   leave() {
     if (this.#ended) return;
@@ -94,7 +117,7 @@ export class Signaling {
   wake() {
     if (this.#ended) return;
     this.#attempts = 0;
-    if (this.#joined) {
+    if (this.#joined || this.#waiting) {
       this.check();
     } else {
       this.#drop();
@@ -108,7 +131,7 @@ export class Signaling {
    */
   check() {
     const socket = this.#socket;
-    if (!this.#joined || !socket || this.#wakeTimer !== undefined) return;
+    if (!(this.#joined || this.#waiting) || !socket || this.#wakeTimer !== undefined) return;
     this.#sendPing();
     this.#wakeTimer = setTimeout(() => this.#lost(socket), WAKE_MS);
   }
@@ -132,8 +155,12 @@ export class Signaling {
     const socket = ahead && ahead.readyState < 2 ? ahead : new WebSocketClass(this.#options.url);
     this.#socket = socket;
     this.#connectTimer = setTimeout(() => this.#lost(socket), CONNECT_MS);
-    if (socket.readyState === 1) void this.#join(socket);
-    else socket.onopen = () => void this.#join(socket);
+    const join = () => {
+      this.#behindTimer = this.#waited ? setTimeout(() => void this.#join(socket), BEHIND_MS) : undefined;
+      if (!this.#waited) void this.#join(socket);
+    };
+    if (socket.readyState === 1) join();
+    else socket.onopen = join;
     socket.onmessage = (event) => {
       if (socket === this.#socket) this.#receive(event.data);
     };
@@ -150,7 +177,7 @@ export class Signaling {
     const { room, name } = this.#options;
     try {
       const ticket = await this.#options.ticket();
-      if (socket === this.#socket) this.#send({ type: "join", room, name, ticket, resume: this.#resume });
+      if (socket === this.#socket) this.#send({ type: "join", room, name, ticket, resume: this.#resume, locked: this.#options.locked?.() || undefined });
     } catch {
       this.#lost(socket);
     }
@@ -172,14 +199,28 @@ export class Signaling {
         this.#refused(message.code);
         return;
       case "welcome":
-        clearTimeout(this.#connectTimer);
         this.#resume = message.resume;
         this.#joined = true;
         this.#refreshed = false;
-        this.#pingTimer = setInterval(() => this.#ping(), PING_MS);
-        this.#options.onstate(true);
+        this.#settle(false);
+        break;
+      case "knocking":
+        this.#settle(true);
     }
     this.#options.onmessage(message);
+  }
+
+  /**
+   * The server is there, and knows us.
+   * @param {boolean} waiting  to be let in
+   */
+  #settle(waiting) {
+    this.#waiting = waiting;
+    this.#waited = waiting;
+    clearTimeout(this.#connectTimer);
+    clearInterval(this.#pingTimer);
+    this.#pingTimer = setInterval(() => this.#ping(), PING_MS);
+    this.#options.onstate(true);
   }
 
   /** @param {string} code */
@@ -192,6 +233,8 @@ export class Signaling {
     } else if (FINAL.has(code) && !this.#joined) {
       if (this.#socket && this.#options.insists?.(code)) this.#lost(this.#socket);
       else this.#finish(code);
+    } else if (this.#joined) {
+      this.#options.onrefused?.(code);
     }
   }
 
@@ -258,9 +301,11 @@ export class Signaling {
 
   #drop() {
     clearTimeout(this.#connectTimer);
+    clearTimeout(this.#behindTimer);
     clearInterval(this.#pingTimer);
     this.#alive();
     this.#joined = false;
+    this.#waiting = false;
     this.#missed = 0;
     this.#pinged = [];
     const socket = this.#socket;

@@ -227,3 +227,84 @@ test("leaving says so and stays away", async () => {
   mock.timers.tick(60_000);
   assert.equal(FakeSocket.all.length, 1);
 });
+
+test("whoever waits before a locked room waits on over sleep, keeps alive, and is let in", async () => {
+  const signaling = await joined();
+  last().break();
+  mock.timers.tick(1000);
+  last().open();
+  await settled();
+  last().say({ type: "knocking" });
+  const waiting = last();
+  assert.equal(signaling.signal("p2", {}), false, "nobody is there to talk to yet");
+  mock.timers.tick(10_000);
+  assert.equal(waiting.sent.at(-1).type, "ping");
+  waiting.say({ type: "pong" });
+  signaling.wake();
+  assert.equal(last(), waiting, "it need not knock again");
+  waiting.say({ type: "pong" });
+  mock.timers.tick(10_000);
+  waiting.say({ type: "pong" });
+  waiting.say(welcome);
+  assert.equal(signaling.signal("p2", {}), true);
+  const pings = () => waiting.sent.filter(({ type }) => type === "ping").length;
+  const before = pings();
+  mock.timers.tick(10_000);
+  assert.equal(pings(), before + 1, "one timer, not two");
+});
+
+test("refused before a locked room is the end, and so is no answer", async () => {
+  for (const end of [() => last().say({ type: "error", code: "refused" }), () => last().break(4008)]) {
+    seen = [];
+    await joined();
+    last().break();
+    mock.timers.tick(1000);
+    last().open();
+    await settled();
+    last().say({ type: "knocking" });
+    end();
+    assert.match(seen.at(-1), /^end:(refused|unanswered)$/);
+    const count = FakeSocket.all.length;
+    mock.timers.tick(60_000);
+    assert.equal(FakeSocket.all.length, count);
+  }
+});
+
+test("those inside lock and answer, and bring the lock back", async () => {
+  const refused = [];
+  const signaling = await joined({ locked: () => true, onrefused: (code) => refused.push(code) });
+  signaling.lock(true);
+  signaling.answer("p2", true);
+  signaling.answer("p3", false);
+  assert.deepEqual(last().sent.slice(1), [{ type: "lock", locked: true }, { type: "admit", id: "p2" }, { type: "refuse", id: "p3" }]);
+  last().say({ type: "error", code: "room-full" });
+  assert.deepEqual(refused, ["room-full"]);
+  last().break();
+  mock.timers.tick(1000);
+  last().open();
+  await settled();
+  assert.equal(last().sent[0].locked, true);
+});
+
+test("whoever waited comes back behind those who were inside", async () => {
+  await joined();
+  last().break();
+  mock.timers.tick(1000);
+  last().open();
+  await settled();
+  last().say({ type: "knocking" });
+  last().break();
+  mock.timers.tick(1000);
+  last().open();
+  await settled();
+  assert.deepEqual(last().sent, []);
+  mock.timers.tick(4000);
+  await settled();
+  assert.equal(last().sent[0].type, "join");
+  last().say(welcome);
+  last().break();
+  mock.timers.tick(1000);
+  last().open();
+  await settled();
+  assert.equal(last().sent[0].type, "join", "once in, at once");
+});

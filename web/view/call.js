@@ -5,6 +5,7 @@ import { announce } from "./announce.js";
 import { Controls } from "./controls.js";
 import { wireFlip } from "./devices.js";
 import { byId, keepFocus, showScreen } from "./dom.js";
+import { DoorView } from "./door.js";
 import { Notices } from "./notices.js";
 import { Panel } from "./panel.js";
 import { People } from "./people.js";
@@ -25,6 +26,8 @@ const ARRIVAL_MS = 110;
  * @property {import("../remembered.js").Memory} chosen  the last time
  * @property {(choice: Partial<import("../remembered.js").Memory>) => void} onchoice
  * @property {(up: boolean) => void} onhand
+ * @property {(locked: boolean) => void} onlock
+ * @property {(id: string, admitted: boolean) => void} onanswer  to somebody who knocked
  * @property {(limit: import("../quality.js").Limit) => void} onlimit
  * @property {(id: string, wanted: import("../talk.js").Wanted) => void} onwant  somebody is shown at another size
  * @property {(id: string) => import("../watch.js").Watched | undefined} connection  what is known of the one to somebody
@@ -39,6 +42,7 @@ export class CallView {
   /** Whoever comes from now on comes later than oneself. */
   #joined = false;
   #people;
+  #door;
   #self;
   #controls;
   #panel = new Panel();
@@ -78,6 +82,7 @@ export class CallView {
       onopen: (id, opener) => this.#panel.toggle({ id, name: this.#nameOf(id), opener }, options.connection(id)),
     });
     this.#people = new People(personName(name));
+    this.#door = new DoorView(options);
     this.#controls = new Controls({
       media,
       share,
@@ -110,6 +115,19 @@ export class CallView {
   /** All who were there are known. */
   joined() {
     this.#joined = true;
+  }
+
+  /**
+   * @param {import("../door.js").Door} door
+   * @param {import("../door.js").News} news
+   */
+  showDoor(door, news) {
+    this.#door.show(door);
+    if (news.type === "waiting") announce("The room is locked. Those inside were asked to let you in.");
+    if (news.type === "locked") this.notices.show(lockText(door.locked, news.own ? "" : this.#nameOf(news.by)));
+    if (news.type !== "knock") return;
+    announce(`${inSentence(personName(news.peer.name))} wants to come in.`);
+    if (document.visibilityState !== "visible") void playChime(this.#options.speaker());
   }
 
   /**
@@ -208,6 +226,7 @@ export class CallView {
     this.tiles.close();
     this.#controls.close();
     this.#people.close();
+    this.#door.close();
     this.#panel.close();
     this.#signals.close();
     this.#self.close();
@@ -222,4 +241,13 @@ export class CallView {
     else this.#sharing.delete("own");
     keepFocus(() => this.tiles.setOwnScreen(screen), "share");
   }
+}
+
+/**
+ * @param {boolean} locked
+ * @param {string} name  of whoever did it; empty for oneself
+ */
+function lockText(locked, name) {
+  if (locked) return `${name || "You"} locked the room. Whoever comes has to be let in.`;
+  return `${name || "You"} unlocked the room.`;
 }

@@ -90,6 +90,7 @@ export class Controls {
       { key: "h", text: "Raise or lower the hand", button: this.#hand },
       { key: "f", text: "Full screen", button: this.#fullScreen },
       { key: "p", text: "Small window", button: this.#pipButton },
+      { key: "k", text: "Lock or unlock the room", button: byId("lock", HTMLButtonElement) },
       { key: "v", text: "Own picture shown or hidden", button: byId("toggle-self", HTMLButtonElement) },
       { key: "shift+l", text: "Leave the call", button: byId("leave", HTMLButtonElement) },
     ];
