@@ -23,17 +23,7 @@ pub enum Command {
     /// Serve calls (the default)
     Serve,
     /// Say what is wrong with a server and what to do about it: this machine's, or that of a page
-    Check {
-        /// The page of a server to check from here, such as `https://call.example.com/` [default: the configured one]
-        #[arg(value_name = "URL")]
-        url: Option<Target>,
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-        /// Trust the authorities in this PEM file, too
-        #[arg(long, value_name = "FILE")]
-        ca: Option<PathBuf>,
-    },
+    Check(Check),
     /// Say which certificate is served, by whom and until when
     Cert {
         /// Write the certificate of this machine's own authority: PEM, DER where the name ends in .crt or .cer; "-" for
@@ -58,6 +48,23 @@ pub enum Command {
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
     },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Check {
+    /// The page of a server to check from here, such as `https://call.example.com/`, or the link of an invitation, which is
+    /// used by it [default: the configured one]
+    #[arg(value_name = "URL")]
+    pub url: Option<Target>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Trust the authorities in this PEM file, too
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Let oneself in with the password in this file, where the server asks for one; "-" for standard input
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub password: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]

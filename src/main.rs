@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use callbox::check::{self, Target};
-use callbox::cli::{AccessCommand, Cli, Command};
+use callbox::check;
+use callbox::cli::{self, AccessCommand, Cli, Command};
 use callbox::config::{Config, ConfigError, Sources};
 use callbox::{app, cert, commands, shutdown, telemetry};
 use clap::Parser;
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let sources = Sources::from_process(cli.options.into());
     match cli.command.unwrap_or(Command::Serve) {
-        Command::Check { url, json, ca } => return check(url, sources, ca.as_deref(), json),
+        Command::Check(command) => return check(command, sources),
         Command::Cert { export_ca, json } => {
             let config = Config::load(&sources)?;
             print!("{}", cert(&config, export_ca.as_deref(), json)?);
@@ -52,22 +52,20 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(
-    url: Option<Target>,
-    sources: Sources,
-    ca: Option<&Path>,
-    json: bool,
-) -> anyhow::Result<ExitCode> {
+fn check(command: cli::Check, sources: Sources) -> anyhow::Result<ExitCode> {
+    let ca = command.ca.as_deref();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let report = match url {
-        Some(target) => runtime.block_on(check::outside(target, ca))?,
+    let report = match command.url {
+        Some(target) => {
+            runtime.block_on(check::outside(target, ca, command.password.as_deref()))?
+        }
         None => runtime.block_on(check::inside(sources, ca))?,
     };
     // What a server keeps waiting is not waited for.
     runtime.shutdown_background();
-    if json {
+    if command.json {
         println!("{}", report.json()?);
     } else {
         print!("{}", report.table());

@@ -26,7 +26,7 @@ use password::Verifier;
 use used::Used;
 
 pub use gate::guard;
-pub use pages::routes;
+pub use pages::{SHUT, routes};
 pub use pass::Scope;
 
 /// Browsers send it to this very host only, and over HTTPS only (RFC 6265bis §4.1.3.2).
@@ -35,6 +35,9 @@ const COOKIE_NAME: &str = "__Host-callbox";
 const KEY: &str = "access-key";
 const EPOCH: &str = "access-epoch";
 const USED: &str = "access-used.json";
+
+/// How long a check may take.
+const CHECK_LIFE: Duration = Duration::from_secs(60);
 
 /// How soon another program's revocation is heard of.
 pub const LOOK: Duration = Duration::from_secs(2);
@@ -156,6 +159,25 @@ pub fn revoke_all(state: &State) -> anyhow::Result<()> {
     let path = state.path(EPOCH);
     state::replace(&path, random_hex::<8>()?.as_bytes(), PRIVATE)
         .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The `Cookie` header of somebody who may call everywhere, for a check on this machine; `None` where nobody is asked, or the
+/// server has made no key yet.
+///
+/// # Errors
+/// When the state directory cannot be read.
+pub fn cookie_for_check(
+    settings: &config::Access,
+    state: &State,
+    now: SystemTime,
+) -> anyhow::Result<Option<String>> {
+    if settings.mode == AccessMode::Open || !state.path(KEY).try_exists()? {
+        return Ok(None);
+    }
+    let key = PassKey::new(&state.secret(KEY)?);
+    let epoch = epoch(&state.path(EPOCH), settings)?;
+    let value = key.session(&Scope::EveryRoom, &epoch, now + CHECK_LIFE);
+    Ok(Some(format!("{COOKIE_NAME}={value}")))
 }
 
 /// Another password is another epoch, too.

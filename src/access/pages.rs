@@ -36,6 +36,9 @@ pub fn is_open(path: &str) -> bool {
     is_token || matches!(rest, "login" | "invite" | "style.css" | "icon.svg")
 }
 
+/// What programs are told before the gate.
+pub const SHUT: &str = "Only for those who were let in; open the page.";
+
 /// What somebody finds before the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
@@ -75,8 +78,7 @@ pub fn closed(access: &Access, request: &Request, door: Door) -> Response {
         .and_then(|value| value.to_str().ok())
         .is_some_and(|text| text.contains("text/html"));
     if !wants_page {
-        let text = "Only for those who were let in; open the page.\n";
-        return (StatusCode::FORBIDDEN, text).into_response();
+        return (StatusCode::FORBIDDEN, format!("{SHUT}\n")).into_response();
     }
     let next = request
         .uri()

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::admission::Key;
 use super::certificate_file::{self, OnDisk};
 use super::fault::Fault;
 use super::ice::Transport;
@@ -14,9 +15,11 @@ use super::site::{self, Local, OwnFile, Roots, Site};
 use super::target::Target;
 use super::unit::{self, Unit};
 use super::{dns, limits, ports, running, state};
+use crate::access;
 use crate::config::Config;
 use crate::listen;
 use crate::net::{self, Machine};
+use crate::state::State;
 use crate::tls;
 
 /// What is looked at, and where it lies.
@@ -53,7 +56,8 @@ pub async fn check(inside: &Inside, roots: &Roots, budget: Budget) -> Report {
         Ok(()) => {
             rows.extend(way_rows(config, &here, names, budget).await);
             let local = Some(local(inside, address.ip(), here));
-            rows.extend(site::check(&Site { target, local }, roots, budget).await);
+            let key = key(inside);
+            rows.extend(site::check(&Site { target, key, local }, roots, budget).await);
         }
         Err(problem) => {
             rows.push(problem_row(inside, address, &problem));
@@ -61,6 +65,17 @@ pub async fn check(inside: &Inside, roots: &Roots, budget: Budget) -> Report {
         }
     }
     Report { url, rows }
+}
+
+/// Who can read the state directory need not know the password.
+fn key(inside: &Inside) -> Key {
+    let dir = inside.place(&inside.config.state);
+    let cookie = || {
+        // Looking at it must not make it.
+        let state = dir.is_dir().then(|| State::open(&dir))?.ok()?;
+        access::cookie_for_check(&inside.config.access, &state, SystemTime::now()).ok()?
+    };
+    cookie().map_or(Key::Nothing, Key::Cookie)
 }
 
 async fn addresses(config: &Config, machine: &Machine, budget: Budget) -> Here {

@@ -10,6 +10,7 @@
 //! `start` has what a server looks at itself. `probe` asks the network and the machine. Each of the other files is one thing that can be wrong: *pure*, from what was observed to
 //! a [`Row`] with the remedy.
 
+mod admission;
 mod certificate;
 mod certificate_file;
 mod clock;
@@ -41,6 +42,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use crate::config::{Config, ConfigError, Sources};
+use admission::Key;
 use inside::Inside;
 use probe::Budget;
 use site::{Roots, Site};
@@ -52,11 +54,21 @@ pub use target::Target;
 /// Checks a server from outside, as a browser would meet it. Takes 20 seconds at the most.
 ///
 /// # Errors
-/// [`ConfigError`] when `ca` cannot be read.
-pub async fn outside(target: Target, ca: Option<&Path>) -> Result<Report, ConfigError> {
+/// [`ConfigError`] when `ca` or `password` cannot be read.
+pub async fn outside(
+    target: Target,
+    ca: Option<&Path>,
+    password: Option<&Path>,
+) -> Result<Report, ConfigError> {
     let roots = roots(ca)?;
+    let key = match (password, target.invitation()) {
+        (Some(path), _) => Key::Password(password_in(path)?),
+        (None, Some(path)) => Key::Invitation(path.to_owned()),
+        (None, None) => Key::Nothing,
+    };
     let site = Site {
         target,
+        key,
         local: None,
     };
     Ok(Report {
@@ -96,6 +108,31 @@ pub async fn inside(mut sources: Sources, ca: Option<&Path>) -> Result<Report, C
         folder,
     };
     Ok(inside::check(&inside, &roots, budget).await)
+}
+
+/// The first line of a file, `-` for standard input.
+fn password_in(path: &Path) -> Result<String, ConfigError> {
+    let read = if path == Path::new("-") {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    let wrong = |problem: String| ConfigError {
+        origin: path.display().to_string(),
+        key: "--password".to_owned(),
+        problem,
+    };
+    let text = read.map_err(|error| {
+        wrong(format!(
+            "cannot be read: {error}; name a file with the password"
+        ))
+    })?;
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(line.to_owned()),
+        _ => Err(wrong(
+            "holds no password; write it in the first line".to_owned(),
+        )),
+    }
 }
 
 /// The authorities in a PEM file.

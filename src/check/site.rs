@@ -6,10 +6,12 @@ use std::time::SystemTime;
 
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 
+use super::admission::{self, Key};
 use super::certificate::{self, Certificate};
 use super::certificate_file::{self, OnDisk};
 use super::fault::Fault;
 use super::ice::{Servers, Transport};
+use super::page::Answer;
 use super::probe::connect::{self, BoxedStream, Way};
 use super::probe::http::Http;
 use super::probe::proxy::Proxy;
@@ -27,6 +29,8 @@ const SCRIPTS: [&str; 2] = ["/config.js", "/config.global.js"];
 #[derive(Debug, Clone)]
 pub struct Site {
     pub target: Target,
+    /// For a server that does not let everybody in.
+    pub key: Key,
     /// Where this machine is the server.
     pub local: Option<Local>,
 }
@@ -90,10 +94,20 @@ pub async fn check(site: &Site, roots: &Roots, budget: Budget) -> Vec<Row> {
         SystemTime::now(),
     ));
     rows.extend(file_row(site, &chain));
-    let servers = load(site, stream, budget, &mut rows).await;
+    let loaded = load(site, stream, budget, &mut rows).await;
+    let Loaded {
+        servers, cookie, ..
+    } = loaded;
+    if loaded.shut {
+        rows.extend(skip(
+            "it is behind the password or the invitation",
+            AFTER_TLS,
+        ));
+        return rows;
+    }
     let upgrade = budget.within(async {
         let (stream, _) = shake_within(site, &way).await?;
-        open_websocket::ping(stream, &site.target).await
+        open_websocket::ping(stream, &site.target, cookie.as_deref()).await
     });
     let relaying = async {
         match servers {
@@ -229,34 +243,64 @@ fn file_row(site: &Site, chain: &Chain) -> Option<Row> {
     ))
 }
 
-/// Loads the page's configuration; where a folder of its own keeps the module, the classic script may still be there.
-async fn load(
-    site: &Site,
-    stream: BoxedStream,
-    budget: Budget,
-    rows: &mut Vec<Row>,
-) -> Option<Servers> {
+/// What the page gave.
+#[derive(Default)]
+struct Loaded {
+    servers: Option<Servers>,
+    /// Of somebody who was let in.
+    cookie: Option<String>,
+    /// Was nobody let in?
+    shut: bool,
+}
+
+/// Goes past the gate, if there is one, and loads the page's configuration.
+async fn load(site: &Site, stream: BoxedStream, budget: Budget, rows: &mut Vec<Row>) -> Loaded {
+    let mut cookie = None;
+    let mut shown = None;
     let loading = async {
         let mut http = Http::over(stream).await?;
-        let mut answer = http.get(&site.target, SCRIPTS[0]).await?;
-        if page::read(&answer).is_err()
-            && let Ok(other) = http.get(&site.target, SCRIPTS[1]).await
-            && page::read(&other).is_ok()
-        {
-            answer = other;
-        }
-        Ok(answer)
+        (cookie, shown) = admission::enter(&mut http, &site.target, &site.key).await?;
+        script(&mut http, &site.target, cookie.as_deref()).await
     };
     let off = site.local.as_ref().is_some_and(|local| local.relay_off);
-    let answer = match budget.within(loading).await {
+    let loaded = budget.within(loading).await;
+    rows.extend(shown.take());
+    let answer = match loaded {
         Ok(answer) => answer,
         Err(fault) => {
             rows.push(page::row(SCRIPTS[0], &Err(fault), off));
-            return None;
+            return Loaded::default();
         }
     };
     rows.push(clock::row(answer.date, SystemTime::now()));
+    if admission::is_shut(&answer) {
+        // Whoever was refused has been told.
+        if matches!(site.key, Key::Nothing | Key::Cookie(_)) {
+            rows.push(admission::shut_row(site.local.is_some()));
+        }
+        let shut = true;
+        return Loaded {
+            shut,
+            ..Loaded::default()
+        };
+    }
     let servers = page::read(&answer);
     rows.push(page::row(answer.path, &servers, off));
-    servers.ok()
+    Loaded {
+        servers: servers.ok(),
+        cookie,
+        shut: false,
+    }
+}
+
+/// The page's configuration; where a folder of its own keeps the module, the classic script may still be there.
+async fn script(http: &mut Http, target: &Target, cookie: Option<&str>) -> Result<Answer, Fault> {
+    let answer = http.get(target, SCRIPTS[0], cookie).await?;
+    if page::read(&answer).is_err()
+        && let Ok(other) = http.get(target, SCRIPTS[1], cookie).await
+        && page::read(&other).is_ok()
+    {
+        return Ok(other);
+    }
+    Ok(answer)
 }

@@ -8,10 +8,14 @@ use rustls::pki_types::ServerName;
 use crate::net::url_host;
 use crate::web::Reached;
 
+const INVITATIONS: &str = "/access/i/";
+
 /// A server as a browser would be sent to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     reached: Reached,
+    /// The path of an invitation's link.
+    invitation: Option<String>,
 }
 
 impl Target {
@@ -23,6 +27,7 @@ impl Target {
                 port,
                 direct: true,
             },
+            invitation: None,
         }
     }
 
@@ -33,7 +38,13 @@ impl Target {
                 port,
                 direct: true,
             },
+            invitation: None,
         }
+    }
+
+    /// The path of the invitation that was named.
+    pub fn invitation(&self) -> Option<&str> {
+        self.invitation.as_deref()
     }
 
     /// As it stands in a URL: an IPv6 address in brackets.
@@ -84,7 +95,7 @@ pub fn bare(host: &str) -> &str {
 impl FromStr for Target {
     type Err = String;
 
-    /// The path does not matter: people paste the link of a room.
+    /// Of paths only an invitation's matters: people paste the link of a room.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = || {
             format!(
@@ -97,7 +108,14 @@ impl FromStr for Target {
         }
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let reached = Reached::parse(&rest[..end]).ok_or_else(wrong)?;
-        Ok(Self { reached })
+        let path = rest[end..].split(['?', '#']).next().unwrap_or_default();
+        let token = path.strip_prefix(INVITATIONS).unwrap_or_default();
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-*".contains(&byte);
+        let invitation = !token.is_empty() && token.bytes().all(plain);
+        Ok(Self {
+            reached,
+            invitation: invitation.then(|| path.to_owned()),
+        })
     }
 }
 
@@ -128,6 +146,28 @@ mod tests {
             let target: Target = text.parse().unwrap();
             assert_eq!((target.url().as_str(), target.name()), (url, name));
             assert!(target.server_name().is_some());
+        }
+    }
+
+    #[test]
+    fn the_link_of_an_invitation_is_one() {
+        let of = |text: &str| {
+            let target: Target = text.parse().unwrap();
+            target.invitation().map(str::to_owned)
+        };
+        let link = "https://call.example.com/access/i/a1i.dGVhbQ.1f.0.e1.179.x_y-z";
+        assert_eq!(
+            of(link).as_deref(),
+            link.strip_prefix("https://call.example.com")
+        );
+        assert_eq!(of(&format!("{link}?x#y")), of(link));
+        for none in [
+            "https://h/",
+            "https://h/access/i/",
+            "https://h/access/i/a b",
+            "https://h/r/team",
+        ] {
+            assert_eq!(of(none), None, "{none}");
         }
     }
 

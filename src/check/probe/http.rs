@@ -1,8 +1,9 @@
 //! One request over a connection that is there already.
 
-use axum::http::{Request, header};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
+use axum::http::request::Builder;
+use axum::http::{Request, Response, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::task::AbortHandle;
@@ -20,8 +21,16 @@ const MAX_HEAD: usize = 64 * 1024;
 
 /// A connection that takes one request after the other.
 pub struct Http {
-    sender: http1::SendRequest<Empty<Bytes>>,
+    sender: http1::SendRequest<Full<Bytes>>,
     driver: AbortHandle,
+}
+
+/// The answer to a form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posted {
+    pub status: u16,
+    /// What to send as `Cookie` from then on.
+    pub cookie: Option<String>,
 }
 
 impl Http {
@@ -41,20 +50,17 @@ impl Http {
     ///
     /// # Errors
     /// When no whole response comes; has no deadline of its own.
-    pub async fn get(&mut self, target: &Target, path: &'static str) -> Result<Answer, Fault> {
-        let request = Request::get(path)
-            .header(header::HOST, target.authority())
-            .header(
-                header::USER_AGENT,
-                concat!("callbox-check/", env!("CARGO_PKG_VERSION")),
-            )
-            .body(Empty::new())
-            .map_err(|error| Fault::Other(error.to_string()))?;
-        let response = self
-            .sender
-            .send_request(request)
-            .await
-            .map_err(|error| fault(&error))?;
+    pub async fn get(
+        &mut self,
+        target: &Target,
+        path: &'static str,
+        cookie: Option<&str>,
+    ) -> Result<Answer, Fault> {
+        let mut request = Request::get(path);
+        if let Some(cookie) = cookie {
+            request = request.header(header::COOKIE, cookie);
+        }
+        let response = self.send(target, request, String::new()).await?;
         let (head, body) = response.into_parts();
         let date = head
             .headers
@@ -71,6 +77,54 @@ impl Http {
             body: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
             date,
         })
+    }
+
+    /// `POST`s a form of the page.
+    ///
+    /// # Errors
+    /// When no response comes; has no deadline of its own.
+    pub async fn post(
+        &mut self,
+        target: &Target,
+        path: &str,
+        form: String,
+    ) -> Result<Posted, Fault> {
+        let request = Request::post(path)
+            .header(header::ORIGIN, target.origin())
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let (head, body) = self.send(target, request, form).await?.into_parts();
+        // What is not read keeps the connection from its next request.
+        drop(Limited::new(body, MAX_BODY).collect().await);
+        let cookie = head.headers.get(header::SET_COOKIE);
+        let pair = cookie
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| text.split(';').next());
+        Ok(Posted {
+            status: head.status.as_u16(),
+            cookie: pair.map(str::to_owned),
+        })
+    }
+
+    async fn send(
+        &mut self,
+        target: &Target,
+        request: Builder,
+        body: String,
+    ) -> Result<Response<Incoming>, Fault> {
+        let request = request
+            .header(header::HOST, target.authority())
+            .header(
+                header::USER_AGENT,
+                concat!("callbox-check/", env!("CARGO_PKG_VERSION")),
+            )
+            .body(Full::from(body))
+            .map_err(|error| Fault::Other(error.to_string()))?;
+        // Not before it is done with the one before.
+        let sent = match self.sender.ready().await {
+            Ok(()) => self.sender.send_request(request).await,
+            Err(error) => Err(error),
+        };
+        sent.map_err(|error| fault(&error))
     }
 }
 

@@ -25,11 +25,11 @@ const PING: &str = r#"{"type":"ping"}"#;
 /// # Errors
 /// [`Fault::Denied`] with the HTTP status of a refused upgrade; [`Fault::Foreign`] where something else than signaling
 /// answers. Has no deadline of its own.
-pub async fn ping(stream: impl Stream, target: &Target) -> Result<(), Fault> {
+pub async fn ping(stream: impl Stream, target: &Target, cookie: Option<&str>) -> Result<(), Fault> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));
-    let request = request(target).map_err(fault)?;
+    let request = request(target, cookie).map_err(fault)?;
     let (mut socket, _) = client_async_with_config(request, stream, Some(config))
         .await
         .map_err(fault)?;
@@ -45,10 +45,14 @@ pub async fn ping(stream: impl Stream, target: &Target) -> Result<(), Fault> {
     Err(Fault::Foreign)
 }
 
-fn request(target: &Target) -> Result<Request<()>, Error> {
+fn request(target: &Target, cookie: Option<&str>) -> Result<Request<()>, Error> {
     let mut request = format!("wss://{}/ws", target.authority()).into_client_request()?;
     let origin = target.origin().parse().map_err(axum::http::Error::from)?;
     request.headers_mut().insert(header::ORIGIN, origin);
+    if let Some(cookie) = cookie {
+        let cookie = cookie.parse().map_err(axum::http::Error::from)?;
+        request.headers_mut().insert(header::COOKIE, cookie);
+    }
     Ok(request)
 }
 

@@ -26,7 +26,7 @@ fn server() -> Server {
     server_with("")
 }
 
-fn server_with(more: &str) -> Server {
+pub fn server_with(more: &str) -> Server {
     let dir = tempfile::tempdir().unwrap();
     let (page, turn, tls) = free_ports();
     let config = format!(
@@ -36,7 +36,7 @@ fn server_with(more: &str) -> Server {
     Server::start_in(dir, &[])
 }
 
-async fn check_in(dir: &Path) -> Checked {
+pub async fn check_in(dir: &Path) -> Checked {
     let mut command = program();
     command
         .args(["check", "--json", "--config", "callbox.toml"])

@@ -1,5 +1,6 @@
 //! `callbox check`, run against servers that are well and against such that are not.
 
+mod gated;
 mod hostile;
 mod inside;
 mod outside;
