@@ -49,7 +49,7 @@ export function configure(config, relay) {
  * @property {(ms: number) => void} [onpong]  so long the server took to answer
  * @property {() => void} onjoined  welcomed, for the first time or again
  * @property {(seconds: number) => void} [ondraining]  so soon the server stops
- * @property {(news: import("./door.js").News) => void} [ondoor]  the room was locked, somebody knocks, or the like
+ * @property {(news: import("./door.js").News[]) => void} [ondoor]  the room was locked, somebody knocks, or the like
  * @property {(code: string) => void} [onrefused]  the server refused what was asked for
  * @property {(code: string) => void} onend
  */
@@ -195,7 +195,7 @@ export class Call {
     if (!online) {
       clearTimeout(this.#expiry);
       this.door.lost();
-      this.#options.ondoor?.({ type: "changed" });
+      this.#options.ondoor?.([]);
     }
     this.#options.onstate(online);
   }
@@ -214,8 +214,11 @@ export class Call {
 
   /** @param {import("./signaling.js").ServerMessage} message */
   #receive(message) {
+    const { locked } = this.door;
     const news = this.door.receive(message);
     if (news) this.#options.ondoor?.(news);
+    // With everybody away for too long the room was given up, and its lock with it.
+    if (message.type === "welcome" && locked && !message.locked && message.peers.length === 0) this.lock(true);
     switch (message.type) {
       case "welcome":
         this.#configure(message.pc_config);

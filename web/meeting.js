@@ -160,7 +160,7 @@ export class Meeting {
         view.joined();
       }),
       ondoor: (news) => this.#whenShown((view) => {
-        if (news.type === "waiting") clearTimeout(this.#unreachable);
+        if (call.door.waiting) clearTimeout(this.#unreachable);
         view.showDoor(call.door, news);
       }),
       onrefused: (code) => this.#whenShown((view) => code === "room-full" && view.notices.show("The room is full. Somebody has to leave first.")),

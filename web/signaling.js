@@ -18,7 +18,7 @@ const NORMAL = 1000;
 const ENDS = new Map([[4001, "replaced"], [4007, "revoked"], [4008, "unanswered"]]);
 
 /** Errors that another try would meet again. */
-const FINAL = new Set(["room-full", "bad-room", "too-many-rooms", "bad-ticket", "not-invited", "draining", "refused", "too-many-knocks"]);
+const FINAL = new Set(["room-full", "bad-room", "too-many-rooms", "bad-ticket", "not-invited", "draining", "refused", "room-closed", "too-many-knocks"]);
 
 /**
  * @typedef {{ type: string, [key: string]: any }} ServerMessage
@@ -34,7 +34,7 @@ const FINAL = new Set(["room-full", "bad-room", "too-many-rooms", "bad-ticket", 
  * @property {() => boolean} [locked]  was the room locked when we were in it last?
  * @property {(code: string) => void} [onrefused]  the server refused something that was asked for in the room
  * @property {(code: string) => boolean} [insists]  shall it be tried again although the server refused with this error?
- * @property {(code: string) => void} onend  it is over and will not be tried again: an error code, "replaced" or "revoked"
+ * @property {(code: string) => void} onend  it is over and will not be tried again: an error code, "replaced", "revoked" or "unanswered"
  * @property {typeof WebSocket} [WebSocket]
  * @property {WebSocket | null} [socket]  one to the same URL that has been opened ahead, to join the sooner
  */
@@ -119,7 +119,7 @@ export class Signaling {
     this.#attempts = 0;
     if (this.#joined || this.#waiting) {
       this.check();
-    } else {
+    } else if (this.#behindTimer === undefined) {
       this.#drop();
       this.#connect();
     }
@@ -155,12 +155,8 @@ export class Signaling {
     const socket = ahead && ahead.readyState < 2 ? ahead : new WebSocketClass(this.#options.url);
     this.#socket = socket;
     this.#connectTimer = setTimeout(() => this.#lost(socket), CONNECT_MS);
-    const join = () => {
-      this.#behindTimer = this.#waited ? setTimeout(() => void this.#join(socket), BEHIND_MS) : undefined;
-      if (!this.#waited) void this.#join(socket);
-    };
-    if (socket.readyState === 1) join();
-    else socket.onopen = join;
+    if (socket.readyState === 1) this.#opened(socket);
+    else socket.onopen = () => this.#opened(socket);
     socket.onmessage = (event) => {
       if (socket === this.#socket) this.#receive(event.data);
     };
@@ -170,6 +166,21 @@ export class Signaling {
       if (end) this.#finish(end);
       else this.#lost(socket);
     };
+  }
+
+  /** @param {WebSocket} socket */
+  #opened(socket) {
+    if (socket !== this.#socket) return;
+    if (!this.#waited) {
+      void this.#join(socket);
+      return;
+    }
+    clearTimeout(this.#connectTimer);
+    this.#behindTimer = setTimeout(() => {
+      this.#behindTimer = undefined;
+      this.#connectTimer = setTimeout(() => this.#lost(socket), CONNECT_MS);
+      void this.#join(socket);
+    }, BEHIND_MS);
   }
 
   /** @param {WebSocket} socket */
@@ -231,7 +242,9 @@ export class Signaling {
       this.#options.refreshTicket();
       if (this.#socket) void this.#join(this.#socket);
     } else if (FINAL.has(code) && !this.#joined) {
-      if (this.#socket && this.#options.insists?.(code)) this.#lost(this.#socket);
+      // Whoever has been inside waits for a place before the door.
+      const insists = (code === "too-many-knocks" && this.#resume !== undefined) || this.#options.insists?.(code);
+      if (this.#socket && insists) this.#lost(this.#socket);
       else this.#finish(code);
     } else if (this.#joined) {
       this.#options.onrefused?.(code);
@@ -302,6 +315,7 @@ export class Signaling {
   #drop() {
     clearTimeout(this.#connectTimer);
     clearTimeout(this.#behindTimer);
+    this.#behindTimer = undefined;
     clearInterval(this.#pingTimer);
     this.#alive();
     this.#joined = false;

@@ -196,6 +196,12 @@ fn path_of(token: &str) -> String {
     format!("{}{token}", pages::INVITATIONS)
 }
 
+/// Is this `name=value` a session's?
+pub fn is_session(pair: &str) -> bool {
+    pair.split_once('=')
+        .is_some_and(|(name, _)| name == COOKIE_NAME)
+}
+
 /// The session in a request's cookies.
 fn session(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(COOKIE).iter();

@@ -6,6 +6,7 @@ use super::probe::http::{Http, Posted};
 use super::report::Row;
 use super::target::Target;
 use crate::access;
+use crate::config::Secret;
 
 const NAME: &str = "access";
 const LOGIN: &str = "/access/login";
@@ -14,14 +15,22 @@ const LOGIN: &str = "/access/login";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Key {
     Nothing,
-    Password(String),
+    Password(Secret),
     /// The path of an invitation's link. Each check with it is one use.
-    Invitation(String),
-    /// The `Cookie` header of somebody who is in.
-    Cookie(String),
+    Invitation(Secret),
+    /// The `Cookie` header of somebody who is in, made on the server itself.
+    Cookie(Secret),
 }
 
-/// Shows the key. The `Cookie` header from then on, if any, and what is to be told.
+/// How it went at the gate.
+#[derive(Debug, Default)]
+pub struct Admission {
+    /// The `Cookie` header from then on.
+    pub cookie: Option<String>,
+    pub row: Option<Row>,
+}
+
+/// Shows the key; what others gave it goes to a server that has proved who it is, and to no other.
 ///
 /// # Errors
 /// When no answer comes; has no deadline of its own.
@@ -29,16 +38,25 @@ pub async fn enter(
     http: &mut Http,
     target: &Target,
     key: &Key,
-) -> Result<(Option<String>, Option<Row>), Fault> {
+    proved: bool,
+) -> Result<Admission, Fault> {
     let (path, form) = match key {
-        Key::Nothing => return Ok((None, None)),
-        Key::Cookie(cookie) => return Ok((Some(cookie.clone()), None)),
-        Key::Password(password) => (LOGIN, form(password)),
-        Key::Invitation(path) => (path.as_str(), String::new()),
+        Key::Nothing => return Ok(Admission::default()),
+        Key::Cookie(cookie) => {
+            let cookie = Some(cookie.expose().to_owned());
+            return Ok(Admission { cookie, row: None });
+        }
+        Key::Password(_) | Key::Invitation(_) if !proved => {
+            let row = Some(withheld(key));
+            return Ok(Admission { cookie: None, row });
+        }
+        Key::Password(password) => (LOGIN, form(password.expose())),
+        Key::Invitation(path) => (path.expose(), String::new()),
     };
     let posted = http.post(target, path, form).await?;
-    let row = row(key, &posted);
-    Ok((posted.cookie, Some(row)))
+    let row = Some(row(key, &posted));
+    let cookie = posted.cookie;
+    Ok(Admission { cookie, row })
 }
 
 fn form(password: &str) -> String {
@@ -47,30 +65,60 @@ fn form(password: &str) -> String {
         .finish()
 }
 
-/// Does the server ask for a key that it was not shown?
+/// Does the server ask for a key that it was not shown, or does not take?
 pub fn is_shut(answer: &Answer) -> bool {
     answer.status == 403 && answer.body.trim_end() == access::SHUT
 }
 
-/// What cannot be looked at without a key.
-pub fn shut_row(local: bool) -> Row {
-    let remedy = if local {
-        "run it as root, or as the user that callbox runs as: it makes itself a pass from the state directory then"
-    } else {
-        "name the link of an invitation instead, or give the password with `--password FILE`"
-    };
-    Row::warning(
+/// What is to be told of a gate that stays shut; `None` where it was told already.
+pub fn shut_row(key: &Key, local: bool, admitted: bool) -> Option<Row> {
+    let found =
+        "the server asks for a password or an invitation; what is behind that was not looked at";
+    match key {
+        Key::Nothing if local => Some(Row::warning(
+            NAME,
+            found,
+            "run it as root, or as the user that callbox runs as: it makes itself a pass from the state directory then",
+        )),
+        Key::Nothing => Some(Row::warning(
+            NAME,
+            found,
+            "name the link of an invitation instead, or give the password with `--password FILE`",
+        )),
+        Key::Cookie(_) => Some(Row::failed(
+            NAME,
+            "the server does not take a pass that was made with this configuration and state directory",
+            "restart the server, if its configuration was changed since; or name the configuration that it runs with (`--config`)",
+        )),
+        Key::Password(_) | Key::Invitation(_) if admitted => Some(Row::failed(
+            NAME,
+            "the server lets one in, and has forgotten it with the next request",
+            "what stands in front of callbox must pass cookies on as they come",
+        )),
+        Key::Password(_) | Key::Invitation(_) => None,
+    }
+}
+
+fn withheld(key: &Key) -> Row {
+    Row::failed(
         NAME,
-        "the server asks for a password or an invitation; what is behind that was not looked at",
-        remedy,
+        format!(
+            "{} was not sent: the certificate does not prove that this is the server",
+            named(key)
+        ),
+        "see the rows of the certificate; an authority of your own is trusted with `--ca FILE`",
     )
 }
 
-fn row(key: &Key, posted: &Posted) -> Row {
-    let what = match key {
+fn named(key: &Key) -> &'static str {
+    match key {
         Key::Invitation(_) => "the invitation",
         _ => "the password",
-    };
+    }
+}
+
+fn row(key: &Key, posted: &Posted) -> Row {
+    let what = named(key);
     match posted.status {
         303 if posted.cookie.is_some() => Row::ok(NAME, format!("{what} lets one in")),
         429 => Row::failed(
@@ -115,8 +163,8 @@ mod tests {
 
     #[test]
     fn each_refusal_has_its_remedy() {
-        let password = Key::Password("p".into());
-        let invitation = Key::Invitation("/access/i/x".into());
+        let password = Key::Password(Secret::new("p"));
+        let invitation = Key::Invitation(Secret::new("/access/i/x"));
         for (key, status, part) in [
             (&password, 403, "the right one"),
             (&password, 429, "attempts_per_minute"),
@@ -134,6 +182,26 @@ mod tests {
             (entered.status, entered.found.as_str()),
             (Status::Ok, "the invitation lets one in")
         );
+    }
+
+    #[test]
+    fn a_gate_that_stays_shut_is_told_once_and_rightly() {
+        let text = || Secret::new("s");
+        for (key, local, admitted, part) in [
+            (Key::Nothing, false, false, Some("--password FILE")),
+            (Key::Nothing, true, false, Some("as root")),
+            (Key::Cookie(text()), true, false, Some("restart the server")),
+            (Key::Password(text()), false, true, Some("pass cookies on")),
+            (Key::Password(text()), false, false, None),
+        ] {
+            let remedy = shut_row(&key, local, admitted).map(|row| row.remedy.unwrap());
+            assert_eq!(remedy.is_some(), part.is_some(), "{key:?}");
+            assert!(
+                remedy.is_none_or(|remedy| remedy.contains(part.unwrap())),
+                "{key:?}"
+            );
+            assert!(!format!("{key:?}").contains("\"s\""), "no secret is shown");
+        }
     }
 
     #[test]

@@ -114,6 +114,20 @@ pub fn covers(leaf: &CertificateDer<'_>, name: &str) -> bool {
     verify_server_name(&leaf, &name).is_ok()
 }
 
+/// Does it prove that this is the server of that name?
+pub fn proves(
+    chain: &[CertificateDer<'_>],
+    given: &[TrustAnchor<'_>],
+    name: &str,
+    now: SystemTime,
+) -> bool {
+    let trusted = Certificate::read(chain, given, now).is_ok_and(|certificate| {
+        matches!(certificate.trust, Trust::Public | Trust::Given)
+            && (certificate.not_before..certificate.not_after).contains(&now)
+    });
+    trusted && chain.first().is_some_and(|leaf| covers(leaf, name))
+}
+
 pub fn unreadable(problem: &str) -> Row {
     Row::failed(
         CHAIN,

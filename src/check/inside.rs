@@ -16,7 +16,7 @@ use super::target::Target;
 use super::unit::{self, Unit};
 use super::{dns, limits, ports, running, state};
 use crate::access;
-use crate::config::Config;
+use crate::config::{Config, Secret};
 use crate::listen;
 use crate::net::{self, Machine};
 use crate::state::State;
@@ -75,7 +75,7 @@ fn key(inside: &Inside) -> Key {
         let state = dir.is_dir().then(|| State::open(&dir))?.ok()?;
         access::cookie_for_check(&inside.config.access, &state, SystemTime::now()).ok()?
     };
-    cookie().map_or(Key::Nothing, Key::Cookie)
+    cookie().map_or(Key::Nothing, |cookie| Key::Cookie(Secret::new(cookie)))
 }
 
 async fn addresses(config: &Config, machine: &Machine, budget: Budget) -> Here {

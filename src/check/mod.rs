@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::config::{Config, ConfigError, Sources};
+use crate::config::{Config, ConfigError, Secret, Sources};
 use admission::Key;
 use inside::Inside;
 use probe::Budget;
@@ -63,7 +63,7 @@ pub async fn outside(
     let roots = roots(ca)?;
     let key = match (password, target.invitation()) {
         (Some(path), _) => Key::Password(password_in(path)?),
-        (None, Some(path)) => Key::Invitation(path.to_owned()),
+        (None, Some(path)) => Key::Invitation(path.clone()),
         (None, None) => Key::Nothing,
     };
     let site = Site {
@@ -111,7 +111,7 @@ pub async fn inside(mut sources: Sources, ca: Option<&Path>) -> Result<Report, C
 }
 
 /// The first line of a file, `-` for standard input.
-fn password_in(path: &Path) -> Result<String, ConfigError> {
+fn password_in(path: &Path) -> Result<Secret, ConfigError> {
     let read = if path == Path::new("-") {
         std::io::read_to_string(std::io::stdin())
     } else {
@@ -128,7 +128,7 @@ fn password_in(path: &Path) -> Result<String, ConfigError> {
         ))
     })?;
     match text.lines().next() {
-        Some(line) if !line.is_empty() => Ok(line.to_owned()),
+        Some(line) if !line.is_empty() => Ok(Secret::new(line)),
         _ => Err(wrong(
             "holds no password; write it in the first line".to_owned(),
         )),

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 
-use super::admission::{self, Key};
+use super::admission::{self, Admission, Key};
 use super::certificate::{self, Certificate};
 use super::certificate_file::{self, OnDisk};
 use super::fault::Fault;
@@ -94,7 +94,8 @@ pub async fn check(site: &Site, roots: &Roots, budget: Budget) -> Vec<Row> {
         SystemTime::now(),
     ));
     rows.extend(file_row(site, &chain));
-    let loaded = load(site, stream, budget, &mut rows).await;
+    let proved = certificate::proves(&chain, &roots.given, site.target.name(), SystemTime::now());
+    let loaded = load(site, stream, proved, budget, &mut rows).await;
     let Loaded {
         servers, cookie, ..
     } = loaded;
@@ -253,31 +254,38 @@ struct Loaded {
     shut: bool,
 }
 
-/// Goes past the gate, if there is one, and loads the page's configuration.
-async fn load(site: &Site, stream: BoxedStream, budget: Budget, rows: &mut Vec<Row>) -> Loaded {
-    let mut cookie = None;
-    let mut shown = None;
+/// Goes past the gate, if there is one, and loads the page's configuration. `proved`: this is the server that was named.
+async fn load(
+    site: &Site,
+    stream: BoxedStream,
+    proved: bool,
+    budget: Budget,
+    rows: &mut Vec<Row>,
+) -> Loaded {
+    let mut admission = Admission::default();
     let loading = async {
         let mut http = Http::over(stream).await?;
-        (cookie, shown) = admission::enter(&mut http, &site.target, &site.key).await?;
-        script(&mut http, &site.target, cookie.as_deref()).await
+        admission = admission::enter(&mut http, &site.target, &site.key, proved).await?;
+        script(&mut http, &site.target, admission.cookie.as_deref()).await
     };
     let off = site.local.as_ref().is_some_and(|local| local.relay_off);
     let loaded = budget.within(loading).await;
-    rows.extend(shown.take());
+    let Admission { cookie, row } = admission;
+    rows.extend(row);
     let answer = match loaded {
         Ok(answer) => answer,
         Err(fault) => {
             rows.push(page::row(SCRIPTS[0], &Err(fault), off));
-            return Loaded::default();
+            return Loaded {
+                cookie,
+                ..Loaded::default()
+            };
         }
     };
     rows.push(clock::row(answer.date, SystemTime::now()));
     if admission::is_shut(&answer) {
-        // Whoever was refused has been told.
-        if matches!(site.key, Key::Nothing | Key::Cookie(_)) {
-            rows.push(admission::shut_row(site.local.is_some()));
-        }
+        let local = site.local.is_some();
+        rows.extend(admission::shut_row(&site.key, local, cookie.is_some()));
         let shut = true;
         return Loaded {
             shut,

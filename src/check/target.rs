@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use rustls::pki_types::ServerName;
 
+use crate::config::Secret;
 use crate::net::url_host;
 use crate::web::Reached;
 
@@ -15,7 +16,7 @@ const INVITATIONS: &str = "/access/i/";
 pub struct Target {
     reached: Reached,
     /// The path of an invitation's link.
-    invitation: Option<String>,
+    invitation: Option<Secret>,
 }
 
 impl Target {
@@ -43,8 +44,8 @@ impl Target {
     }
 
     /// The path of the invitation that was named.
-    pub fn invitation(&self) -> Option<&str> {
-        self.invitation.as_deref()
+    pub fn invitation(&self) -> Option<&Secret> {
+        self.invitation.as_ref()
     }
 
     /// As it stands in a URL: an IPv6 address in brackets.
@@ -114,7 +115,7 @@ impl FromStr for Target {
         let invitation = !token.is_empty() && token.bytes().all(plain);
         Ok(Self {
             reached,
-            invitation: invitation.then(|| path.to_owned()),
+            invitation: invitation.then(|| Secret::new(path)),
         })
     }
 }
@@ -153,7 +154,7 @@ mod tests {
     fn the_link_of_an_invitation_is_one() {
         let of = |text: &str| {
             let target: Target = text.parse().unwrap();
-            target.invitation().map(str::to_owned)
+            target.invitation().map(|path| path.expose().to_owned())
         };
         let link = "https://call.example.com/access/i/a1i.dGVhbQ.1f.0.e1.179.x_y-z";
         assert_eq!(

@@ -18,6 +18,7 @@ pub enum ErrorCode {
     Draining,
     TooManyKnocks,
     Refused,
+    RoomClosed,
 }
 
 impl ErrorCode {
@@ -36,6 +37,7 @@ impl ErrorCode {
             Self::Draining => "draining",
             Self::TooManyKnocks => "too-many-knocks",
             Self::Refused => "refused",
+            Self::RoomClosed => "room-closed",
         }
     }
 
@@ -54,6 +56,9 @@ impl ErrorCode {
             Self::AlreadyJoined => "This connection is in a room or waits for one already.",
             Self::TooManyKnocks => "Too many wait to be let in, or knocked lately.",
             Self::Refused => "Those in the room did not let you in.",
+            Self::RoomClosed => {
+                "Those who could have let you in have left; join again to open the room anew."
+            }
         }
     }
 }

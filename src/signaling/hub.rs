@@ -42,6 +42,14 @@ pub struct Hub {
     knocks: KeyedRate<AddressKey>,
 }
 
+/// Where a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Outside,
+    Knocking,
+    Inside,
+}
+
 /// How much there is of everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Census {
@@ -62,12 +70,15 @@ impl Hub {
         ice: Arc<IceServers>,
         presence: Presence,
     ) -> anyhow::Result<Arc<Self>> {
-        let rooms = Rooms::new(Limits {
-            max_peers: settings.max_peers,
-            max_rooms: settings.max_rooms,
-            max_rooms_per_address: settings.max_rooms_per_ip,
-            resume: settings.resume,
-        });
+        let rooms = Rooms::new(
+            Limits {
+                max_peers: settings.max_peers,
+                max_rooms: settings.max_rooms,
+                max_rooms_per_address: settings.max_rooms_per_ip,
+                resume: settings.resume,
+            },
+            Instant::now(),
+        );
         let greeter = Arc::new(Greeter::new(tickets, ice)?);
         let deadline_changed = Arc::new(Notify::new());
         let switchboard =
@@ -128,11 +139,12 @@ impl Hub {
             reached: visit.reached.clone(),
         };
         self.with(|state| {
-            let knocks = join.resume.is_none() && state.rooms.is_locked(&join.room);
+            let instant = Instant::now();
+            let knocks = state.rooms.has_to_knock(&join, instant);
             if knocks && !self.knocks.allows(&join.address) {
                 return Err(ErrorCode::TooManyKnocks);
             }
-            let entry = state.rooms.join(join, Instant::now())?;
+            let entry = state.rooms.join(join, instant)?;
             state.receive(conn, guest, entry);
             Ok(visitor)
         })
@@ -161,9 +173,17 @@ impl Hub {
         })
     }
 
-    /// Is this connection in a room?
-    pub(super) fn is_seated(&self, conn: ConnId) -> bool {
-        self.with(|state| state.rooms.is_seated(conn))
+    /// Is this connection in a room, or does it wait before one?
+    pub(super) fn standing(&self, conn: ConnId) -> Standing {
+        self.with(|state| {
+            if state.rooms.is_seated(conn) {
+                Standing::Inside
+            } else if state.rooms.is_knocking(conn) {
+                Standing::Knocking
+            } else {
+                Standing::Outside
+            }
+        })
     }
 
     pub(super) fn signal(
@@ -228,7 +248,7 @@ impl Hub {
     pub fn revoke(&self) {
         self.with(|state| {
             let mut conns = state.conns();
-            // Who waits first: nobody is to be let in because a room becomes empty.
+            // Who waits first: nobody needs to be told that the room became empty.
             conns.sort_by_key(|conn| !state.rooms.is_knocking(*conn));
             for conn in conns {
                 state.leave(conn);

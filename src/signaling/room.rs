@@ -23,6 +23,8 @@ pub struct Room {
 #[derive(Debug, Default)]
 pub struct Door {
     pub locked: bool,
+    /// Was it locked since the server was started, and not only again?
+    pub locked_anew: bool,
     /// Who waits before it, in the order of coming.
     pub knocks: Vec<Join>,
 }

@@ -83,6 +83,18 @@ pub enum Entry {
     Knocking(Vec<Effect>),
 }
 
+/// How somebody comes in.
+enum Admission {
+    /// To the seat that they have.
+    TakeOver(PeerId),
+    /// To another one, since not all that was sent to theirs is there.
+    Forfeit(PeerId),
+    /// To one that they had before the server was started.
+    Restore(PeerId),
+    Knock,
+    Enter,
+}
+
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -120,10 +132,12 @@ pub struct Rooms {
     room_by_knock: HashMap<ConnId, RoomName>,
     /// Are new rooms opened still?
     opens: bool,
+    /// Since when there can be rooms.
+    started: Instant,
 }
 
 impl Rooms {
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits, now: Instant) -> Self {
         Self {
             limits,
             by_name: HashMap::new(),
@@ -132,6 +146,7 @@ impl Rooms {
             deadlines: BTreeSet::new(),
             room_by_knock: HashMap::new(),
             opens: true,
+            started: now,
         }
     }
 
@@ -141,41 +156,46 @@ impl Rooms {
         if self.is_seated(join.conn) || self.is_knocking(join.conn) {
             return Err(ErrorCode::AlreadyJoined);
         }
-        let mut effects = Vec::new();
-        let mut kept = None;
-        // Has a seat, though not all that was sent to it.
-        let mut belongs = false;
+        let fresh = join.fresh_id.clone();
+        Ok(Entry::In(match self.admission(&join, now) {
+            Admission::TakeOver(id) => self.take_over(join.conn, join.room, id),
+            Admission::Forfeit(id) => {
+                let mut effects = self.forfeit(&join.room, &id);
+                let joined = self.enter(join, fresh, false, now)?;
+                effects.extend(joined.effects);
+                Joined { effects, ..joined }
+            }
+            Admission::Restore(id) => self.restore(join, id, now)?,
+            Admission::Knock => return self.knock(join).map(Entry::Knocking),
+            Admission::Enter => self.enter(join, fresh, false, now)?,
+        }))
+    }
+
+    /// What becomes of somebody who wants in. An id that the others may have dropped is never used again: whoever still has it
+    /// would take the two for one.
+    fn admission(&self, join: &Join, now: Instant) -> Admission {
         if let Some(claim) = &join.resume {
-            match self.seat_of(&join.room, &claim.id) {
+            let id = claim.id.clone();
+            match self.seat_of(&join.room, &id) {
                 Some(seat) if seat.visitor != join.visitor => {}
-                Some(seat) if seat.is_complete() => {
-                    let id = claim.id.clone();
-                    return Ok(Entry::In(self.take_over(join.conn, join.room, id)));
-                }
-                Some(_) => {
-                    effects = self.forfeit(&join.room, &claim.id);
-                    belongs = true;
-                }
+                Some(seat) if seat.is_complete() => return Admission::TakeOver(id),
+                Some(_) => return Admission::Forfeit(id),
                 None if claim.before_start && self.is_restoring(&join.room, now) => {
-                    kept = Some(claim.id.clone());
+                    return Admission::Restore(id);
                 }
                 None => {}
             }
         }
-        // An id that the others may have dropped is never used again: whoever still has it would take the two for one.
-        let resumed = kept.is_some();
-        if !resumed && !belongs && self.is_locked(&join.room) {
-            return self.knock(join).map(Entry::Knocking);
+        if self.is_locked(&join.room) {
+            Admission::Knock
+        } else {
+            Admission::Enter
         }
-        let (room, locked) = (join.room.clone(), resumed && join.locked);
-        let id = kept.unwrap_or_else(|| join.fresh_id.clone());
-        let mut joined = self.enter(join, id, resumed, now)?;
-        if locked {
-            joined.effects.extend(self.restore_lock(&room, &joined.id));
-            joined.locked = true;
-        }
-        effects.extend(joined.effects);
-        Ok(Entry::In(Joined { effects, ..joined }))
+    }
+
+    /// Would they have to knock?
+    pub fn has_to_knock(&self, join: &Join, now: Instant) -> bool {
+        matches!(self.admission(join, now), Admission::Knock)
     }
 
     /// Passes a signal on to a member of the sender's own room, or nowhere.
@@ -213,9 +233,9 @@ impl Rooms {
     }
 
     /// The peer is gone for good.
-    pub fn leave(&mut self, conn: ConnId, now: Instant) -> Vec<Effect> {
+    pub fn leave(&mut self, conn: ConnId) -> Vec<Effect> {
         match self.seat_by_conn.remove(&conn) {
-            Some((room, id)) => self.vacate(&room, &id, now),
+            Some((room, id)) => self.vacate(&room, &id),
             None => self.stop_knocking(conn),
         }
     }
@@ -245,7 +265,7 @@ impl Rooms {
                 break;
             }
             if let Some((_, room, id)) = self.deadlines.pop_first() {
-                effects.extend(self.vacate(&room, &id, now));
+                effects.extend(self.vacate(&room, &id));
             }
         }
         effects
@@ -356,7 +376,7 @@ impl Rooms {
         Ok(())
     }
 
-    fn vacate(&mut self, name: &RoomName, id: &PeerId, now: Instant) -> Vec<Effect> {
+    fn vacate(&mut self, name: &RoomName, id: &PeerId) -> Vec<Effect> {
         let mut effects = self.unseat(name, id);
         let is_empty = |room: &Room| room.seats.is_empty();
         if self.by_name.get(name).is_some_and(is_empty)
@@ -364,7 +384,7 @@ impl Rooms {
         {
             self.close_for(room.opener);
             effects.push(Effect::Closed(name.clone()));
-            effects.extend(self.let_in(room.door.knocks, now));
+            effects.extend(self.turn_away(room.door.knocks));
         }
         effects
     }

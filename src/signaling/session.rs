@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::Error as WsError;
 
 use super::PING_INTERVAL;
 use super::codes::{CloseReason, ErrorCode};
-use super::hub::Hub;
+use super::hub::{Hub, Standing};
 use super::message::{ClientMessage, ServerMessage};
 use super::outbox::Inbox;
 use super::rooms::ConnId;
@@ -92,6 +92,8 @@ struct Session<'a> {
     visitor: Option<String>,
     /// Who it is while those inside have not let it in yet, and since when.
     knocking: Option<(String, Instant)>,
+    /// Since when it is in no room and waits for none.
+    outside_since: Instant,
     /// Held as long as it is there.
     stay: Option<Stay>,
     rate: DefaultDirectRateLimiter,
@@ -113,6 +115,7 @@ impl<'a> Session<'a> {
             visit,
             visitor: None,
             knocking: None,
+            outside_since: Instant::now(),
             stay: None,
             rate,
             bad_messages: 0,
@@ -123,18 +126,19 @@ impl<'a> Session<'a> {
     async fn serve(&mut self) -> Ending {
         let mut ping = interval(PING_INTERVAL);
         ping.reset();
-        let opened = Instant::now();
         let mut heard = Instant::now();
         let mut renewal: Option<Instant> = None;
         loop {
-            let (until, reason) = self.deadline(opened, heard);
+            let (until, reason) = self.deadline(heard);
             let renew_at = renewal.unwrap_or_else(|| Instant::now() + SILENCE);
             let ending = tokio::select! {
                 biased;
                 () = self.hub.stopping.cancelled() => Err(Ending::Closed(CloseReason::Stopping)),
                 text = self.inbox.next() => match text {
                     Ok(text) => {
-                        self.settle();
+                        if self.knocking.is_some() {
+                            self.settle();
+                        }
                         self.write(Message::Text(text)).await
                     }
                     Err(reason) => Err(reason.map_or(Ending::Lost, Ending::Closed)),
@@ -164,22 +168,30 @@ impl<'a> Session<'a> {
     }
 
     /// When it is given up, and why.
-    fn deadline(&self, opened: Instant, heard: Instant) -> (Instant, CloseReason) {
+    fn deadline(&self, heard: Instant) -> (Instant, CloseReason) {
         let silent = (heard + SILENCE, CloseReason::Silent);
         let idle = match &self.knocking {
             _ if self.visitor.is_some() => return silent,
             Some((_, since)) => (*since + self.hub.settings.knock, CloseReason::Unanswered),
-            None => (opened + JOIN_WITHIN, CloseReason::NoJoin),
+            None => (self.outside_since + JOIN_WITHIN, CloseReason::NoJoin),
         };
         if idle.0 < silent.0 { idle } else { silent }
     }
 
-    /// Somebody who was let in is there from now on.
+    /// Somebody who was let in is there from now on; whoever was not may try again.
     fn settle(&mut self) {
-        let conn = self.inbox.conn;
-        if let Some((visitor, _)) = self.knocking.take_if(|_| self.hub.is_seated(conn)) {
+        let standing = self.hub.standing(self.inbox.conn);
+        if standing == Standing::Knocking {
+            return;
+        }
+        let Some((visitor, _)) = self.knocking.take() else {
+            return;
+        };
+        if standing == Standing::Inside {
             self.stay = Some(self.hub.presence.enter(&visitor));
             self.visitor = Some(visitor);
+        } else {
+            self.outside_since = Instant::now();
         }
     }
 
@@ -234,8 +246,7 @@ impl<'a> Session<'a> {
                 .hub
                 .join(conn, self.visit, &join, SystemTime::now())
                 .map(|visitor| {
-                    let since = self.knocking.take().map(|(_, since)| since);
-                    self.knocking = Some((visitor, since.unwrap_or_else(Instant::now)));
+                    self.knocking = Some((visitor, Instant::now()));
                     self.settle();
                 }),
             ClientMessage::Lock { locked } => self.hub.lock(conn, locked),

@@ -79,8 +79,8 @@ impl Switchboard {
         match (guest, answer) {
             (Some(guest), Ok(joined)) => self.welcome(conn, &guest, joined),
             (_, Err(code)) => self.refuse(conn, code),
-            // A line ends with its knock.
-            (None, Ok(_)) => {}
+            // Whose line has ended is seated nevertheless, until that is heard.
+            (None, Ok(joined)) => self.carry_out(joined.effects),
         }
     }
 
@@ -125,7 +125,7 @@ impl Switchboard {
 
     /// The page left for good.
     pub fn leave(&mut self, conn: ConnId) {
-        let effects = self.rooms.leave(conn, Instant::now());
+        let effects = self.rooms.leave(conn);
         self.carry_out(effects);
     }
 

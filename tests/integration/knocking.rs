@@ -98,7 +98,7 @@ async fn the_refused_are_told_and_those_inside_see_who_went_away() {
 }
 
 #[tokio::test]
-async fn who_waits_comes_in_when_the_room_is_unlocked_or_left() {
+async fn who_waits_comes_in_when_the_room_is_unlocked_and_not_when_it_is_left() {
     let server = Server::start("");
     let mut ana = behind_a_lock(&server).await;
     let mut bo = waiting(&server, "Bo").await;
@@ -119,7 +119,8 @@ async fn who_waits_comes_in_when_the_room_is_unlocked_or_left() {
         client.send(&json!({"type": "leave"})).await;
         assert_eq!(client.close_code().await, 1000);
     }
-    let welcome = cy.expect("welcome").await;
+    assert_eq!(cy.expect("error").await["code"], "room-closed");
+    let welcome = cy.enter("team", "Cy", None).await;
     assert_eq!(
         (&welcome["peers"], &welcome["locked"]),
         (&json!([]), &json!(false))
@@ -131,7 +132,17 @@ async fn nobody_waits_for_ever() {
     let server = Server::start("[signaling]\nknock = \"1s\"\n");
     let mut ana = behind_a_lock(&server).await;
     let mut bo = waiting(&server, "Bo").await;
+    // Each knock has its time.
     let knock = ana.expect("knock").await["peer"]["id"].take();
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    ana.answer("refuse", &knock).await;
+    ana.expect("knock-ended").await;
+    bo.expect("error").await;
+    bo.knock("Bo").await;
+    bo.expect("knocking").await;
+    let knock = ana.expect("knock").await["peer"]["id"].take();
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    bo.expect_nothing().await;
     assert_eq!(bo.close_code().await, 4008);
     assert_eq!(ana.expect("knock-ended").await["id"], knock);
 
@@ -166,6 +177,13 @@ async fn an_address_knocks_so_often_and_no_more() {
     assert_eq!(code, "too-many-knocks");
     assert!(refused >= 10, "{refused}: a clumsy person is not shut out");
     ana.expect_nothing().await;
+    // Nor does a seat of long ago help.
+    let mut cy = Client::join(server.https, "elsewhere", "Cy").await;
+    let ticket = json!({"type": "join", "room": "team", "name": "Cy", "ticket": cy.ticket, "resume": cy.resume});
+    cy.send(&json!({"type": "leave"})).await;
+    let mut again = Client::connect_as(server.https, &cy.ticket).await;
+    again.send(&ticket).await;
+    assert_eq!(again.expect("error").await["code"], "too-many-knocks");
 }
 
 #[tokio::test]

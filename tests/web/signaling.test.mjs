@@ -287,7 +287,7 @@ test("those inside lock and answer, and bring the lock back", async () => {
 });
 
 test("whoever waited comes back behind those who were inside", async () => {
-  await joined();
+  const signaling = await joined();
   last().break();
   mock.timers.tick(1000);
   last().open();
@@ -295,16 +295,32 @@ test("whoever waited comes back behind those who were inside", async () => {
   last().say({ type: "knocking" });
   last().break();
   mock.timers.tick(1000);
-  last().open();
+  const socket = last();
+  socket.open();
   await settled();
-  assert.deepEqual(last().sent, []);
+  assert.deepEqual(socket.sent, []);
+  signaling.wake();
   mock.timers.tick(4000);
   await settled();
-  assert.equal(last().sent[0].type, "join");
-  last().say(welcome);
-  last().break();
+  assert.equal(socket.sent[0]?.type, "join", "over the same connection");
+  mock.timers.tick(7000);
+  assert.equal(last(), socket, "an answer may take as long as ever");
+  socket.say(welcome);
+  socket.break();
   mock.timers.tick(1000);
   last().open();
   await settled();
   assert.equal(last().sent[0].type, "join", "once in, at once");
+});
+
+test("whoever has been inside goes on trying where too many wait", async () => {
+  await joined();
+  last().break();
+  mock.timers.tick(1000);
+  last().open();
+  await settled();
+  last().say({ type: "error", code: "too-many-knocks" });
+  const count = FakeSocket.all.length;
+  mock.timers.tick(4000);
+  assert.equal(FakeSocket.all.length, count + 1);
 });

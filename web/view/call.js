@@ -82,7 +82,8 @@ export class CallView {
       onopen: (id, opener) => this.#panel.toggle({ id, name: this.#nameOf(id), opener }, options.connection(id)),
     });
     this.#people = new People(personName(name));
-    this.#door = new DoorView(options);
+    const { onlock, onanswer } = options;
+    this.#door = new DoorView({ onlock, onanswer, notice: (text) => this.notices.show(text) });
     this.#controls = new Controls({
       media,
       share,
@@ -119,15 +120,16 @@ export class CallView {
 
   /**
    * @param {import("../door.js").Door} door
-   * @param {import("../door.js").News} news
+   * @param {import("../door.js").News[]} news
    */
   showDoor(door, news) {
     this.#door.show(door);
-    if (news.type === "waiting") announce("The room is locked. Those inside were asked to let you in.");
-    if (news.type === "locked") this.notices.show(lockText(door.locked, news.own ? "" : this.#nameOf(news.by)));
-    if (news.type !== "knock") return;
-    announce(`${inSentence(personName(news.peer.name))} wants to come in.`);
-    if (document.visibilityState !== "visible") void playChime(this.#options.speaker());
+    for (const item of news) {
+      if (item.type === "locked") this.notices.show(lockText(door.locked, item.own ? "You" : this.#nameOf(item.by ?? "")));
+      else announce(doorText(item));
+    }
+    const calls = news.some(({ type }) => type === "knock" || type === "admitted");
+    if (calls && document.visibilityState !== "visible") void playChime(this.#options.speaker());
   }
 
   /**
@@ -245,9 +247,17 @@ export class CallView {
 
 /**
  * @param {boolean} locked
- * @param {string} name  of whoever did it; empty for oneself
+ * @param {string} name  of whoever did it; empty where that is not known
  */
 function lockText(locked, name) {
-  if (locked) return `${name || "You"} locked the room. Whoever comes has to be let in.`;
-  return `${name || "You"} unlocked the room.`;
+  const what = locked ? "locked" : "unlocked";
+  const text = name ? `${name} ${what} the room.` : `The room was ${what}.`;
+  return locked ? `${text} Whoever comes has to be let in.` : text;
+}
+
+/** @param {Exclude<import("../door.js").News, { type: "locked" }>} news */
+function doorText(news) {
+  if (news.type === "waiting") return "The room is locked. Those inside were asked to let you in.";
+  if (news.type === "admitted") return "You are in.";
+  return `${inSentence(personName(news.peer.name))} wants to come in.`;
 }

@@ -11,6 +11,7 @@ export const ENDS = {
   "bad-ticket": ["The server does not know this page", "It may have been set up anew. Load the page again."],
   "not-invited": ["Not for this room", "You may call here, but not in this room. Ask those in it for a link."],
   refused: ["You were not let in", "Those in the room have turned you away."],
+  "room-closed": ["Everybody has left", "Nobody is there any more who could let you in. Join again to open the room anew."],
   unanswered: ["Nobody let you in", "Those in the room have not answered. Try again later."],
   "too-many-knocks": ["Too many wait already", "The room is locked, and others wait to be let in. Try again in a minute."],
   draining: ["The server is about to stop", "It opens no more rooms until it is back. Try again in a few minutes."],

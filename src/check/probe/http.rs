@@ -13,6 +13,7 @@ use super::super::page::Answer;
 use super::super::report::quote;
 use super::super::target::Target;
 use super::connect::Stream;
+use crate::access;
 
 /// Bytes of a configuration.
 const MAX_BODY: usize = 256 * 1024;
@@ -95,13 +96,14 @@ impl Http {
         let (head, body) = self.send(target, request, form).await?.into_parts();
         // What is not read keeps the connection from its next request.
         drop(Limited::new(body, MAX_BODY).collect().await);
-        let cookie = head.headers.get(header::SET_COOKIE);
-        let pair = cookie
-            .and_then(|value| value.to_str().ok())
-            .and_then(|text| text.split(';').next());
+        // What stands in front may set others.
+        let set = head.headers.get_all(header::SET_COOKIE).iter();
+        let mut pairs = set
+            .filter_map(|value| value.to_str().ok()?.split(';').next())
+            .filter(|pair| access::is_session(pair));
         Ok(Posted {
             status: head.status.as_u16(),
-            cookie: pair.map(str::to_owned),
+            cookie: pairs.next().map(str::to_owned),
         })
     }
 

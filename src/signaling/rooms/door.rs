@@ -39,6 +39,7 @@ impl Rooms {
             return Ok(Vec::new());
         }
         room.door.locked = locked;
+        room.door.locked_anew = locked;
         let by = by.clone();
         let mut effects = room.tell_all(&ServerMessage::Locked { locked, by });
         if !locked {
@@ -62,10 +63,10 @@ impl Rooms {
         now: Instant,
     ) -> Result<Vec<Effect>, ErrorCode> {
         let (name, _) = self.seat_by_conn.get(&conn).ok_or(ErrorCode::NotJoined)?;
-        if self.is_full(name) {
+        let name = name.clone();
+        if self.is_waiting(&name, id) && self.is_full(&name) {
             return Err(ErrorCode::RoomFull);
         }
-        let name = name.clone();
         let Some((knock, mut effects)) = self.take_knock(&name, |knock| knock.fresh_id == *id)
         else {
             return Ok(Vec::new());
@@ -143,22 +144,19 @@ impl Rooms {
         effects
     }
 
-    /// The room was locked before the server was started anew. Returns what the others are to be told.
-    pub(super) fn restore_lock(&mut self, room: &RoomName, by: &PeerId) -> Vec<Effect> {
-        let Some(room) = self.by_name.get_mut(room) else {
-            return Vec::new();
+    /// There is nobody any more who could let them in.
+    pub(super) fn turn_away(&mut self, knocks: Vec<Join>) -> Vec<Effect> {
+        let away = |Join { conn, .. }| {
+            self.room_by_knock.remove(&conn);
+            let code = ErrorCode::RoomClosed;
+            Effect::Refuse { conn, code }
         };
-        if std::mem::replace(&mut room.door.locked, true) {
-            return Vec::new();
-        }
-        let (locked, by) = (true, by.clone());
-        room.tell(
-            &by,
-            &ServerMessage::Locked {
-                locked,
-                by: by.clone(),
-            },
-        )
+        knocks.into_iter().map(away).collect()
+    }
+
+    fn is_waiting(&self, room: &RoomName, id: &PeerId) -> bool {
+        let mut knocks = self.by_name.get(room).into_iter();
+        knocks.any(|room| room.door.knocks.iter().any(|knock| knock.fresh_id == *id))
     }
 
     fn is_full(&self, room: &RoomName) -> bool {

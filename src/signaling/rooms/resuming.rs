@@ -3,19 +3,39 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::{ConnId, Effect, Joined, Rooms};
+use super::{ConnId, Effect, Join, Joined, Rooms};
 use crate::signaling::RoomName;
-use crate::signaling::codes::CloseReason;
+use crate::signaling::codes::{CloseReason, ErrorCode};
 use crate::signaling::message::{PeerId, ServerMessage};
-use crate::signaling::room::{Occupancy, Seat};
+use crate::signaling::room::{Occupancy, Room, Seat};
 
 impl Rooms {
     /// Pages keep a connected peer for `resume` after they were welcomed themselves; the first one came when the room
-    /// was opened.
+    /// was opened, soon after the start. A room that was locked since is no longer what it was before.
     pub(super) fn is_restoring(&self, room: &RoomName, now: Instant) -> bool {
-        self.by_name
-            .get(room)
-            .is_none_or(|room| now < room.opened + self.limits.resume)
+        let resume = self.limits.resume;
+        let in_time = |room: &Room| now < room.opened + resume && !room.door.locked_anew;
+        now < self.started + 2 * resume && self.by_name.get(room).is_none_or(in_time)
+    }
+
+    /// Gives somebody the seat that they had before the server was started, and the room the lock that it had.
+    pub(super) fn restore(
+        &mut self,
+        join: Join,
+        id: PeerId,
+        now: Instant,
+    ) -> Result<Joined, ErrorCode> {
+        let (name, locked) = (join.room.clone(), join.locked);
+        let mut joined = self.enter(join, id, true, now)?;
+        if locked && let Some(room) = self.by_name.get_mut(&name) {
+            if !std::mem::replace(&mut room.door.locked, true) {
+                let by = joined.id.clone();
+                let told = ServerMessage::Locked { locked, by };
+                joined.effects.extend(room.tell(&joined.id, &told));
+            }
+            joined.locked = true;
+        }
+        Ok(joined)
     }
 
     /// The same visitor comes back to its seat, whether or not its old connection is known to be broken. Since messages

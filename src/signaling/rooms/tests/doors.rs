@@ -150,6 +150,7 @@ fn an_unlocked_room_lets_in_who_waits_as_far_as_there_are_seats() {
 
 #[test]
 fn a_full_room_lets_nobody_knock_and_who_waits_waits_on() {
+    let gone = PeerId("gone".into());
     let (mut world, _) = World::behind_a_lock();
     let [bo, cy, di] = [2, 3, 4].map(|conn| world.knock(conn));
     for join in [&bo, &cy] {
@@ -164,6 +165,9 @@ fn a_full_room_lets_nobody_knock_and_who_waits_waits_on() {
         full
     );
     assert!(world.rooms.is_knocking(ConnId(4)));
+    let nobody = world.rooms.admit(ConnId(1), &cy.fresh_id, world.now());
+    assert_eq!(nobody, Ok(vec![]), "another one was quicker");
+    assert_eq!(world.rooms.admit(ConnId(1), &gone, world.now()), Ok(vec![]));
     assert_eq!(world.knock_from(5, 1).unwrap_err(), ErrorCode::RoomFull);
     world.leave(2);
     let effects = world
@@ -231,34 +235,27 @@ fn whoever_comes_back_too_late_knocks() {
         before_start: false,
     };
     let late = world.request(3, "a", Some(claim));
+    assert!(world.rooms.has_to_knock(&late, world.now()));
     let entry = world.rooms.join(late.clone(), world.now()).unwrap();
     assert_eq!(entry, Entry::Knocking(vec![sent(1, knock(&late))]));
 }
 
 #[test]
-fn with_the_last_one_inside_goes_the_lock() {
+fn when_the_last_one_inside_leaves_nobody_is_let_in() {
+    let away = Effect::Refuse {
+        conn: ConnId(2),
+        code: ErrorCode::RoomClosed,
+    };
+    let closed = Effect::Closed(RoomName::parse("a").unwrap());
     let (mut world, _) = World::behind_a_lock();
     world.knock(2);
-    let effects = world.leave(1);
-    assert!(effects.contains(&Effect::Closed(RoomName::parse("a").unwrap())));
-    let (conn, alone) = admitted(&effects);
-    assert_eq!(
-        (conn, alone.locked, alone.peers.len()),
-        (ConnId(2), false, 0)
-    );
+    assert_eq!(world.leave(1), [closed.clone(), away.clone()]);
+    assert!(!world.join(2, "a").locked, "whoever comes now opens it");
 
     let (mut world, _) = World::behind_a_lock();
     world.knock(2);
-    world.rooms.stop_opening();
-    let draining = Effect::Refuse {
-        conn: ConnId(2),
-        code: ErrorCode::Draining,
-    };
-    assert_eq!(
-        world.leave(1).last(),
-        Some(&draining),
-        "unless no room is opened"
-    );
+    world.rooms.lost(ConnId(1), true, world.now());
+    assert_eq!(world.pass(30), [closed, away]);
 }
 
 #[test]
@@ -308,5 +305,25 @@ fn after_a_restart_the_lock_comes_back_with_those_who_were_inside() {
     assert!(
         !world.enter(stranger).locked,
         "only a seat gives the right to say so"
+    );
+}
+
+#[test]
+fn a_seat_from_before_the_start_is_no_way_past_a_lock_of_today() {
+    let claim = || Claim {
+        id: PeerId("x".into()),
+        before_start: true,
+    };
+    let (mut world, _) = World::behind_a_lock();
+    let mallory = world.request(2, "a", Some(claim()));
+    let entry = world.rooms.join(mallory.clone(), world.now()).unwrap();
+    assert_eq!(entry, Entry::Knocking(vec![sent(1, knock(&mallory))]));
+
+    let mut world = World::new();
+    world.pass(60);
+    world.join(1, "a");
+    assert!(
+        !world.resume(2, "a", &claim().id, true).resumed,
+        "long after the start"
     );
 }

@@ -34,7 +34,7 @@ impl World {
     fn new() -> Self {
         let start = Instant::now();
         Self {
-            rooms: Rooms::new(limits()),
+            rooms: Rooms::new(limits(), start),
             start,
             elapsed: Duration::ZERO,
             joins: 0,
@@ -86,7 +86,7 @@ impl World {
     }
 
     fn leave(&mut self, conn: u64) -> Vec<Effect> {
-        self.rooms.leave(ConnId(conn), self.now())
+        self.rooms.leave(ConnId(conn))
     }
 
     fn signal(&mut self, from: u64, to: &PeerId, data: Value) -> Option<Effect> {
