@@ -367,6 +367,18 @@ fn one_argument_asks_for_a_certificate_on_the_usual_ports_and_all_else_may_diffe
     assert_eq!(acme.email.as_deref(), Some("a@b.example"));
 }
 
+/// It is the file of whoever starts callbox in the folder of its source.
+#[test]
+fn the_reference_file_leaves_the_ports_to_the_argument() {
+    let mut given = given(include_str!("../../config/callbox.toml"), &[]);
+    given.sources.arguments.acme = true;
+    let config = given.config();
+    assert_eq!(
+        (config.listen.port(), config.redirect.unwrap().port()),
+        (443, 80)
+    );
+}
+
 #[test]
 fn a_domain_is_only_a_name_where_a_certificate_is_provided() {
     let provided = "[tls]\ncert = \"c\"\nkey = \"k\"";
