@@ -1,4 +1,4 @@
-//! nginx in front of callbox.
+//! nginx in front of callbox, as docs/operating.md configures it.
 
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -19,36 +19,25 @@ pub struct Nginx {
 impl Nginx {
     /// Serves HTTPS with a certificate of its own and asks `upstream` for everything.
     pub fn https(upstream: &str) -> Self {
+        let certificate = "ssl_certificate server.pem; ssl_certificate_key server.key;";
         Self::start(|port| {
-            format!(
-                "http {{
-                   access_log off;
-                   server {{
-                     listen 127.0.0.1:{port} ssl;
-                     ssl_certificate server.pem;
-                     ssl_certificate_key server.key;
-                     location / {{
-                       proxy_bind {ADDRESS};
-                       proxy_pass {upstream};
-                       proxy_http_version 1.1;
-                       proxy_set_header Host $http_host;
-                       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-                       proxy_set_header X-Forwarded-Proto $scheme;
-                       proxy_set_header Upgrade $http_upgrade;
-                       proxy_set_header Connection $http_connection;
-                     }}
-                   }}
-                 }}"
-            )
+            let listen =
+                format!("listen 127.0.0.1:{port} ssl; {certificate} proxy_bind {ADDRESS};");
+            let server = documented("ssl;");
+            let server = changed(&server, "listen 443 ssl;", &listen);
+            let server = changed(&server, "http://127.0.0.1:8443", upstream);
+            format!("http {{ access_log off; {server} }}")
         })
     }
 
     /// Passes bytes on, and says before them whom it does that for.
     pub fn stream(upstream: SocketAddr) -> Self {
         Self::start(|port| {
-            format!(
-                "stream {{ server {{ listen 127.0.0.1:{port}; proxy_bind {ADDRESS}; proxy_pass {upstream}; proxy_protocol on; }} }}"
-            )
+            let listen = format!("listen 127.0.0.1:{port}; proxy_bind {ADDRESS};");
+            let server = documented("proxy_protocol on;");
+            let server = changed(&server, "listen 443;", &listen);
+            let server = changed(&server, "127.0.0.1:8443", &upstream.to_string());
+            format!("stream {{ {server} }}")
         })
     }
 
@@ -96,4 +85,21 @@ impl Drop for Nginx {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The block of the documentation that holds this.
+fn documented(part: &str) -> String {
+    let document = include_str!("../../../docs/operating.md");
+    let blocks = document.split("```nginx\n").skip(1);
+    let mut found = blocks
+        .filter_map(|rest| rest.split("```").next())
+        .filter(|block| block.contains(part));
+    let block = found.next().expect("a block for nginx");
+    assert!(found.next().is_none(), "one block with {part}");
+    block.to_owned()
+}
+
+fn changed(block: &str, from: &str, to: &str) -> String {
+    assert!(block.contains(from), "{from} is not in\n{block}");
+    block.replace(from, to)
 }
