@@ -19,7 +19,7 @@ use crate::access::{self, Access};
 use crate::admin;
 use crate::banner::Banner;
 use crate::check;
-use crate::config::{AccessMode, CertificateSource, Config};
+use crate::config::{AccessMode, CertificateSource, Config, ConfigError};
 use crate::front::Front;
 use crate::limits::KeyedRate;
 use crate::listen::{self, Inherited, Listeners};
@@ -28,7 +28,7 @@ use crate::presence::Presence;
 use crate::shutdown;
 use crate::signaling::Hub;
 use crate::signaling::ticket::TicketKey;
-use crate::state::State;
+use crate::state::{Hold, State};
 use crate::tls;
 use crate::web::{self, App, IceServers};
 use relay::{ReadyRelay, ServedRelay, Surroundings};
@@ -63,10 +63,14 @@ struct Server {
     access: Arc<Access>,
     served: tls::Served,
     acme: Option<tls::Acme>,
+    _hold: Hold,
 }
 
 async fn prepare(config: Config) -> anyhow::Result<Server> {
     raise_descriptor_limit();
+    // Before the ports, which a second process finds taken as well. Where there is no directory yet, none is made for a
+    // configuration that cannot be served.
+    let held = config.state.is_dir().then(|| hold(&config)).transpose()?;
     let machine = Machine::inspect().context("cannot list the machine's network addresses")?;
     let mut inherited = Inherited::from_process();
     let Listeners {
@@ -88,13 +92,10 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         None => tls::load(&config, &machine, &public, now)?,
     };
     let served = tls::Served::new(identity, config.tls.trusted, now);
-    let state = State::open(&config.state).map_err(|error| {
-        let folder = config.state.display();
-        config.error(
-            "state",
-            format!("cannot make {folder}: {error}; name a folder that can be written to"),
-        )
-    })?;
+    let (state, hold) = match held {
+        Some(held) => held,
+        None => hold(&config)?,
+    };
     let unusable = |error: anyhow::Error| config.error("state", format!("{error:#}"));
     let access = Access::open(&config.access, &state).map_err(unusable)?;
     let access = Arc::new(access);
@@ -149,7 +150,23 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         access,
         served,
         acme,
+        _hold: hold,
     })
+}
+
+/// Opens the state directory and takes it for this process.
+fn hold(config: &Config) -> Result<(State, Hold), ConfigError> {
+    let state = State::open(&config.state).map_err(|error| {
+        let folder = config.state.display();
+        config.error(
+            "state",
+            format!("cannot make {folder}: {error}; name a folder that can be written to"),
+        )
+    })?;
+    let hold = state
+        .hold()
+        .map_err(|error| config.error("state", format!("{error:#}")))?;
+    Ok((state, hold))
 }
 
 impl Server {

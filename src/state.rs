@@ -1,6 +1,8 @@
 //! What must outlive a restart: secrets, keys, certificates. Files are written beside their place, synced and renamed,
 //! so that a crash leaves the old or the new one, whole.
 
+mod lock;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -10,6 +12,7 @@ use anyhow::{Context, bail};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::config::Secret;
+pub use lock::Hold;
 
 const SECRET_BYTES: usize = 32;
 const TURN_SECRET: &str = "turn-secret";

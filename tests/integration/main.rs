@@ -5,6 +5,7 @@ mod access;
 mod acme;
 mod check;
 mod configuration;
+mod faults;
 mod hostile;
 mod https;
 mod knocking;

@@ -94,12 +94,19 @@ impl Server {
     pub fn restart(mut self) -> Self {
         self.signal(Signal::KILL);
         self.child.wait().unwrap();
+        self.start_again()
+    }
+
+    /// Starts one that has ended again, on the same ports.
+    pub fn start_again(mut self) -> Self {
         let path = self.dir.path().join("callbox.toml");
         let text = std::fs::read_to_string(&path).unwrap();
-        let text = text
-            .replacen("127.0.0.1:0", &self.https.to_string(), 1)
-            .replacen("127.0.0.1:0", &self.turn.to_string(), 1);
-        std::fs::write(&path, text).unwrap();
+        if !text.contains(&self.https.to_string()) {
+            let text = text
+                .replacen("127.0.0.1:0", &self.https.to_string(), 1)
+                .replacen("127.0.0.1:0", &self.turn.to_string(), 1);
+            std::fs::write(&path, text).unwrap();
+        }
         let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
         Self::start_in(dir, &[])
     }
@@ -114,6 +121,11 @@ impl Server {
 
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The exit status, and how long it took to come.
