@@ -156,16 +156,9 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
 
 /// Opens the state directory and takes it for this process.
 fn hold(config: &Config) -> Result<(State, Hold), ConfigError> {
-    let state = State::open(&config.state).map_err(|error| {
-        let folder = config.state.display();
-        config.error(
-            "state",
-            format!("cannot make {folder}: {error}; name a folder that can be written to"),
-        )
-    })?;
-    let hold = state
-        .hold()
-        .map_err(|error| config.error("state", format!("{error:#}")))?;
+    let unusable = |error: anyhow::Error| config.error("state", format!("{error:#}"));
+    let state = State::open(&config.state).map_err(unusable)?;
+    let hold = state.hold().map_err(unusable)?;
     Ok((state, hold))
 }
 

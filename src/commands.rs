@@ -102,7 +102,8 @@ pub fn revoke_all(config: &Config) -> anyhow::Result<String> {
 }
 
 fn state(config: &Config) -> anyhow::Result<State> {
-    State::open(&config.state).with_context(|| format!("cannot open {}", config.state.display()))
+    let opened = State::open(&config.state);
+    Ok(opened.map_err(|error| config.error("state", format!("{error:#}")))?)
 }
 
 /// Under which others most probably reach this server.

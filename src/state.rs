@@ -2,6 +2,7 @@
 //! so that a crash leaves the old or the new one, whole.
 
 mod lock;
+mod version;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -32,12 +33,17 @@ impl State {
     /// Opens the directory, made with mode 0700 if it is not there.
     ///
     /// # Errors
-    /// When it cannot be made.
-    pub fn open(dir: &Path) -> io::Result<Self> {
-        fs::DirBuilder::new()
+    /// When it cannot be made, or a newer program has written it: a sentence with the remedy.
+    pub fn open(dir: &Path) -> anyhow::Result<Self> {
+        let made = fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(dir)?;
+            .create(dir);
+        if let Err(error) = made {
+            let dir = dir.display();
+            bail!("cannot make {dir}: {error}; name a folder that can be written to");
+        }
+        version::check(dir)?;
         Ok(Self {
             dir: dir.to_owned(),
         })

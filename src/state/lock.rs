@@ -35,6 +35,9 @@ impl State {
         };
         match file.try_lock() {
             Ok(()) => {
+                if let Err(error) = self.mark() {
+                    tracing::warn!("{dir} cannot be written to: {error}");
+                }
                 // Only for the sentence below.
                 let _ = file
                     .set_len(0)

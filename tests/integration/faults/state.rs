@@ -1,6 +1,9 @@
-//! The state directory: two processes on one.
+//! The state directory: two processes on one, and one of a newer program.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use rustix::process::Signal;
 
@@ -53,4 +56,58 @@ async fn the_state_directory_is_free_again_however_a_process_ends() {
     assert!(server.wait().0.success());
     let server = server.start_again();
     assert_eq!(get(server.https, "/healthz").await.status, 200);
+}
+
+/// Every file below a folder, with what is in it and when that was written.
+fn contents(dir: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(contents(&path));
+        } else {
+            let changed = path.metadata().unwrap().modified().unwrap();
+            found.insert(path.clone(), (std::fs::read(path).unwrap(), changed));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn the_state_of_a_newer_program_is_left_alone() {
+    let mut server = Server::start("[access]\nmode = \"invite\"\n");
+    server.signal(Signal::TERM);
+    assert!(server.wait().0.success());
+    let version = server.path("state/version");
+    assert_eq!(std::fs::read_to_string(&version).unwrap(), "1\n");
+    let mode = version.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    std::fs::write(&version, "2\n").unwrap();
+    let before = contents(&server.path("state"));
+    let said = refused(server.dir.path());
+    let sentence = "state: ./state was written by a newer callbox (its version is 2";
+    assert!(said.contains(sentence), "{said}");
+    assert!(said.contains("move ./state away"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    for arguments in [
+        &["access", "revoke-all"][..],
+        &["access", "invite", "--room", "team"],
+        &["credentials"],
+    ] {
+        let output = run(server.dir.path(), arguments);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+    }
+    assert_eq!(contents(&server.path("state")), before);
+
+    // One from before there was such a mark is of the first version.
+    std::fs::remove_file(&version).unwrap();
+    let secret = std::fs::read(server.path("state/turn-secret")).unwrap();
+    let server = server.start_again();
+    let kept = std::fs::read(server.path("state/turn-secret")).unwrap();
+    assert_eq!(kept, secret);
+    assert_eq!(
+        std::fs::read_to_string(server.path("state/version")).unwrap(),
+        "1\n"
+    );
 }
