@@ -70,8 +70,7 @@ impl State {
         let path = self.dir.join(name);
         if !path.exists() {
             let fresh = random_hex::<SECRET_BYTES>()?;
-            create(&path, fresh.as_bytes())
-                .with_context(|| format!("cannot write {}", path.display()))?;
+            create(&path, fresh.as_bytes()).map_err(|error| unwritable(&path, "state", error))?;
         }
         // Read back even when just made: another process may have been first.
         let text =
@@ -102,6 +101,20 @@ pub fn random_hex<const N: usize>() -> anyhow::Result<String> {
 /// Lower-case hexadecimal text.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// An error about a file or folder that cannot be written, with the remedy. `key` names its place in the configuration.
+pub fn unwritable(path: &Path, key: &str, error: io::Error) -> anyhow::Error {
+    let path = path.display();
+    let problem = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            format!("cannot write to {path}; make room on its disk")
+        }
+        _ => {
+            format!("cannot write to {path}; make it writable, or set `{key}` to a folder that is")
+        }
+    };
+    anyhow::Error::new(error).context(problem)
 }
 
 /// Replaces a file as a whole.

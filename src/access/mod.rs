@@ -158,7 +158,7 @@ impl Access {
 pub fn revoke_all(state: &State) -> anyhow::Result<()> {
     let path = state.path(EPOCH);
     state::replace(&path, random_hex::<8>()?.as_bytes(), PRIVATE)
-        .with_context(|| format!("cannot write {}", path.display()))
+        .map_err(|error| state::unwritable(&path, "state", error))
 }
 
 /// The `Cookie` header of somebody who may call everywhere, for a check on this machine; `None` where nobody is asked, or the

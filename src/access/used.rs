@@ -76,7 +76,7 @@ impl Used {
         }
         count.used += 1;
         state::replace(&self.path, &serde_json::to_vec(&next)?, PRIVATE)
-            .with_context(|| format!("cannot write {}", self.path.display()))?;
+            .map_err(|error| state::unwritable(&self.path, "state", error))?;
         *counts = next;
         Ok(true)
     }

@@ -2,12 +2,12 @@
 //! invitations for itself, and each renews the certificate.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
 use anyhow::bail;
 
-use super::{PRIVATE, State};
+use super::{PRIVATE, State, unwritable};
 
 const LOCK: &str = "lock";
 
@@ -23,25 +23,36 @@ impl State {
     /// # Errors
     /// When another process has it: a sentence with the remedy.
     pub fn hold(&self) -> anyhow::Result<Hold> {
-        let dir = self.dir.display();
-        let mut file = match self.lock_file() {
-            Ok(file) => file,
-            Err(error) => {
-                tracing::warn!(
-                    "{dir} cannot be locked: {error}; see that only one callbox serves from it"
-                );
-                return Ok(Hold { _file: None });
-            }
+        let path = self.path(LOCK);
+        let opened = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(PRIVATE)
+            .open(&path);
+        // One that is there can be locked on a disk that is read-only, too.
+        let (file, unwritten) = match opened {
+            Ok(file) => (Some(file), None),
+            Err(error) => (File::open(&path).ok(), Some(error)),
         };
+        if let Some(file) = &file {
+            self.lock(file)?;
+        }
+        if let Some(error) = unwritten.or_else(|| self.mark().err()) {
+            let error = unwritable(&self.dir, "state", error);
+            tracing::warn!("what is kept is served, and nothing is added to it: {error:#}");
+        }
+        Ok(Hold { _file: file })
+    }
+
+    fn lock(&self, mut file: &File) -> anyhow::Result<()> {
+        let dir = self.dir.display();
         match file.try_lock() {
             Ok(()) => {
-                if let Err(error) = self.mark() {
-                    tracing::warn!("{dir} cannot be written to: {error}");
-                }
                 // Only for the sentence below.
-                let _ = file
-                    .set_len(0)
-                    .and_then(|()| writeln!(file, "{}", std::process::id()));
+                let id = std::process::id();
+                let _ = file.set_len(0).and_then(|()| writeln!(file, "{id}"));
             }
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -61,20 +72,7 @@ impl State {
                 );
             }
         }
-        Ok(Hold { _file: Some(file) })
-    }
-
-    fn lock_file(&self) -> io::Result<File> {
-        let path = self.path(LOCK);
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(PRIVATE)
-            .open(&path)
-            // One that is there can be locked on a disk that is read-only, too.
-            .or_else(|error| File::open(&path).map_err(|_| error))
+        Ok(())
     }
 }
 

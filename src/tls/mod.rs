@@ -145,18 +145,31 @@ pub fn load(
     now: SystemTime,
 ) -> Result<Identity, ConfigError> {
     if has_local_ca(config, public) {
-        let signed = signed_here(config, machine, now)?;
-        renewal::tell_left_out(config, &signed.left_out);
-        return Ok(signed.identity);
+        let signed = signed_here(config, machine, now).map(|signed| {
+            renewal::tell_left_out(config, &signed.left_out);
+            signed.identity
+        });
+        return signed.or_else(|error| rather(local_ca::still_good(&config.state, now), &error));
     }
+    let own = |dir| {
+        own(config, dir, machine, now)
+            .or_else(|error| rather(self_signed::still_good(dir, now), &error))
+    };
     match &config.tls.source {
         CertificateSource::Provided { cert, key } => provided::load(config, cert, key),
-        CertificateSource::SelfSigned { dir } => own(config, dir, machine, now),
+        CertificateSource::SelfSigned { dir } => own(dir),
         CertificateSource::Acme(acme) => Ok(Identity {
             stands_in: true,
-            ..own(config, &acme.dir, machine, now)?
+            ..own(&acme.dir)?
         }),
     }
+}
+
+/// What is there, instead of what it should be and cannot.
+fn rather(kept: Option<Identity>, error: &ConfigError) -> Result<Identity, ConfigError> {
+    let identity = kept.ok_or_else(|| error.clone())?;
+    tracing::warn!("the certificate stays as it is: {error}");
+    Ok(identity)
 }
 
 fn signed_here(

@@ -91,6 +91,12 @@ pub fn load_or_make(dir: &Path, wanted: &Wanted, now: SystemTime) -> anyhow::Res
     Ok(identity)
 }
 
+/// The pair in `dir`, as long as it is good, where no other can be kept.
+pub fn still_good(dir: &Path, now: SystemTime) -> Option<Identity> {
+    let identity = Files::new(dir).load().ok()??;
+    (now < identity.facts.not_after).then_some(identity)
+}
+
 /// Where the certificate lies.
 pub fn certificate_file(dir: &Path) -> PathBuf {
     Files::new(dir).cert
@@ -177,12 +183,7 @@ impl Files {
             state::replace(&self.key, key.as_bytes(), PRIVATE)?;
             fs::rename(&self.pending, &self.cert)
         };
-        write().with_context(|| {
-            format!(
-                "cannot write to {}; make it writable, or set tls.dir",
-                self.dir.display()
-            )
-        })?;
+        write().map_err(|error| state::unwritable(&self.dir, "tls.dir", error))?;
         pair(cert.as_bytes(), key.as_bytes())
     }
 }

@@ -146,6 +146,7 @@ impl Acme {
 
     async fn attempt(&self, served: &Served, proof: Proof) -> anyhow::Result<Identity> {
         let issue = async {
+            self.store.check_room()?;
             let account = self.account().await?;
             let issued =
                 order::obtain(&account, &self.identifiers, served.challenges(), proof).await;

@@ -16,6 +16,7 @@ use crate::tls::{Identity, provided};
 #[derive(Debug)]
 pub struct Store {
     account: PathBuf,
+    probe: PathBuf,
     /// Chain and key in one file, so that they are exchanged together.
     pub certificate: PathBuf,
 }
@@ -41,8 +42,19 @@ impl Store {
         let dir = state.join("acme").join(name);
         Self {
             account: dir.join("account.json"),
+            probe: dir.join("room"),
             certificate: dir.join("certificate.pem"),
         }
+    }
+
+    /// Is there room for another account and another certificate? The authority counts those that are lost, too.
+    ///
+    /// # Errors
+    /// When nothing can be written.
+    pub fn check_room(&self) -> anyhow::Result<()> {
+        const ENOUGH: usize = 16 * 1024;
+        keep(&self.probe, &[b'\n'; ENOUGH])?;
+        Ok(fs::remove_file(&self.probe)?)
     }
 
     /// # Errors
@@ -99,7 +111,7 @@ fn keep(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
         }
         state::replace(path, contents, PRIVATE)
     };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    write().map_err(|error| state::unwritable(path, "state", error))
 }
 
 fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {

@@ -110,10 +110,7 @@ impl Files {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o700);
         let written = builder.create(&self.dir).and_then(|()| write());
-        written.with_context(|| {
-            let dir = self.dir.display();
-            format!("cannot write to {dir}; make it writable, or set `state` to a folder that is")
-        })
+        written.map_err(|error| state::unwritable(&self.dir, "state", error))
     }
 }
 
@@ -188,6 +185,16 @@ pub fn load_or_make(state: &Path, wanted: &Wanted, now: SystemTime) -> anyhow::R
     };
     identity.authority = Some(Arc::new(authority.public()));
     Ok(Signed { identity, left_out })
+}
+
+/// What was signed before, as long as it is good, where nothing else can be kept.
+pub fn still_good(state: &Path, now: SystemTime) -> Option<Identity> {
+    let files = Files::new(state);
+    let authority = files.load().ok()??;
+    let pem = read(&files.served).ok()??;
+    let mut identity = pair(&pem, &pem).ok()?;
+    identity.authority = Some(Arc::new(authority.public()));
+    authority.has_signed(&identity, now).then_some(identity)
 }
 
 fn authority(files: &Files, wanted: &Wanted, now: SystemTime) -> anyhow::Result<Kept> {

@@ -6,6 +6,7 @@ use std::process::Output;
 
 use crate::support::program;
 
+mod disk;
 mod state;
 
 /// Runs callbox in this folder to its end.

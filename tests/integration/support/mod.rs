@@ -2,6 +2,8 @@
 
 pub mod authority;
 mod client;
+pub mod clock;
+pub mod disk;
 pub mod fake;
 pub mod http;
 pub mod nginx;
@@ -54,12 +56,8 @@ impl Server {
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(dir.path().join("log"))
-            .unwrap();
-        let mut child = program()
+        let mut command = program();
+        command
             .args(["--config", "callbox.toml"])
             .args(arguments)
             .envs(
@@ -68,11 +66,18 @@ impl Server {
                     .filter(|(_, value)| !value.is_empty())
                     .copied(),
             )
-            .current_dir(dir.path())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
+            .current_dir(dir.path());
+        Self::launch(dir, command)
+    }
+
+    /// Runs what becomes callbox with its configuration in `dir`.
+    pub fn launch(dir: tempfile::TempDir, mut command: Command) -> Self {
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(dir.path().join("log"))
             .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let banner = read_banner(&mut child, dir.path());
         let https = address_after(&banner, "https://");
         let off = banner.contains("STUN/TURN    off");
@@ -109,6 +114,13 @@ impl Server {
         }
         let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
         Self::start_in(dir, &[])
+    }
+
+    /// Stops it in order; its folder.
+    pub fn stop(mut self) -> tempfile::TempDir {
+        self.signal(Signal::TERM);
+        assert!(self.wait().0.success(), "{}", self.log());
+        std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap())
     }
 
     pub fn log(&self) -> String {
@@ -190,7 +202,8 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- log of callbox:\n{}", self.log());
+            let log = std::fs::read_to_string(self.dir.path().join("log"));
+            eprintln!("--- log of callbox:\n{}", log.unwrap_or_default());
         }
     }
 }
