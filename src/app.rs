@@ -19,6 +19,7 @@ use crate::access::{self, Access};
 use crate::admin;
 use crate::banner::Banner;
 use crate::check;
+use crate::clock;
 use crate::config::{AccessMode, CertificateSource, Config, ConfigError};
 use crate::front::Front;
 use crate::limits::KeyedRate;
@@ -96,6 +97,12 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         Some(held) => held,
         None => hold(&config)?,
     };
+    let begin = ("the certificate", served.facts().not_before);
+    let made = state.made().map(|made| ("the state directory", made));
+    let seen: Vec<_> = made.into_iter().chain([begin]).collect();
+    if let Some(complaint) = clock::complaint(now, &seen) {
+        tracing::warn!("{complaint}");
+    }
     let unusable = |error: anyhow::Error| config.error("state", format!("{error:#}"));
     let access = Access::open(&config.access, &state).map_err(unusable)?;
     let access = Arc::new(access);

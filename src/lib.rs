@@ -19,6 +19,7 @@ mod banner;
 pub mod cert;
 pub mod check;
 pub mod cli;
+mod clock;
 pub mod commands;
 pub mod config;
 mod front;

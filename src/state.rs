@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context, bail};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -52,6 +53,13 @@ impl State {
     /// Where a file of this name lies.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
+    }
+
+    /// When it was made: what is there has seen that time.
+    pub fn made(&self) -> Option<SystemTime> {
+        fs::metadata(self.path(version::FILE))
+            .and_then(|file| file.modified())
+            .ok()
     }
 
     /// The secret behind time-limited credentials of the relay.

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 
 use super::{State, create};
 
-const FILE: &str = "version";
+pub const FILE: &str = "version";
 /// Directories without the file are of the first one, too.
 const OWN: u32 = 1;
 

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use super::fit::why_unfit;
 use super::{Acme, LocalCaFiles, Served, own, provided, signed_here};
+use crate::clock::Watch;
 use crate::config::{self, CertificateSource, Config};
 use crate::net::Machine;
 
@@ -23,6 +24,38 @@ const SELF_SIGNED_CHECK: Duration = Duration::from_secs(24 * 3600);
 
 /// Never ends. `hangup` asks to look at once.
 pub async fn keep(
+    config: Config,
+    machine: Machine,
+    acme: Option<Acme>,
+    served: Served,
+    hangup: Arc<Notify>,
+) {
+    // An authority is asked no sooner for it.
+    let look = acme.is_none().then(|| Arc::clone(&hangup));
+    tokio::select! {
+        () = heed_clock(&served, look) => {}
+        () = renew(config, machine, acme, served.clone(), hangup) => {}
+    }
+}
+
+/// What was judged by a wrong clock is judged again.
+async fn heed_clock(served: &Served, look: Option<Arc<Notify>>) {
+    let mut clock = Watch::start();
+    loop {
+        sleep(LOOK).await;
+        if clock.was_set() {
+            let now = SystemTime::now();
+            let time = humantime::format_rfc3339_seconds(now);
+            tracing::info!("the clock was set, and says {time}");
+            served.judge(now);
+            if let Some(look) = &look {
+                look.notify_one();
+            }
+        }
+    }
+}
+
+async fn renew(
     config: Config,
     machine: Machine,
     acme: Option<Acme>,

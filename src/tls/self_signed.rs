@@ -15,6 +15,7 @@ use rcgen::{
 
 use super::provided::pair;
 use super::{Facts, Identity};
+use crate::clock::Reading;
 use crate::net::Machine;
 use crate::state::{self, PRIVATE, PUBLIC};
 
@@ -23,6 +24,7 @@ pub const ORGANIZATION: &str = "callbox self-signed";
 const DAY: Duration = Duration::from_secs(86_400);
 /// Browsers refuse certificates that are valid for more than 398 days.
 const LIFETIME: Duration = Duration::from_secs(397 * 86_400);
+const KEY_BEGINS: &str = "-----BEGIN PRIVATE KEY-----";
 /// Clocks of phones and servers differ.
 const BACKDATE: Duration = Duration::from_secs(3600);
 const RENEW_BEFORE_END: Duration = Duration::from_secs(30 * 86_400);
@@ -64,15 +66,29 @@ impl Wanted {
 /// The pair in `dir`, or a new one where there is none that still serves.
 pub fn load_or_make(dir: &Path, wanted: &Wanted, now: SystemTime) -> anyhow::Result<Identity> {
     let files = Files::new(dir);
+    let clock = Reading::new(now);
     let Some(identity) = files.load()? else {
         tracing::info!("making a self-signed certificate in {}", dir.display());
-        return files.make(wanted, now);
+        return files.make(wanted, clock.now);
     };
-    if let Some(reason) = why_renew(&identity.facts, wanted, now) {
+    let reason = why_renew(&identity.facts, wanted, clock);
+    // Of those that are good the youngest, which a clock that was ahead, or behind, may have put aside.
+    let than = reason.is_none().then_some(identity.facts.not_before);
+    if let Some(earlier) = files.bring_back(wanted, clock, than)? {
+        tracing::warn!(
+            "brought back the self-signed certificate of earlier: {}",
+            reason
+                .as_deref()
+                .unwrap_or("the clock was behind when the other one was made")
+        );
+        return Ok(earlier);
+    }
+    if let Some(reason) = reason {
         tracing::warn!(
             "making a new self-signed certificate, which browsers will ask about: {reason}"
         );
-        return files.make(wanted, now);
+        files.put_aside()?;
+        return files.make(wanted, clock.now);
     }
     let lacking: Vec<_> = wanted
         .found
@@ -94,7 +110,7 @@ pub fn load_or_make(dir: &Path, wanted: &Wanted, now: SystemTime) -> anyhow::Res
 /// The pair in `dir`, as long as it is good, where no other can be kept.
 pub fn still_good(dir: &Path, now: SystemTime) -> Option<Identity> {
     let identity = Files::new(dir).load().ok()??;
-    (now < identity.facts.not_after).then_some(identity)
+    (Reading::new(now).now < identity.facts.not_after).then_some(identity)
 }
 
 /// Where the certificate lies.
@@ -102,7 +118,12 @@ pub fn certificate_file(dir: &Path) -> PathBuf {
     Files::new(dir).cert
 }
 
-fn why_renew(facts: &Facts, wanted: &Wanted, now: SystemTime) -> Option<String> {
+fn why_renew(facts: &Facts, wanted: &Wanted, clock: Reading) -> Option<String> {
+    let now = clock.now;
+    if clock.is_from_the_future(facts.not_before) {
+        let begin = humantime::format_rfc3339_seconds(facts.not_before);
+        return Some(format!("the old one was made by a wrong clock, at {begin}"));
+    }
     if facts.not_after < now + RENEW_BEFORE_END {
         return Some(format!(
             "the old one has {} days left",
@@ -123,6 +144,8 @@ struct Files {
     key: PathBuf,
     /// The new certificate before its key is in place; lets a start after a crash between the two finish the exchange.
     pending: PathBuf,
+    /// Certificate and key of before, which a clock that was ahead may have ended.
+    earlier: PathBuf,
 }
 
 impl Files {
@@ -132,6 +155,7 @@ impl Files {
             cert: dir.join("cert.pem"),
             key: dir.join("key.pem"),
             pending: dir.join("cert.pem.next"),
+            earlier: dir.join("earlier.pem"),
         }
     }
 
@@ -172,8 +196,43 @@ impl Files {
         }
     }
 
+    fn put_aside(&self) -> anyhow::Result<()> {
+        let both = [fs::read(&self.cert)?, fs::read(&self.key)?].concat();
+        state::replace(&self.earlier, &both, PRIVATE)
+            .map_err(|error| state::unwritable(&self.dir, "tls.dir", error))
+    }
+
+    /// The pair of before, in its place again, if it serves and is younger.
+    fn bring_back(
+        &self,
+        wanted: &Wanted,
+        clock: Reading,
+        than: Option<SystemTime>,
+    ) -> anyhow::Result<Option<Identity>> {
+        let both = fs::read_to_string(&self.earlier).unwrap_or_default();
+        // Only the key is a secret.
+        let Some((cert, key)) = both.find(KEY_BEGINS).map(|at| both.split_at(at)) else {
+            return Ok(None);
+        };
+        let Ok(identity) = pair(cert.as_bytes(), key.as_bytes()) else {
+            return Ok(None);
+        };
+        let facts = &identity.facts;
+        if why_renew(facts, wanted, clock).is_some() || Some(facts.not_before) <= than {
+            return Ok(None);
+        }
+        self.put_aside()?;
+        self.write(cert, key)?;
+        Ok(Some(identity))
+    }
+
     fn make(&self, wanted: &Wanted, now: SystemTime) -> anyhow::Result<Identity> {
         let (cert, key) = generate(wanted, now)?;
+        self.write(&cert, &key)?;
+        pair(cert.as_bytes(), key.as_bytes())
+    }
+
+    fn write(&self, cert: &str, key: &str) -> anyhow::Result<()> {
         let write = || {
             fs::DirBuilder::new()
                 .recursive(true)
@@ -183,8 +242,7 @@ impl Files {
             state::replace(&self.key, key.as_bytes(), PRIVATE)?;
             fs::rename(&self.pending, &self.cert)
         };
-        write().map_err(|error| state::unwritable(&self.dir, "tls.dir", error))?;
-        pair(cert.as_bytes(), key.as_bytes())
+        write().map_err(|error| state::unwritable(&self.dir, "tls.dir", error))
     }
 }
 

@@ -106,7 +106,8 @@ impl Served {
         Ok(Arc::new(config))
     }
 
-    fn judge(&self, now: SystemTime) {
+    /// The same certificate is another thing at another time.
+    pub fn judge(&self, now: SystemTime) {
         let identity = self.0.identity();
         let trusted = match self.0.trusted {
             // Of the one that stands in until the authority's is there, nobody means that.

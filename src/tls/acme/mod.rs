@@ -18,12 +18,13 @@ use ring::rand::{SecureRandom, SystemRandom};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 
 pub use challenges::{ACME_ALPN, Challenges};
 
 use super::fit::missing_name;
 use super::{Identity, Served};
+use crate::clock::Watch;
 use crate::config::{self, AcmeChallenge, Config, ConfigError};
 use client::AuthorityClient;
 use order::{Proof, name_of};
@@ -103,12 +104,20 @@ impl Acme {
             None => SystemTime::now(),
         };
         let mut failures = 0;
+        let mut clock = Watch::start();
         loop {
             while SystemTime::now() < due {
                 tokio::select! {
                     () = sleep(schedule::wait(SystemTime::now(), due)) => {}
                     () = hangup.notified() => break,
                 }
+            }
+            if let Some(identity) = self.found_good(&served) {
+                tracing::info!("by the clock as it was set, the certificate of earlier is good");
+                due = renewal(&identity);
+                failures = 0;
+                served.exchange(identity, SystemTime::now());
+                continue;
             }
             let proof = self.proofs[failures as usize % self.proofs.len()];
             let attempt = self.attempt(&served, proof).await;
@@ -134,14 +143,27 @@ impl Acme {
                         self.names.join(", "),
                         name_of(proof),
                     );
-                    tokio::select! {
-                        () = sleep(pause) => {}
-                        () = hangup.notified() => {}
+                    let waiting = pause_until_set(pause, &mut clock);
+                    let was_set = tokio::select! {
+                        was_set = waiting => was_set,
+                        () = hangup.notified() => false,
+                    };
+                    if was_set {
+                        failures = 0;
                     }
                     due = SystemTime::now();
                 }
             }
         }
+    }
+
+    /// What is kept, but was not served since the clock was ahead.
+    fn found_good(&self, served: &Served) -> Option<Identity> {
+        let identity = self.store.identity().ok()??;
+        let facts = &identity.facts;
+        let good = missing_name(facts, &self.names).is_none()
+            && SystemTime::now() < schedule::renewal(facts.not_before, facts.not_after, 1.0);
+        (good && facts.fingerprint != served.facts().fingerprint).then_some(identity)
     }
 
     async fn attempt(&self, served: &Served, proof: Proof) -> anyhow::Result<Identity> {
@@ -193,6 +215,22 @@ impl Acme {
         self.store.keep_account(&credentials)?;
         Ok(account)
     }
+}
+
+/// Ends early, and then says so, when the clock is set: an authority's certificate may be good then, and with it the next
+/// attempt.
+async fn pause_until_set(pause: Duration, clock: &mut Watch) -> bool {
+    const LOOK: Duration = Duration::from_secs(5);
+    let end = tokio::time::Instant::now() + pause;
+    // Whatever happened to it before this attempt.
+    clock.was_set();
+    while tokio::time::Instant::now() < end {
+        sleep_until(end.min(tokio::time::Instant::now() + LOOK)).await;
+        if clock.was_set() {
+            return true;
+        }
+    }
+    false
 }
 
 /// Where the certificate of the authority with this directory lies, once there is one.

@@ -18,6 +18,7 @@ use rustls::pki_types::CertificateDer;
 use super::acme::schedule;
 use super::provided::pair;
 use super::{Facts, Identity, Wanted, chains_to, fit};
+use crate::clock::Reading;
 use crate::net::is_host_name;
 use crate::state::{self, PRIVATE};
 use limits::Limits;
@@ -76,6 +77,22 @@ impl Files {
         Ok(Some(kept))
     }
 
+    /// Authorities that another one has taken the place of, the youngest first.
+    fn aside(&self) -> Vec<(PathBuf, Kept)> {
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        let is_aside = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.starts_with("ca-"))
+        };
+        let mut found: Vec<_> = entries
+            .map(|entry| entry.path())
+            .filter(is_aside)
+            .filter_map(|path| Some((path.clone(), Kept::new(fs::read(path).ok()?).ok()?)))
+            .collect();
+        found.sort_by_key(|(_, kept)| std::cmp::Reverse(kept.begin()));
+        found
+    }
+
     fn make(&self, wanted: &Wanted, now: SystemTime) -> anyhow::Result<Kept> {
         let pem = generate(wanted, now)?;
         self.write(|| state::create(&self.authority, pem.as_bytes()))?;
@@ -84,13 +101,7 @@ impl Files {
     }
 
     /// The old one stays beside: devices have it, and it may be brought back.
-    fn replace(
-        &self,
-        old: &Kept,
-        wanted: &Wanted,
-        now: SystemTime,
-    ) -> anyhow::Result<(Kept, PathBuf)> {
-        let pem = generate(wanted, now)?;
+    fn replace(&self, old: &Kept, pem: String) -> anyhow::Result<(Kept, PathBuf)> {
         let fingerprint = old
             .identity
             .facts
@@ -140,6 +151,10 @@ impl Kept {
         })
     }
 
+    fn begin(&self) -> SystemTime {
+        self.identity.facts.not_before
+    }
+
     fn public(&self) -> Authority {
         Authority {
             certificate: self.identity.certificate().clone(),
@@ -148,8 +163,13 @@ impl Kept {
     }
 
     /// Why another one has to take its place.
-    fn why_replace(&self, wanted: &Wanted, now: SystemTime) -> Option<String> {
+    fn why_replace(&self, wanted: &Wanted, clock: Reading) -> Option<String> {
         let facts = &self.identity.facts;
+        let now = clock.now;
+        if clock.is_from_the_future(facts.not_before) {
+            let begin = humantime::format_rfc3339_seconds(facts.not_before);
+            return Some(format!("the old one was made by a wrong clock, at {begin}"));
+        }
         // What it signs must not outlive it.
         if facts.not_after < now + issue::LIFETIME {
             return Some(format!(
@@ -162,7 +182,8 @@ impl Kept {
         Some(format!("the old one may not certify {missing}"))
     }
 
-    fn has_signed(&self, identity: &Identity, now: SystemTime) -> bool {
+    fn has_signed(&self, identity: &Identity, clock: Reading) -> bool {
+        let now = clock.for_what_begins(identity.facts.not_before);
         webpki::anchor_from_trusted_cert(self.identity.certificate())
             .is_ok_and(|anchor| chains_to(&[anchor], identity.chain(), now))
     }
@@ -174,14 +195,15 @@ impl Kept {
 /// When the state directory cannot be read or written, or what is kept there is damaged: a sentence with the remedy.
 pub fn load_or_make(state: &Path, wanted: &Wanted, now: SystemTime) -> anyhow::Result<Signed> {
     let files = Files::new(state);
-    let authority = authority(&files, wanted, now)?;
+    let clock = Reading::new(now);
+    let authority = authority(&files, wanted, clock)?;
     let (names, left_out): (Vec<_>, Vec<_>) = wanted
         .all()
         .cloned()
         .partition(|name| authority.limits.permit(name));
-    let mut identity = match served(&files, &authority, &names, now)? {
+    let mut identity = match served(&files, &authority, &names, clock)? {
         Some(identity) => identity,
-        None => sign(&files, &authority, &names, now)?,
+        None => sign(&files, &authority, &names, clock.now)?,
     };
     identity.authority = Some(Arc::new(authority.public()));
     Ok(Signed { identity, left_out })
@@ -194,12 +216,13 @@ pub fn still_good(state: &Path, now: SystemTime) -> Option<Identity> {
     let pem = read(&files.served).ok()??;
     let mut identity = pair(&pem, &pem).ok()?;
     identity.authority = Some(Arc::new(authority.public()));
-    authority.has_signed(&identity, now).then_some(identity)
+    let good = authority.has_signed(&identity, Reading::new(now));
+    good.then_some(identity)
 }
 
-fn authority(files: &Files, wanted: &Wanted, now: SystemTime) -> anyhow::Result<Kept> {
+fn authority(files: &Files, wanted: &Wanted, clock: Reading) -> anyhow::Result<Kept> {
     let Some(old) = files.load()? else {
-        let made = files.make(wanted, now)?;
+        let made = files.make(wanted, clock.now)?;
         tracing::info!(
             sha256 = made.identity.facts.fingerprint,
             "made an authority of this machine's own in {}",
@@ -207,10 +230,30 @@ fn authority(files: &Files, wanted: &Wanted, now: SystemTime) -> anyhow::Result<
         );
         return Ok(made);
     };
-    let Some(reason) = old.why_replace(wanted, now) else {
+    let reason = old.why_replace(wanted, clock);
+    // Of those that are good the youngest: a clock that was ahead, or behind, or other names have put it aside, and devices
+    // may have installed it.
+    let mut earlier = files.aside().into_iter();
+    let earlier = earlier.find(|(_, kept)| kept.why_replace(wanted, clock).is_none());
+    if let Some((path, kept)) = earlier
+        && (reason.is_some() || kept.begin() > old.begin())
+    {
+        let (again, _) = files.replace(&old, kept.pem)?;
+        // It is in its place again.
+        let _ = fs::remove_file(path);
+        tracing::warn!(
+            sha256 = again.identity.facts.fingerprint,
+            "brought back an authority of earlier: {}",
+            reason
+                .as_deref()
+                .unwrap_or("the clock was behind when the other one was made")
+        );
+        return Ok(again);
+    }
+    let Some(reason) = reason else {
         return Ok(old);
     };
-    let (new, aside) = files.replace(&old, wanted, now)?;
+    let (new, aside) = files.replace(&old, generate(wanted, clock.now)?)?;
     tracing::warn!(
         sha256 = new.identity.facts.fingerprint,
         "made a new authority, which each device has to install: {reason}; that one is kept as {}",
@@ -224,7 +267,7 @@ fn served(
     files: &Files,
     authority: &Kept,
     names: &[String],
-    now: SystemTime,
+    clock: Reading,
 ) -> anyhow::Result<Option<Identity>> {
     let Some(pem) = read(&files.served)? else {
         return Ok(None);
@@ -235,9 +278,9 @@ fn served(
     };
     let facts = &identity.facts;
     let due = schedule::renewal(facts.not_before, facts.not_after, 0.0);
-    let serves = now < due
+    let serves = clock.now < due
         && fit::missing_name(facts, names).is_none()
-        && authority.has_signed(&identity, now);
+        && authority.has_signed(&identity, clock);
     Ok(serves.then_some(identity))
 }
 

@@ -126,12 +126,41 @@ fn an_authority_near_its_end_is_replaced() {
 #[test]
 fn a_clock_that_goes_back_does_not_cost_the_authority() {
     let dir = tempfile::tempdir().unwrap();
-    let (_, authority, _) = load(dir.path(), &at_home(), now());
+    let (first, authority, _) = load(dir.path(), &at_home(), now());
+    // Before this program was made: what is there is better than anything that could be made by this clock.
     let early = now() - 9000 * DAY;
     let (served, same, _) = load(dir.path(), &at_home(), early);
+    assert_eq!((served, same), (first, authority.clone()));
+    // A clock that may be right.
+    let earlier = now() - 100 * DAY;
+    let (served, other, _) = load(dir.path(), &at_home(), earlier);
+    assert_ne!(other, authority);
+    assert!(served.not_before < earlier && earlier < served.not_after);
+    let (_, same, _) = load(dir.path(), &at_home(), now());
+    assert_eq!(same, authority, "brought back");
+}
+
+#[test]
+fn what_a_wrong_clock_has_made_is_good_once_it_is_right() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, authority, _) = load(dir.path(), &at_home(), SystemTime::UNIX_EPOCH + DAY);
+    let (served, same, _) = load(dir.path(), &at_home(), now());
     assert_eq!(same, authority);
-    assert!(served.not_before < early && early < served.not_after);
-    assert_eq!(load(dir.path(), &at_home(), now()).0.days_left(now()), 90);
+    assert_eq!(served.days_left(now()), 90);
+}
+
+#[test]
+fn a_clock_that_was_ahead_does_not_cost_the_authority() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, authority, _) = load(dir.path(), &at_home(), now());
+    for years in [10, 30] {
+        let ahead = now() + years * 365 * DAY;
+        let (_, other, _) = load(dir.path(), &at_home(), ahead);
+        assert_ne!(other, authority);
+        let (served, same, _) = load(dir.path(), &at_home(), now());
+        assert_eq!(same, authority, "brought back");
+        assert_eq!(served.days_left(now()), 90);
+    }
 }
 
 #[test]
