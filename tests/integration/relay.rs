@@ -12,7 +12,7 @@ use webrtc_util::Conn;
 use crate::support::{Client as Page, PATIENCE, Server, get, json_of, program};
 
 /// Username and password, as a page gets them.
-async fn credentials(server: &Server) -> (String, String) {
+pub async fn credentials(server: &Server) -> (String, String) {
     let script = get(server.https, "/config.js").await;
     let entry = json_of(script.text(), "PC_CONFIG")["iceServers"][1].clone();
     let text = |key: &str| entry[key].as_str().unwrap().to_owned();
@@ -44,7 +44,7 @@ async fn a_check_gets_credentials_for_two_minutes_and_no_seat() {
     assert!(json_of(plain.text(), "SETTINGS").get("check").is_none());
 }
 
-async fn client(server: SocketAddr, username: &str, password: &str) -> TurnClient {
+pub async fn client(server: SocketAddr, username: &str, password: &str) -> TurnClient {
     let socket = UdpSocket::bind((IpAddr::from([127, 0, 0, 1]), 0))
         .await
         .unwrap();
@@ -65,7 +65,7 @@ async fn client(server: SocketAddr, username: &str, password: &str) -> TurnClien
     client
 }
 
-async fn receive(conn: &(impl Conn + ?Sized)) -> (Vec<u8>, SocketAddr) {
+pub async fn receive(conn: &(impl Conn + ?Sized)) -> (Vec<u8>, SocketAddr) {
     let mut buffer = [0; 2048];
     let (length, from) = timeout(PATIENCE, conn.recv_from(&mut buffer))
         .await

@@ -7,6 +7,7 @@ use std::process::Output;
 use crate::support::program;
 
 mod clock;
+mod descriptors;
 mod disk;
 mod state;
 
