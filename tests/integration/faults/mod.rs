@@ -9,6 +9,7 @@ use crate::support::program;
 mod clock;
 mod descriptors;
 mod disk;
+mod slow;
 mod state;
 
 /// Runs callbox in this folder to its end.
