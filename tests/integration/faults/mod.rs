@@ -10,6 +10,7 @@ mod clock;
 mod descriptors;
 mod disk;
 mod slow;
+mod smuggling;
 mod state;
 
 /// Runs callbox in this folder to its end.
