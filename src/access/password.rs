@@ -1,10 +1,11 @@
 //! Passwords: Argon2id (RFC 9106), a few at a time, since each takes some megabytes and a tenth of a second.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::bail;
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::{Output, PasswordHash, PasswordHasher, SaltString};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -51,10 +52,17 @@ pub fn is_hash(text: &str) -> bool {
 }
 
 /// Verifies passwords against one hash.
-#[derive(Debug)]
 pub struct Verifier {
     hash: Secret,
-    places: Semaphore,
+    places: Arc<Semaphore>,
+    /// What hashing works in, used again: allocators keep such blocks for each thread that has had one.
+    memory: Arc<Mutex<Vec<Vec<Block>>>>,
+}
+
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verifier").finish_non_exhaustive()
+    }
 }
 
 /// What came of it.
@@ -70,7 +78,8 @@ impl Verifier {
     pub fn new(hash: Secret) -> Self {
         Self {
             hash,
-            places: Semaphore::new(AT_ONCE),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+            memory: Arc::default(),
         }
     }
 
@@ -78,20 +87,47 @@ impl Verifier {
         if password.len() > LONGEST {
             return Verdict::Wrong;
         }
-        let Ok(Ok(_place)) = timeout(PATIENCE, self.places.acquire()).await else {
+        let places = Arc::clone(&self.places);
+        let Ok(Ok(place)) = timeout(PATIENCE, places.acquire_owned()).await else {
             return Verdict::Busy;
         };
         let hash = self.hash.clone();
+        let memory = Arc::clone(&self.memory);
         let verified = tokio::task::spawn_blocking(move || {
-            let hash = PasswordHash::new(hash.expose()).ok()?;
-            let parameters = Argon2::default();
-            parameters.verify_password(password.as_bytes(), &hash).ok()
+            // Hashing goes on when whoever asked is gone, and so does its place.
+            let _place = place;
+            let lock = || memory.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut blocks = lock().pop().unwrap_or_default();
+            let right = is_right(&password, hash.expose(), &mut blocks);
+            lock().push(blocks);
+            right
         });
         match verified.await {
-            Ok(Some(())) => Verdict::Right,
+            Ok(Some(true)) => Verdict::Right,
             _ => Verdict::Wrong,
         }
     }
+}
+
+/// `None` for a hash that is none.
+fn is_right(password: &str, hash: &str, blocks: &mut Vec<Block>) -> Option<bool> {
+    let hash = PasswordHash::new(hash).ok()?;
+    let algorithm = Algorithm::try_from(hash.algorithm).ok()?;
+    let version = hash.version.unwrap_or(Version::V0x13.into());
+    let version = Version::try_from(version).ok()?;
+    let params = Params::try_from(&hash).ok()?;
+    blocks.resize(params.block_count(), Block::default());
+    let argon2 = Argon2::new(algorithm, version, params);
+    let mut buffer = [0; 64];
+    let salt = hash.salt?.decode_b64(&mut buffer).ok()?;
+    let expected = hash.hash?;
+    let found = Output::init_with(expected.len(), |out| {
+        let hashed =
+            argon2.hash_password_into_with_memory(password.as_bytes(), salt, out, &mut blocks[..]);
+        Ok(hashed?)
+    });
+    // Compared in constant time.
+    Some(found.ok()? == expected)
 }
 
 #[cfg(test)]
@@ -113,6 +149,18 @@ mod tests {
         assert_eq!(verify("correct horsf").await, Verdict::Wrong);
         assert_eq!(verify("").await, Verdict::Wrong);
         assert_eq!(verify(&"x".repeat(LONGEST + 1)).await, Verdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_leaves_a_place_when_the_hash_is_done() {
+        let verifier = Verifier::new(Secret::new(hash("correct horse").unwrap()));
+        tokio::select! {
+            biased;
+            _ = verifier.verify("a guess".to_owned()) => panic!("it takes longer"),
+            () = tokio::task::yield_now() => {}
+        }
+        assert_eq!(verifier.places.available_permits(), AT_ONCE - 1);
+        let _all = verifier.places.acquire_many(2).await.unwrap();
     }
 
     #[test]

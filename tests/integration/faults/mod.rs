@@ -9,6 +9,7 @@ use crate::support::program;
 mod clock;
 mod descriptors;
 mod disk;
+mod people;
 mod requests;
 mod slow;
 mod smuggling;
