@@ -13,6 +13,8 @@ pub enum Fault {
     Refused,
     /// No way to that address from here, as with IPv6 where there is none.
     Unreachable,
+    /// This machine's own firewall, or who it runs as, lets nothing out to it.
+    Forbidden,
     /// Nothing came within the time that was given.
     Silent,
     /// The other side ended the connection.
@@ -34,6 +36,7 @@ impl From<io::Error> for Fault {
             | ErrorKind::HostUnreachable
             | ErrorKind::AddrNotAvailable
             | ErrorKind::Unsupported => Self::Unreachable,
+            ErrorKind::PermissionDenied => Self::Forbidden,
             ErrorKind::TimedOut => Self::Silent,
             ErrorKind::ConnectionReset
             | ErrorKind::ConnectionAborted
@@ -56,6 +59,7 @@ impl fmt::Display for Fault {
             Self::Unresolved => f.write_str("the name does not resolve"),
             Self::Refused => f.write_str("nothing listens there"),
             Self::Unreachable => f.write_str("there is no route to it from here"),
+            Self::Forbidden => f.write_str("this machine lets nothing out to it"),
             Self::Silent => f.write_str("no answer in time"),
             Self::Closed => f.write_str("the connection was closed without an answer"),
             Self::Foreign => f.write_str("something else answers there"),

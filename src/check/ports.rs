@@ -84,6 +84,9 @@ pub fn remedy(port: u16, fault: &Fault) -> String {
         Fault::Silent => format!(
             "open {port}/tcp in the firewall of the machine (`sudo ufw allow {port}/tcp`) and of its provider; behind a router forward it"
         ),
+        Fault::Forbidden => {
+            "let this machine's own firewall pass what goes out (`sudo nft list ruleset`, `sudo ufw status`)".to_owned()
+        }
         Fault::Unreachable => "this machine has no way to that address: see its network".to_owned(),
         _ => format!("see what answers on {port}/tcp there: `ss -lntp`"),
     }
@@ -121,6 +124,7 @@ mod tests {
             (Fault::Refused, "start callbox"),
             (Fault::Silent, "sudo ufw allow 443/tcp"),
             (Fault::Unreachable, "no way to that address"),
+            (Fault::Forbidden, "this machine's own firewall"),
             (Fault::Other("odd".to_owned()), "ss -lntp"),
         ] {
             let row = judged(&[("192.0.2.7:443", Err(fault))]);

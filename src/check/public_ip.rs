@@ -101,7 +101,24 @@ fn row_here(observed: &Observed, here: &Here) -> Row {
         _ if here.public.iter().all(|ip| here.own.contains(ip)) => {
             Row::ok(NAME, format!("{public}, an address of this machine"))
         }
-        _ => Row::skipped(
+        _ => foreign_row(here, &public),
+    }
+}
+
+/// `public_ip` names no address of this machine.
+fn foreign_row(here: &Here, public: &str) -> Row {
+    let foreign = here.public.iter().filter(|ip| !here.own.contains(ip));
+    let is_v4: Vec<_> = foreign.map(IpAddr::is_ipv4).collect();
+    let mut own = here.own.iter();
+    match own.find(|ip| is_global(**ip) && is_v4.contains(&ip.is_ipv4())) {
+        Some(own) => Row::warning(
+            NAME,
+            format!("{public}, while this machine has {own} of its own"),
+            format!(
+                "remove `public_ip`, or set it to \"{own}\", unless others do reach this machine at {public}"
+            ),
+        ),
+        None => Row::skipped(
             NAME,
             format!(
                 "{public}; from this machine nobody can tell whether others reach it there: run `callbox check https://HOST/` elsewhere"
@@ -202,6 +219,16 @@ mod tests {
             here(&["5.6.7.8"], &["10.0.0.5"], "5.6.7.8", "127.0.0.1").status,
             Status::Skipped
         );
+        let other = here(
+            &["5.6.7.8"],
+            &["10.0.0.5", "9.9.9.9"],
+            "5.6.7.8",
+            "127.0.0.1",
+        );
+        assert_eq!(other.status, Status::Warning);
+        assert!(other.remedy.unwrap().contains("set it to \"9.9.9.9\""));
+        let family = here(&["5.6.7.8"], &["2606:4700::1"], "5.6.7.8", "127.0.0.1");
+        assert_eq!(family.status, Status::Skipped);
         let stale = here(&["5.6.7.8"], &["10.0.0.5"], "10.0.0.5", "127.0.0.1");
         assert_eq!(stale.status, Status::Failed);
         assert!(stale.remedy.unwrap().contains("restart callbox"));

@@ -68,7 +68,9 @@ pub fn remedy(url: &IceUrl, fault: &Fault) -> String {
             "open {port} in the firewall of the server (`sudo ufw allow {port}`) and of its provider; where it is this network \
              that blocks UDP, calls take TCP"
         ),
-        Fault::Refused | Fault::Silent | Fault::Unreachable => ports::remedy(url.port, fault),
+        Fault::Refused | Fault::Silent | Fault::Unreachable | Fault::Forbidden => {
+            ports::remedy(url.port, fault)
+        }
     }
 }
 

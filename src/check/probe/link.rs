@@ -85,6 +85,11 @@ impl<S: Stream> Link<S> {
         }
     }
 
+    /// Why nothing comes any more, if that is known.
+    pub fn known_fault(&self) -> Option<Fault> {
+        self.fault.borrow().clone()
+    }
+
     /// Has a datagram come that is no message of TURN? It may be anybody's, so it ends nothing.
     pub fn heard_nonsense(&self) -> bool {
         self.heard_nonsense.load(Ordering::Relaxed)

@@ -147,7 +147,8 @@ async fn answered<T>(
 ) -> Result<T, Fault> {
     let asking = async {
         tokio::select! {
-            answer = asking => answer.map_err(fault),
+            // The client's own words hide what became of the link.
+            answer = asking => answer.map_err(|error| link.known_fault().unwrap_or_else(|| fault(error))),
             broken = link.broken() => Err(broken),
         }
     };
