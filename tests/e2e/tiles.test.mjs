@@ -104,6 +104,19 @@ async function places(person) {
 const inside = (a, b) => a.x >= b.x - 1 && a.y >= b.y - 1 && a.x + a.width <= b.x + b.width + 1 && a.y + a.height <= b.y + b.height + 1;
 const apart = (a, b) => a.x + a.width <= b.x || b.x + b.width <= a.x || a.y + a.height <= b.y || b.y + b.height <= a.y;
 
+/** Waits until nothing sticks out or lies on anything else. */
+async function placed(person, width, count, free) {
+  await until("everything has a place", async () => {
+    const { tiles, stage, controls, self } = await places(person);
+    const apartFrom = (box, others) => others.every((other) => apart(box, other));
+    return (
+      stage.width > width - 40 && stage.width < width && tiles.length === count &&
+      tiles.every((tile, index) => inside(tile, stage) && apartFrom(tile, tiles.slice(0, index))) &&
+      inside(self, stage) && apartFrom(controls, [stage, self]) && (!free || apartFrom(self, tiles))
+    );
+  }, 30_000);
+}
+
 /** The tile of `name`, found again each time. */
 const inTile = (name, selector) => `figure.tile:has([title="${name}"]) ${selector}`;
 const hasClass = (person, name, className) =>
@@ -121,26 +134,36 @@ const sends = (person) =>
 for (const [name, launch] of Object.entries(ALL)) {
   const browser = async () => (browsers[name] ??= await launch());
 
-  test(`everybody has a place, ${name}`, async () => {
+  test(`everybody has a place, also beside a shared screen, and the own picture lies on nobody, ${name}`, async () => {
     const counts = name === "Chromium" ? [1, 2, 3, 5, 8] : [1, 2, 3];
     const all = ["Ana", "Bo", "Cy", "Dee", "Eve", "Finn", "Gus", "Hal"].slice(0, counts.at(-1));
     const people = [];
     for (const who of all) {
-      const before = people.length < 3 ? smallCamera : noDevices;
+      const before = [smallCamera, fakeScreen, smallCamera][people.length] ?? noDevices;
       people.push(await Person.join(await browser(), `${server.url}/r/places-${name}?name=${who}`, { before }));
       if (!counts.includes(people.length)) continue;
       const [ana] = people;
       await ana.page.bringToFront();
       await until(`${people.length - 1} tiles`, async () => (await ana.tiles()).length === people.length - 1);
-      for (const [width, height] of [[360, 740], [768, 1024], [1280, 800]]) {
+      for (const [width, height] of [[360, 740], [740, 360], [768, 1024], [1280, 800]]) {
         await ana.page.setViewport({ width, height });
-        await until("tiles fit", async () => {
-          const { tiles, stage, controls, self } = await places(ana);
-          const free = tiles.every((tile, index) => inside(tile, stage) && tiles.slice(0, index).every((other) => apart(tile, other)));
-          return free && stage.width > width - 40 && tiles.length === people.length - 1 && apart(stage, controls) && apart(self, controls);
-        }, 30_000);
+        // A single one may have the whole window.
+        await placed(ana, width, people.length - 1, people.length > 2);
       }
       assert.equal((await ana.text("#alone")) !== "", people.length === 1);
+    }
+    const [ana, bo] = people;
+    await bo.page.bringToFront();
+    await bo.page.click("#share");
+    await ana.page.bringToFront();
+    for (const [width, height] of [[740, 360], [360, 740]]) {
+      await ana.page.setViewport({ width, height });
+      for (const corner of ["bottom-right", "bottom-left", "top-left", "top-right"]) {
+        await until(corner, () => ana.page.$eval("#self", (self, corner) => self.dataset.corner === corner, corner));
+        await placed(ana, width, people.length, true);
+        await ana.page.focus("#self-move");
+        await ana.page.keyboard.press("Enter");
+      }
     }
     await close(people);
   });

@@ -75,7 +75,7 @@ export class CallView {
     this.tiles = new Tiles({
       onspeaker: () => this.#controls.refresh(),
       onwant: options.onwant,
-      own: () => self.place,
+      own: self,
     });
     this.#signals = new Signals({
       announce,

@@ -19,6 +19,8 @@ export class SelfView {
   /** Where the pointer went down, and how far the picture has been dragged. */
   #drag = { x: 0, y: 0, dragging: false };
   #stop = new AbortController();
+  /** With the button for another camera it needs more room. */
+  #observer = new ResizeObserver(() => this.#onplace());
 
   /**
    * @param {import("../media.js").LocalMedia} media
@@ -62,13 +64,30 @@ export class SelfView {
     return { corner: this.#corner, self: this.#shown };
   }
 
-  /** Where it is, and how high; null where it is hidden. */
-  get place() {
-    return this.#shown ? { corner: this.#corner, height: this.#box.offsetHeight } : null;
+  /** Its corner, and its size where nothing limits it; null where it is hidden. */
+  measure() {
+    if (!this.#shown) return null;
+    this.#box.classList.add("unlimited");
+    const { offsetWidth: width, offsetHeight: height } = this.#box;
+    this.#box.classList.remove("unlimited");
+    return { corner: this.#corner, width, height };
+  }
+
+  /**
+   * @param {import("./layout.js").Box} box  beside the tiles, or on one
+   * @param {{ width: number, height: number }} room
+   */
+  place({ x, y, width, height }, room) {
+    const set = (/** @type {string} */ name, /** @type {number} */ length) => this.#box.style.setProperty(name, `${length}px`);
+    set("--in-x", Math.min(x, room.width - x - width));
+    set("--in-y", Math.min(y, room.height - y - height));
+    set("--most-wide", width);
+    set("--most-high", height);
   }
 
   close() {
     this.#stop.abort();
+    this.#observer.disconnect();
     this.#video.srcObject = null;
   }
 
@@ -84,6 +103,7 @@ export class SelfView {
       box.classList.toggle("portrait", this.#video.videoHeight > this.#video.videoWidth);
       this.#onplace();
     };
+    this.#observer.observe(byId("self-flip", HTMLButtonElement));
     box.addEventListener("keydown", (event) => this.#key(event), { signal });
     box.addEventListener("pointerdown", (event) => this.#grab(event), { signal });
     box.addEventListener("pointermove", (event) => this.#pull(event), { signal });
@@ -99,8 +119,8 @@ export class SelfView {
     this.#box.classList.remove("dragged");
     this.#box.style.removeProperty("translate");
     this.#corner = this.#box.dataset.corner = corner;
-    glide(this.#box, before, this.#box.getBoundingClientRect());
     this.#onplace();
+    glide(this.#box, before, this.#box.getBoundingClientRect());
   }
 
   /** @param {KeyboardEvent} event */

@@ -15,6 +15,13 @@ const LISTEN_MS = 250;
 /** A small window shows that many, and each about that high. */
 const SMALL_WINDOW = { videos: 4, height: 270 };
 
+/**
+ * The own picture, for which tiles make way.
+ * @typedef {object} OwnPicture
+ * @property {() => import("./layout.js").Own | null} measure  null where it is hidden
+ * @property {(box: import("./layout.js").Box, room: { width: number, height: number }) => void} place
+ */
+
 export class Tiles {
   #grid = byId("tiles", HTMLElement);
   #empty = byId("alone", HTMLElement);
@@ -38,7 +45,7 @@ export class Tiles {
    * @param {object} options
    * @param {() => void} options.onspeaker  another one is to be looked at
    * @param {(id: string, wanted: import("../talk.js").Wanted) => void} options.onwant  somebody is shown at another size
-   * @param {() => { corner: import("./corners.js").Corner, height: number } | null} options.own  where the own picture is
+   * @param {OwnPicture} options.own
    */
   constructor(options) {
     this.#options = options;
@@ -183,13 +190,6 @@ export class Tiles {
     this.#arrange(true);
   }
 
-  /** What a strip at the side leaves to the own picture, where that is in one of its corners. */
-  get #kept() {
-    const own = this.#options.own();
-    const height = own?.corner.endsWith("right") ? own.height + 2 * GAP : 0;
-    return own?.corner.startsWith("top") ? { top: height, bottom: 0 } : { top: 0, bottom: height };
-  }
-
   /** @param {boolean} gliding */
   #arrange(gliding) {
     const { big } = this.#spotlight;
@@ -198,14 +198,13 @@ export class Tiles {
     const { clientWidth: width, clientHeight: height } = this.#grid;
     const ratios = all.flatMap(([, { isScreen, ratio }]) => (isScreen || ratio === null ? [] : [ratio]));
     const what = big === null ? null : ordered[0][1].isScreen ? "screen" : "person";
-    const boxes = layOut({ count: ordered.length, width, height, gap: GAP, shapes: shapesFor(ratios), big: what, kept: this.#kept });
+    const own = this.#options.own.measure();
+    const places = layOut({ count: ordered.length, width, height, gap: GAP, shapes: shapesFor(ratios), big: what, own });
     ordered.forEach(([key, tile], index) => {
       tile.setBig(key === big);
-      tile.place(boxes[index], { width, height }, gliding);
+      tile.place(places.tiles[index], { width, height }, gliding);
     });
-    // The own picture lies beside a strip that is below, not on it.
-    const below = what !== null && width <= height ? height - Math.min(height, ...boxes.slice(1).map(({ y }) => y)) : 0;
-    this.#grid.parentElement?.style.setProperty("--strip", `${below}px`);
+    if (places.own) this.#options.own.place(places.own, { width, height });
     this.#empty.hidden = ordered.length > 0;
     this.#want();
   }
