@@ -1,4 +1,4 @@
-// Whose connection is bad? In a network of the test's own, where one of two loses packets. Needs root.
+// Whose connection is bad? In a network of the test's own, where one of two loses packets, or what lies between them. Needs root.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -17,8 +17,8 @@ const network = new Network();
 let internet;
 /** @type {Server} */
 let server;
-/** @type {import("puppeteer-core").Browser[]} */
-const browsers = [];
+/** Ana has both. @type {Record<"chromium" | "firefox" | "bo", import("puppeteer-core").Browser>} */
+let browsers;
 
 before(async () => {
   internet = network.router("internet");
@@ -26,11 +26,12 @@ before(async () => {
   network.join(internet, host, "51.15.7.");
   const machines = ["ana", "bo"].map((name) => network.machine(name));
   machines.forEach((machine, index) => network.join(internet, machine, `51.15.${8 + index}.`));
+  const [ana, bo] = machines;
   server = await Server.startOn(host, "51.15.7.1");
-  for (const machine of machines) browsers.push(await network.chromium(machine));
+  browsers = { chromium: await network.chromium(ana), firefox: await network.firefox(ana), bo: await network.chromium(bo) };
 });
 after(async () => {
-  await Promise.all(browsers.map((browser) => browser.close()));
+  await Promise.all(Object.values(browsers ?? {}).map((browser) => browser.close()));
   await server?.stop();
   network.remove();
 });
@@ -42,6 +43,15 @@ const LOSS = `
       type filter hook forward priority filter
       ip saddr 51.15.8.0/24 numgen random mod 100 < 20 counter drop comment "lost"
       ip daddr 51.15.8.0/24 numgen random mod 100 < 20 counter drop comment "lost"
+    }
+  }`;
+
+/** The same between Ana and Bo alone: both reach the server as before. */
+const LOSS_BETWEEN = `
+  table inet filter {
+    chain forward {
+      type filter hook forward priority filter
+      ip saddr { 51.15.8.0/24, 51.15.9.0/24 } ip daddr { 51.15.8.0/24, 51.15.9.0/24 } numgen random mod 100 < 20 counter drop comment "lost"
     }
   }`;
 
@@ -67,18 +77,30 @@ const listen = (person) =>
   });
 const said = (person) => person.page.evaluate(() => globalThis.testSaid);
 
-for (const query of ["", "&relay=udp"]) {
-  test(`the one who loses packets hears that it is the own connection, the other whose it is${query && ", over the relay"}`, async () => {
-    const people = [];
-    for (const [index, name] of ["Ana", "Bo"].entries()) {
-      people.push(await Person.join(browsers[index], `${server.url}/r/loss${query.slice(1, 6)}?name=${name}${query}`));
-    }
-    await seeAndHear(people);
+/** Two people in a room, who see and hear each other. */
+async function meet(browser, room, query = "") {
+  const url = (name) => `${server.url}/r/${room}?name=${name}${query}`;
+  const people = [await Person.join(browser, url("Ana")), await Person.join(browsers.bo, url("Bo"))];
+  await seeAndHear(people);
+  for (const person of people) await until("the sign is good", async () => (await look(person)).name.endsWith(": good"));
+  return people;
+}
+
+/** Waits until nothing is said of any connection any more. */
+async function recovered(people) {
+  for (const person of people) {
+    await until("it is good again", async () => {
+      const { level, tile, own } = await look(person);
+      return level === "good" && tile === "" && own === "";
+    }, CLEAR_MS);
+  }
+}
+
+for (const [how, browser, query] of /** @type {const} */ ([["Chromium", "chromium", ""], ["Firefox, over the relay", "firefox", "&relay=udp"]])) {
+  test(`the one who loses packets hears that it is the own connection, the other whose it is, ${how}`, async () => {
+    const people = await meet(browsers[browser], `loss-${browser}`, query);
     const [ana, bo] = people;
-    for (const person of people) {
-      await until("the sign is good", async () => (await look(person)).name.endsWith(": good"));
-      await listen(person);
-    }
+    for (const person of people) await listen(person);
 
     internet.rules(LOSS);
     await until("Ana hears that it is hers", async () => (await look(ana)).own === "Your connection is bad.", VERDICT_MS);
@@ -92,14 +114,25 @@ for (const query of ["", "&relay=udp"]) {
     assert.equal((await look(bo)).own, "");
 
     internet.rules("");
-    for (const person of people) {
-      await until("it is good again", async () => {
-        const { level, tile, own } = await look(person);
-        return level === "good" && tile === "" && own === "";
-      }, CLEAR_MS);
-    }
+    await recovered(people);
     assert.deepEqual(await said(ana), ["Your connection is bad."]);
     assert.equal((await said(bo)).length, 1, `${await said(bo)}`);
     await Promise.all(people.map((person) => person.close()));
   });
 }
+
+test("where packets are lost between both, each hears that it is neither's, Firefox and Chromium", async () => {
+  const people = await meet(browsers.firefox, "between");
+  const [ana, bo] = people;
+  internet.rules(LOSS_BETWEEN);
+  for (const [person, other] of /** @type {const} */ ([[ana, "Bo"], [bo, "Ana"]])) {
+    const sentence = `The connection between you and ${other} is bad.`;
+    await until(sentence, async () => (await look(person)).tile === sentence, VERDICT_MS);
+    assert.equal((await look(person)).own, "");
+  }
+  assert.ok(internet.counted("lost") > 0);
+
+  internet.rules("");
+  await recovered(people);
+  await Promise.all(people.map((person) => person.close()));
+});

@@ -2,7 +2,7 @@
 
 import puppeteer from "puppeteer-core";
 
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 export const FIREFOX = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
 
 /** Without these Chromium looks up its maker's hosts at every start. */
@@ -50,11 +50,13 @@ export function chromium({ devices = true, allow = true, executablePath = CHROMI
  * @param {string} [options.executablePath]
  * @param {boolean} [options.insecure]  any certificate will do
  * @param {Record<string, unknown>} [options.preferences]
+ * @param {number} [options.port]  at which it is steered; 0: any
  */
-export function firefox({ executablePath = FIREFOX, insecure = true, preferences = {} } = {}) {
+export function firefox({ executablePath = FIREFOX, insecure = true, preferences = {}, port = 0 } = {}) {
   return puppeteer.launch({
     browser: "firefox",
     executablePath,
+    debuggingPort: port,
     headless: true,
     acceptInsecureCerts: insecure,
     protocolTimeout: 60_000,

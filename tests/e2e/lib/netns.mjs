@@ -1,12 +1,20 @@
 // Networks of the test's own: machines that are network namespaces, links between them, and rules. Needs root, iproute2
 // and nftables.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { chromium } from "./browser.mjs";
+import { CHROMIUM, FIREFOX, chromium, firefox } from "./browser.mjs";
+
+/** A program that leads to a port of the machine on which it runs. */
+const LEAD = `
+  const socket = require("node:net").connect(process.argv[1], "127.0.0.1");
+  process.stdin.pipe(socket);
+  socket.pipe(process.stdout);`;
 
 /** A machine's link to its router. */
 const UPLINK = "uplink";
@@ -130,11 +138,42 @@ export class Network {
   chromium(machine, { camera = { width: 320, height: 180, rate: 10 }, ...options } = {}) {
     const film = path.join(this.#dir, `${machine.name}.y4m`);
     writeFileSync(film, video(camera));
-    const wrapper = path.join(this.#dir, machine.name);
-    const browser = process.env.CHROMIUM ?? "/usr/bin/chromium";
-    writeFileSync(wrapper, `#!/bin/sh\nexec ${machine.prefix.join(" ")} ${browser} "$@"\n`);
+    const executablePath = this.#wrapper(machine, CHROMIUM);
+    return chromium({ ...options, executablePath, args: [`--use-file-for-fake-video-capture=${film}`] });
+  }
+
+  /**
+   * Firefox on that machine, with the camera that it has of its own.
+   * @param {Machine} machine
+   * @param {Parameters<typeof firefox>[0]} [options]
+   */
+  async firefox(machine, options = {}) {
+    // It listens there to what steers it, which is not there.
+    const entrance = createServer((socket) => {
+      const [command, ...args] = [...machine.prefix, process.execPath, "-e", LEAD, String(port)];
+      const { stdin, stdout } = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
+      socket.pipe(stdin);
+      stdout.pipe(socket);
+      for (const stream of [socket, stdin, stdout]) stream.on("error", () => socket.destroy());
+    });
+    entrance.listen(0, "127.0.0.1");
+    await once(entrance, "listening");
+    const { port } = /** @type {import("node:net").AddressInfo} */ (entrance.address());
+    // It stays as long as the test.
+    entrance.unref();
+    return firefox({ ...options, executablePath: this.#wrapper(machine, FIREFOX), port });
+  }
+
+  /**
+   * A program to be started like another one, which it starts on that machine.
+   * @param {Machine} machine
+   * @param {string} program
+   */
+  #wrapper(machine, program) {
+    const wrapper = path.join(this.#dir, `${machine.name}-${path.basename(program)}`);
+    writeFileSync(wrapper, `#!/bin/sh\nexec ${machine.prefix.join(" ")} ${program} "$@"\n`);
     chmodSync(wrapper, 0o755);
-    return chromium({ ...options, executablePath: wrapper, args: [`--use-file-for-fake-video-capture=${film}`] });
+    return wrapper;
   }
 
   remove() {
