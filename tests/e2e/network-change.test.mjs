@@ -17,8 +17,8 @@ let internet;
 let ana;
 /** @type {Server} */
 let server;
-/** @type {import("puppeteer-core").Browser[]} */
-const browsers = [];
+/** Ana has both. @type {Record<"chromium" | "firefox" | "bo", import("puppeteer-core").Browser>} */
+let browsers;
 
 before(async () => {
   internet = network.router("internet");
@@ -28,27 +28,31 @@ before(async () => {
   network.join(internet, ana, "51.15.8.");
   network.join(internet, bo, "51.15.9.");
   server = await Server.startOn(host, "51.15.7.1");
-  for (const machine of [ana, bo]) browsers.push(await network.chromium(machine));
+  browsers = { chromium: await network.chromium(ana), firefox: await network.firefox(ana), bo: await network.chromium(bo) };
 });
 after(async () => {
-  await Promise.all(browsers.map((browser) => browser.close()));
+  await Promise.all(Object.values(browsers ?? {}).map((browser) => browser.close()));
   await server?.stop();
   network.remove();
 });
 
-/** @param {string} room */
-async function call(room) {
+/**
+ * @param {string} room
+ * @param {"chromium" | "firefox"} [anas]
+ */
+async function call(room, anas = "chromium") {
   const people = [];
-  for (const browser of browsers) people.push(await Person.join(browser, `${server.url}/r/${room}`));
+  for (const browser of [browsers[anas], browsers.bo]) people.push(await Person.join(browser, `${server.url}/r/${room}`));
   await seeAndHear(people);
   return people;
 }
 
 /** Of Ana, one after the other. */
-const ADDRESSES = ["51.15.8.", "51.15.10.", "51.15.11."];
-for (const [index, query] of ["", "?relay=1"].entries()) {
-  test(`a call goes on where one gets another address${query && ", over the relay"}`, async () => {
-    const people = await call(`address${query}`);
+const ADDRESSES = ["51.15.8.", "51.15.10.", "51.15.11.", "51.15.12."];
+const CALLS = /** @type {const} */ ([["Chromium", "chromium", ""], ["Chromium, over the relay", "chromium", "?relay=1"], ["Firefox", "firefox", ""]]);
+for (const [index, [how, anas, query]] of CALLS.entries()) {
+  test(`a call goes on where one gets another address, ${how}`, async () => {
+    const people = await call(`address-${anas}${query}`, anas);
     const ids = await Promise.all(people.map(async (person) => (await person.tiles())[0].id));
     for (const person of people) await person.markTiles();
 
