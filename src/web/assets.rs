@@ -1,25 +1,20 @@
 //! The pages: embedded in the program, or from a folder of the operator's.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use percent_encoding::percent_decode_str;
 use rust_embed::{EmbeddedFile, RustEmbed};
-use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::compressed;
 use super::lean::lean;
+use super::{compressed, folder};
 use crate::config::Web;
 use crate::state::hex;
 
@@ -48,71 +43,10 @@ pub fn serve(dynamic: Router, config: &Web) -> Router {
 }
 
 fn folder(root: &Path) -> Router {
-    let page = |name| ServeFile::new(root.join(name));
-    let inside: Arc<Path> = root.into();
-    Router::new()
-        .route_service("/r/{room}", page("index.html"))
-        .route_service("/check", page("check.html"))
-        .fallback_service(ServeDir::new(root))
-        .layer(middleware::from_fn(hide_dot_files))
-        .layer(middleware::from_fn(move |request, next| {
-            stay_inside(Arc::clone(&inside), request, next)
-        }))
-        .layer(SetResponseHeaderLayer::if_not_present(
-            CACHE_CONTROL,
-            REVALIDATE,
-        ))
-}
-
-/// A project's folder holds `.git` and `.env`, which are nobody's business.
-async fn hide_dot_files(request: Request, next: Next) -> Response {
-    let hidden = |segment: &str| {
-        let start = segment
-            .strip_prefix("%2e")
-            .or_else(|| segment.strip_prefix("%2E"));
-        start.is_some() || is_hidden(segment)
-    };
-    if request.uri().path().split('/').any(hidden) {
-        return not_found();
-    }
-    next.run(request).await
-}
-
-/// `.well-known` is meant to be seen (RFC 8615).
-fn is_hidden(name: &str) -> bool {
-    name.starts_with('.') && name != ".well-known"
-}
-
-/// A link that leads out of the folder, or to what is hidden in it, may be there for other reasons than to be served.
-async fn stay_inside(root: Arc<Path>, request: Request, next: Next) -> Response {
-    let path = request.uri().path().trim_start_matches('/');
-    if let Ok(path) = percent_decode_str(path).decode_utf8()
-        && leads_astray(&root, &root.join(&*path)).await
-    {
-        return not_found();
-    }
-    next.run(request).await
-}
-
-/// What is not there leads nowhere.
-async fn leads_astray(root: &Path, wanted: &Path) -> bool {
-    let Ok(root) = tokio::fs::canonicalize(root).await else {
-        return false;
-    };
-    for wanted in [wanted, &wanted.join("index.html")] {
-        let Ok(found) = tokio::fs::canonicalize(wanted).await else {
-            continue;
-        };
-        let hidden = |rest: &Path| rest.iter().any(|name| name.to_str().is_some_and(is_hidden));
-        if found.strip_prefix(&root).map_or(true, hidden) {
-            return true;
-        }
-    }
-    false
-}
-
-fn not_found() -> Response {
-    (StatusCode::NOT_FOUND, "Not found.\n").into_response()
+    folder::routes(root).layer(SetResponseHeaderLayer::if_not_present(
+        CACHE_CONTROL,
+        REVALIDATE,
+    ))
 }
 
 /// A file of the built-in pages, also where a folder of the operator's is served.

@@ -5,6 +5,7 @@ mod assets;
 mod ca;
 mod client;
 mod compressed;
+mod folder;
 mod headers;
 mod lean;
 mod pc_config;

@@ -58,6 +58,12 @@ async fn no_path_leads_out_of_the_folder_that_is_served() {
     symlink(".env", root.join("env.txt")).unwrap();
     symlink("../../secret.txt", root.join("linked/index.html")).unwrap();
     symlink("a/b.txt", root.join("c.txt")).unwrap();
+    symlink("../secret.txt", root.join("check.html")).unwrap();
+    // As Kubernetes mounts files.
+    std::fs::create_dir(root.join("..2026")).unwrap();
+    write(root.join("..2026/d.txt"), "inside");
+    symlink("..2026", root.join("..data")).unwrap();
+    symlink("..data/d.txt", root.join("d.txt")).unwrap();
     // A folder that is itself reached by a link is what was named.
     symlink("web", outer.path().join("current")).unwrap();
     let named = outer.path().join("current");
@@ -69,6 +75,8 @@ async fn no_path_leads_out_of_the_folder_that_is_served() {
     let mut paths = ways_out("secret.txt");
     paths.extend(ways_out("state/turn-secret"));
     paths.extend([
+        "/check".to_owned(),
+        "/..data/d.txt".to_owned(),
         "/link.txt".to_owned(),
         "/env.txt".to_owned(),
         "/linked/".to_owned(),
@@ -87,7 +95,8 @@ async fn no_path_leads_out_of_the_folder_that_is_served() {
         for server in [&own, &built_in] {
             let response = get(server.https, path).await;
             // What stands behind /r/ is a room, if a strange one.
-            let refused = response.status >= 400 || path.starts_with("/r/");
+            let built_in_check = path == "/check" && server.https == built_in.https;
+            let refused = response.status >= 400 || path.starts_with("/r/") || built_in_check;
             assert!(refused, "{path}: {}", response.status);
             let body = String::from_utf8_lossy(&response.body).into_owned();
             assert!(!body.contains(SECRET), "{path}");
@@ -95,9 +104,21 @@ async fn no_path_leads_out_of_the_folder_that_is_served() {
     }
     assert_eq!(get(own.https, "/").await.text(), "<p>mine</p>");
     assert_eq!(get(own.https, "/r/team").await.text(), "<p>mine</p>");
-    for path in ["/a/b.txt", "/c.txt", "/a/%62.txt"] {
+    for path in ["/a/b.txt", "/c.txt", "/a/%62.txt", "/d.txt"] {
         assert_eq!(get(own.https, path).await.text(), "inside", "{path}");
     }
+    // Nobody learns what there is on the machine.
+    let there = get(own.https, &format!("/%2f{}", &absolute[1..])).await;
+    for nowhere in ["/nowhere", "/%2fnowhere", "/link.txt"] {
+        let nowhere = get(own.https, nowhere).await;
+        assert_eq!((there.status, &there.body), (nowhere.status, &nowhere.body));
+    }
+    let log = own.log();
+    assert_eq!(
+        log.matches("is not served").count(),
+        1,
+        "told, and once: {log}"
+    );
 }
 
 #[tokio::test]
