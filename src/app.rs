@@ -29,7 +29,7 @@ use crate::presence::Presence;
 use crate::shutdown;
 use crate::signaling::Hub;
 use crate::signaling::ticket::TicketKey;
-use crate::state::{Hold, State};
+use crate::state::{self, Hold, State};
 use crate::tls;
 use crate::web::{self, App, IceServers};
 use relay::{ReadyRelay, ServedRelay, Surroundings};
@@ -98,7 +98,9 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         None => hold(&config)?,
     };
     let begin = ("the certificate", served.facts().not_before);
-    let made = state.made().map(|made| ("the state directory", made));
+    let mark = state.path(state::MARK).display().to_string();
+    let mark = format!("{mark} (`touch` it, if the clock is right now)");
+    let made = state.made().map(|made| (mark.as_str(), made));
     let seen: Vec<_> = made.into_iter().chain([begin]).collect();
     if let Some(complaint) = clock::complaint(now, &seen) {
         tracing::warn!("{complaint}");

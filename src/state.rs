@@ -6,7 +6,7 @@ mod version;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -15,6 +15,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::config::Secret;
 pub use lock::Hold;
+pub use version::FILE as MARK;
 
 const SECRET_BYTES: usize = 32;
 const TURN_SECRET: &str = "turn-secret";
@@ -159,6 +160,7 @@ fn write_beside(path: &Path, contents: &[u8], mode: u32) -> io::Result<PathBuf> 
         .create_new(true)
         .mode(mode)
         .open(&beside)?;
+    hand_over(&file, folder_of(path));
     file.write_all(contents)
         .and_then(|()| file.sync_all())
         .inspect_err(|_| drop(fs::remove_file(&beside)))?;
@@ -167,11 +169,25 @@ fn write_beside(path: &Path, contents: &[u8], mode: u32) -> io::Result<PathBuf> 
 
 /// A rename is on the disk only once its folder is.
 fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = match path.parent() {
+    File::open(folder_of(path))?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
-    };
-    File::open(folder)?.sync_all()
+    }
+}
+
+/// Whoever runs a command as root once must not keep the server's own user from what that wrote.
+fn hand_over(file: &File, folder: &Path) {
+    let owner = |meta: &fs::Metadata| (meta.uid(), meta.gid());
+    if let (Ok(folder), Ok(own)) = (fs::metadata(folder), file.metadata())
+        && owner(&folder) != owner(&own)
+    {
+        // Nobody but root may, and nobody else needs to.
+        let _ = fchown(file, Some(folder.uid()), Some(folder.gid()));
+    }
 }
 
 #[cfg(test)]
@@ -196,6 +212,17 @@ mod tests {
             2,
             "nothing is left beside"
         );
+    }
+
+    /// As root it can tell; others own both.
+    #[test]
+    fn what_is_written_belongs_to_the_owner_of_its_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let _ = std::os::unix::fs::chown(dir.path(), Some(65_534), Some(65_534));
+        let path = dir.path().join("s");
+        replace(&path, b"text", PRIVATE).unwrap();
+        let owner = |path: &Path| fs::metadata(path).unwrap().uid();
+        assert_eq!(owner(&path), owner(dir.path()));
     }
 
     #[test]

@@ -74,7 +74,10 @@ pub fn row(lookup: &Lookup, own: Option<&[IpAddr]>, proxied: bool) -> Row {
 /// Those that a record can name to others.
 fn nameable(own: &[IpAddr]) -> Vec<IpAddr> {
     let others = |ip: &&IpAddr| !ip.is_loopback() && !is_link_local(**ip);
-    own.iter().filter(others).copied().collect()
+    let mut found: Vec<_> = own.iter().filter(others).copied().collect();
+    found.sort();
+    found.dedup();
+    found
 }
 
 fn list(addresses: &[IpAddr]) -> String {
@@ -133,6 +136,7 @@ mod tests {
         let own = [
             "192.0.2.7".parse().unwrap(),
             "10.0.0.5".parse().unwrap(),
+            "192.0.2.7".parse().unwrap(),
             "::1".parse().unwrap(),
         ];
         let there = lookup(HOST, Ok(&["192.0.2.7"]));
@@ -150,7 +154,7 @@ mod tests {
         );
         let remedy = elsewhere.remedy.unwrap();
         assert!(
-            remedy.contains("this machine (192.0.2.7, 10.0.0.5)") && remedy.contains("`public_ip`")
+            remedy.contains("this machine (10.0.0.5, 192.0.2.7)") && remedy.contains("`public_ip`")
         );
     }
 }

@@ -1,13 +1,13 @@
 //! One process serves from a state directory. Two would hand out what the other does not know of: each counts the uses of
 //! invitations for itself, and each renews the certificate.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
 use anyhow::bail;
 
-use super::{PRIVATE, State, unwritable};
+use super::{PRIVATE, State, hand_over, unwritable};
 
 const LOCK: &str = "lock";
 
@@ -21,20 +21,22 @@ impl State {
     /// Takes the directory for this process, to serve from it.
     ///
     /// # Errors
-    /// When another process has it: a sentence with the remedy.
+    /// When another process has it, or the file for that cannot be used: a sentence with the remedy.
     pub fn hold(&self) -> anyhow::Result<Hold> {
         let path = self.path(LOCK);
-        let opened = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(PRIVATE)
-            .open(&path);
-        // One that is there can be locked on a disk that is read-only, too.
-        let (file, unwritten) = match opened {
+        if fs::symlink_metadata(&path).is_ok_and(|meta| !meta.is_file()) {
+            bail!("{} is no file; remove it", path.display());
+        }
+        let (file, unwritten) = match self.open_lock() {
             Ok(file) => (Some(file), None),
-            Err(error) => (File::open(&path).ok(), Some(error)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && path.exists() => {
+                let (path, dir) = (path.display(), self.dir.display());
+                bail!(
+                    "cannot write to {path}: {error}; give it the owner of {dir} (`chown --reference={dir} {path}`)"
+                );
+            }
+            // One that is there can be locked on a disk that is read-only, too.
+            Err(error) => (options().read(true).open(&path).ok(), Some(error)),
         };
         if let Some(file) = &file {
             self.lock(file)?;
@@ -44,6 +46,18 @@ impl State {
             tracing::warn!("what is kept is served, and nothing is added to it: {error:#}");
         }
         Ok(Hold { _file: file })
+    }
+
+    fn open_lock(&self) -> io::Result<File> {
+        let file = options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(PRIVATE)
+            .open(self.path(LOCK))?;
+        hand_over(&file, &self.dir);
+        Ok(file)
     }
 
     fn lock(&self, mut file: &File) -> anyhow::Result<()> {
@@ -76,6 +90,13 @@ impl State {
     }
 }
 
+/// Links are not followed: whoever may write to the directory could have any file emptied by root.
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    options
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,5 +111,17 @@ mod tests {
         assert!(refused.contains(&format!("(process {id})")), "{refused}");
         drop(held);
         state.hold().unwrap();
+    }
+
+    #[test]
+    fn no_other_file_is_emptied_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(&dir.path().join("state")).unwrap();
+        let victim = dir.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, state.path(LOCK)).unwrap();
+        let refused = state.hold().unwrap_err().to_string();
+        assert!(refused.ends_with("is no file; remove it"), "{refused}");
+        assert_eq!(fs::read_to_string(victim).unwrap(), "precious");
     }
 }

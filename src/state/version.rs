@@ -30,7 +30,9 @@ pub fn check(dir: &Path) -> anyhow::Result<()> {
     };
     let (path, dir) = (path.display(), dir.display());
     let found: u32 = text.trim().parse().ok().with_context(|| {
-        format!("{path} holds no number; bring {dir} back from a backup, or move it away to start with an empty one")
+        format!(
+            "{path} holds no number; write {OWN} into it, if no newer callbox has served from {dir}"
+        )
     })?;
     if found > OWN {
         bail!(
