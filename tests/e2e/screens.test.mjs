@@ -80,9 +80,13 @@ for (const [size, viewport] of Object.entries(SIZES)) {
   }
 }
 
+/** Of eight people each picture takes long: the least and the largest size show what there is to see, unless there is time. */
+const CALLS = process.env.CALLBOX_LONG ? Object.keys(SIZES) : ["phone", "desktop"];
+
 /** The same page at each size. */
 async function pictures(person, name) {
-  for (const [size, { width, height }] of Object.entries(SIZES)) {
+  for (const size of CALLS) {
+    const { width, height } = SIZES[size];
     // Touch would load it anew.
     await person.page.setViewport({ width, height });
     await picture(person, `${name}-${size}`);
