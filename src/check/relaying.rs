@@ -32,13 +32,15 @@ pub async fn rows(site: &Site, mut servers: Servers, page: &[IpAddr], budget: Bu
             None => (stun::missing(), None),
         }
     };
-    let (tried, (stun, seen), by_public) = tokio::join!(
+    let (tried, (stun, seen), other, by_public) = tokio::join!(
         allocate_all(&place, &servers),
         stun,
+        other_family(&place, &servers),
         seen_by_public(&place, &servers)
     );
     let seen = by_public.or(seen);
     let mut rows = vec![stun];
+    rows.extend(other);
     rows.extend(tried.iter().map(|tried| relay::row(&tried.attempt(), port)));
     rows.extend(through(&place, &servers, tried, seen).await);
     rows
@@ -75,6 +77,25 @@ impl Place<'_> {
 async fn binding(place: &Place<'_>, url: &IceUrl) -> Result<SocketAddr, Fault> {
     let server = place.locate(url).await?;
     turn::binding(place.budget, &server).await
+}
+
+/// Where the page answers over IPv4 and IPv6, firewalls often pass the one and not the other.
+async fn other_family(place: &Place<'_>, servers: &Servers) -> Option<Row> {
+    let url = servers.stun()?;
+    let first = place.page.first()?;
+    let ip = *place
+        .page
+        .iter()
+        .find(|ip| ip.is_ipv4() != first.is_ipv4())?;
+    if place.site.local.is_some() || url.host != place.site.target.host() {
+        return None;
+    }
+    let server = Server {
+        url: url.clone(),
+        ip,
+    };
+    let seen = turn::binding(place.budget, &server).await;
+    Some(stun::other_row(url, ip, &seen))
 }
 
 /// As what this machine's server sees it where it goes by the public address: as others do, where that leads back in.

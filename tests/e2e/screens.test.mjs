@@ -93,6 +93,24 @@ async function pictures(person, name) {
   }
 }
 
+test("a locked room", async () => {
+  const join = (name) => Person.join(browser, `${server.url}/r/locked?name=${encodeURIComponent(name)}`, { viewport: SIZES.desktop });
+  const ana = await join("Ana");
+  await until("it can be locked", () => ana.page.$eval("#lock", (button) => !button.disabled));
+  await ana.page.keyboard.press("k");
+  const [bo, cy] = [await join("Bo"), await join(LONG)];
+  await until("has to wait", () => bo.text("#waiting"));
+  await pictures(bo, "locked-waiting");
+  await ana.page.bringToFront();
+  await until("both wait", () => ana.page.$$eval(".knock", (cards) => cards.length === 2));
+  await pictures(ana, "locked-knocks");
+  await ana.page.click(".knock .refuse");
+  await bo.page.bringToFront();
+  await until("it is over", () => bo.text("#end-title"));
+  await pictures(bo, "end-refused");
+  await Promise.all([ana, bo, cy].map((person) => person.close()));
+});
+
 test("calls of up to eight people", async () => {
   const names = ["Ana", LONG, "Cy", "Dee Dee", "Eve", "Fay", "Gus", "Hal"];
   const people = [];
