@@ -68,6 +68,14 @@ async function joined(more = {}) {
   return signaling;
 }
 
+/** The connection breaks, and another one is opened. */
+async function comeBack() {
+  last().break();
+  mock.timers.tick(1000);
+  last().open();
+  await settled();
+}
+
 test("joins, and joins again with the resume ticket when the connection breaks", async () => {
   const signaling = await joined();
   assert.deepEqual(last().sent, [{ type: "join", room: "team", name: "Ana", ticket: "t0" }]);
@@ -198,10 +206,7 @@ test("a room that is full is tried again for as long as the page insists", async
 
 test("an expired ticket is replaced once", async () => {
   await joined();
-  last().break();
-  mock.timers.tick(1000);
-  last().open();
-  await settled();
+  await comeBack();
   last().say({ type: "error", code: "ticket-expired", message: "" });
   await settled();
   assert.equal(last().sent.at(-1).ticket, "t1");
@@ -230,10 +235,7 @@ test("leaving says so and stays away", async () => {
 
 test("whoever waits before a locked room waits on over sleep, keeps alive, and is let in", async () => {
   const signaling = await joined();
-  last().break();
-  mock.timers.tick(1000);
-  last().open();
-  await settled();
+  await comeBack();
   last().say({ type: "knocking" });
   const waiting = last();
   assert.equal(signaling.signal("p2", {}), false, "nobody is there to talk to yet");
@@ -257,10 +259,7 @@ test("refused before a locked room is the end, and so is no answer", async () =>
   for (const end of [() => last().say({ type: "error", code: "refused" }), () => last().break(4008)]) {
     seen = [];
     await joined();
-    last().break();
-    mock.timers.tick(1000);
-    last().open();
-    await settled();
+    await comeBack();
     last().say({ type: "knocking" });
     end();
     assert.match(seen.at(-1), /^end:(refused|unanswered)$/);
@@ -279,19 +278,13 @@ test("those inside lock and answer, and bring the lock back", async () => {
   assert.deepEqual(last().sent.slice(1), [{ type: "lock", locked: true }, { type: "admit", id: "p2" }, { type: "refuse", id: "p3" }]);
   last().say({ type: "error", code: "room-full" });
   assert.deepEqual(refused, ["room-full"]);
-  last().break();
-  mock.timers.tick(1000);
-  last().open();
-  await settled();
+  await comeBack();
   assert.equal(last().sent[0].locked, true);
 });
 
 test("whoever waited comes back behind those who were inside", async () => {
   const signaling = await joined();
-  last().break();
-  mock.timers.tick(1000);
-  last().open();
-  await settled();
+  await comeBack();
   last().say({ type: "knocking" });
   last().break();
   mock.timers.tick(1000);
@@ -315,10 +308,7 @@ test("whoever waited comes back behind those who were inside", async () => {
 
 test("whoever has been inside goes on trying where too many wait", async () => {
   await joined();
-  last().break();
-  mock.timers.tick(1000);
-  last().open();
-  await settled();
+  await comeBack();
   last().say({ type: "error", code: "too-many-knocks" });
   const count = FakeSocket.all.length;
   mock.timers.tick(4000);
