@@ -130,7 +130,10 @@ export class Person {
 
   async clickJoin() {
     await this.page.waitForSelector("#join", { visible: true });
+    const pressed = () => this.page.waitForSelector("#join", { hidden: true, timeout: 3_000 }).then(() => true, () => false);
     await this.page.click("#join");
+    // What the lobby says of devices may have moved it from below the pointer.
+    if (!(await pressed())) await this.page.click("#join");
   }
 
   async close() {
