@@ -70,6 +70,11 @@ impl Served {
         self.0.identity().facts.clone()
     }
 
+    /// Until an authority's is there.
+    pub fn stands_in(&self) -> bool {
+        self.0.identity().stands_in
+    }
+
     /// The certificate first, then those that vouch for it.
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
         self.0.identity().chain().to_vec()

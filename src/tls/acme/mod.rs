@@ -4,13 +4,14 @@
 mod challenges;
 mod client;
 mod order;
+mod plan;
 pub(super) mod schedule;
 mod store;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use instant_acme::{Account, Error, Identifier, NewAccount};
@@ -18,20 +19,24 @@ use ring::rand::{SecureRandom, SystemRandom};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::sync::Notify;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 
 pub use challenges::{ACME_ALPN, Challenges};
 
 use super::fit::missing_name;
-use super::{Identity, Served};
+use super::{Facts, Identity, Served};
 use crate::clock::Watch;
 use crate::config::{self, AcmeChallenge, Config, ConfigError};
 use client::AuthorityClient;
 use order::{Proof, name_of};
+use plan::{Plan, Step};
 use store::Store;
 
 /// An authority that answers, but never comes to an end, is given up after that.
 const ORDER_WITHIN: Duration = Duration::from_secs(300);
+
+/// What is kept may have been exchanged by somebody.
+const LOOK_AGAIN: Duration = Duration::from_secs(3600);
 
 const NO_ACCOUNT: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
 
@@ -44,7 +49,7 @@ pub struct Acme {
     roots: Vec<CertificateDer<'static>>,
     /// In the order in which they are tried.
     proofs: Vec<Proof>,
-    store: Store,
+    store: Arc<Store>,
 }
 
 impl Acme {
@@ -77,7 +82,7 @@ impl Acme {
         Ok(Self {
             roots: roots(config, settings)?,
             proofs: proofs(config, settings),
-            store: Store::new(&config.state, &settings.directory),
+            store: Arc::new(Store::new(&config.state, &settings.directory)),
             settings: settings.clone(),
             names,
             identifiers,
@@ -93,93 +98,143 @@ impl Acme {
                 return None;
             }
         };
-        let fits = missing_name(&identity.facts, &self.names).is_none();
-        (fits && now < identity.facts.not_after).then_some(identity)
+        let serves = self.is_fitting(&identity) && now < identity.facts.not_after;
+        serves.then_some(identity)
     }
 
-    /// Keeps a certificate served that is fresh. Never ends. `hangup` asks not to wait any longer.
+    fn is_fitting(&self, identity: &Identity) -> bool {
+        missing_name(&identity.facts, &self.names).is_none()
+    }
+
+    /// Keeps a certificate served that is fresh. Never ends. `hangup` asks to look again, and not to wait after a failure.
     pub async fn keep(self, served: Served, hangup: Arc<Notify>) {
-        let mut due = match self.stored(SystemTime::now()) {
-            Some(identity) => renewal(&identity),
-            None => SystemTime::now(),
-        };
-        let mut failures = 0;
+        let mut plan = Plan::new(self.settings.retry, random());
         let mut clock = Watch::start();
+        let mut asked = false;
         loop {
-            while SystemTime::now() < due {
-                tokio::select! {
-                    () = sleep(schedule::wait(SystemTime::now(), due)) => {}
-                    () = hangup.notified() => break,
-                }
-            }
-            if let Some(identity) = self.found_good(&served) {
-                tracing::info!("by the clock as it was set, the certificate of earlier is good");
-                due = renewal(&identity);
-                failures = 0;
-                served.exchange(identity, SystemTime::now());
+            let step = self.serve_kept(&plan, &served).await;
+            let Step::Wait(pause) = step else {
+                self.order(&mut plan, &served, &mut clock).await;
                 continue;
+            };
+            if std::mem::take(&mut asked) {
+                let pause = Duration::from_secs(pause.as_secs());
+                let pause = humantime::format_duration(pause);
+                tracing::info!("the authority is asked for a certificate in {pause}");
             }
-            let proof = self.proofs[failures as usize % self.proofs.len()];
-            let attempt = self.attempt(&served, proof).await;
-            let result = if attempt.is_ok() { "issued" } else { "failed" };
-            metrics::counter!("callbox_acme_orders_total", "result" => result).increment(1);
-            match attempt {
-                Ok(identity) => {
-                    failures = 0;
-                    due = renewal(&identity);
-                    tracing::info!(
-                        days = identity.facts.days_left(SystemTime::now()),
-                        "the authority has certified {}",
-                        self.names.join(", ")
-                    );
-                    served.exchange(identity, SystemTime::now());
-                }
-                Err(error) => {
-                    failures += 1;
-                    let pause = schedule::pause(self.settings.retry, failures, random());
-                    tracing::warn!(
-                        retry_in = %humantime::format_duration(Duration::from_secs(pause.as_secs())),
-                        "no certificate for {} by {}: {error:#}",
-                        self.names.join(", "),
-                        name_of(proof),
-                    );
-                    let waiting = pause_until_set(pause, &mut clock);
-                    let was_set = tokio::select! {
-                        was_set = waiting => was_set,
-                        () = hangup.notified() => false,
-                    };
-                    if was_set {
-                        failures = 0;
-                    }
-                    due = SystemTime::now();
+            tokio::select! {
+                () = sleep(pause.min(LOOK_AGAIN)) => {}
+                () = until_set(&mut clock) => plan.clock_was_set(Instant::now()),
+                () = hangup.notified() => {
+                    plan.asked(Instant::now());
+                    asked = true;
                 }
             }
         }
     }
 
-    /// What is kept, but was not served since the clock was ahead.
-    fn found_good(&self, served: &Served) -> Option<Identity> {
-        let identity = self.store.identity().ok()??;
-        let facts = &identity.facts;
-        let good = missing_name(facts, &self.names).is_none()
-            && SystemTime::now() < schedule::renewal(facts.not_before, facts.not_after, 1.0);
-        (good && facts.fingerprint != served.facts().fingerprint).then_some(identity)
+    /// Serves what is kept, if it is good; what is to be done besides.
+    async fn serve_kept(&self, plan: &Plan, served: &Served) -> Step {
+        let next = |facts: Option<&Facts>, is_served| {
+            plan.next(facts, is_served, SystemTime::now(), Instant::now())
+        };
+        let shown = served.facts();
+        let kept = match self.on_disk(Store::identity).await {
+            Ok(kept) => kept.filter(|kept| self.is_fitting(kept)),
+            Err(error) if !served.stands_in() => {
+                tracing::warn!("{error:#}; what is served stays until it is due");
+                return next(Some(&shown), true);
+            }
+            Err(_) => None,
+        };
+        let Some(kept) = kept else {
+            return next(None, false);
+        };
+        let is_served = kept.facts.fingerprint == shown.fingerprint;
+        let step = next(Some(&kept.facts), is_served);
+        if step != Step::Serve {
+            return step;
+        }
+        tracing::info!("the authority's certificate of earlier is good, and served");
+        served.exchange(kept, SystemTime::now());
+        next(Some(&served.facts()), true)
+    }
+
+    async fn order(&self, plan: &mut Plan, served: &Served, clock: &mut Watch) {
+        plan.attempt_begins(Instant::now());
+        let proof = self.proofs[plan.failures() as usize % self.proofs.len()];
+        let (attempt, was_set) = self.attempt_and_watch(plan, served, proof, clock).await;
+        let result = if attempt.is_ok() { "issued" } else { "failed" };
+        metrics::counter!("callbox_acme_orders_total", "result" => result).increment(1);
+        match attempt {
+            Ok(identity) => {
+                plan.succeeded(&identity.facts, Instant::now());
+                tracing::info!(
+                    days = identity.facts.days_left(SystemTime::now()),
+                    "the authority has certified {}",
+                    self.names.join(", ")
+                );
+                served.exchange(identity, SystemTime::now());
+            }
+            Err(error) => {
+                let pause = plan.failed(Instant::now(), random());
+                tracing::warn!(
+                    retry_in = %humantime::format_duration(Duration::from_secs(pause.as_secs())),
+                    "no certificate for {} by {}: {error:#}",
+                    self.names.join(", "),
+                    name_of(proof),
+                );
+                if was_set {
+                    plan.clock_was_set(Instant::now());
+                }
+            }
+        }
+    }
+
+    /// An attempt may hang for minutes, in which the clock is set, and what is kept is good again. Also whether it was.
+    async fn attempt_and_watch(
+        &self,
+        plan: &Plan,
+        served: &Served,
+        proof: Proof,
+        clock: &mut Watch,
+    ) -> (anyhow::Result<Identity>, bool) {
+        let mut attempt = std::pin::pin!(self.attempt(served, proof));
+        let mut was_set = false;
+        loop {
+            tokio::select! {
+                result = &mut attempt => return (result, was_set || clock.was_set()),
+                () = until_set(clock) => was_set = true,
+            }
+            self.serve_kept(plan, served).await;
+        }
     }
 
     async fn attempt(&self, served: &Served, proof: Proof) -> anyhow::Result<Identity> {
         let issue = async {
-            self.store.check_room()?;
+            self.on_disk(Store::check_room).await?;
             let account = self.account().await?;
             let issued =
                 order::obtain(&account, &self.identifiers, served.challenges(), proof).await;
             if issued.as_ref().is_err_and(is_unknown_account) {
                 self.store.forget_account();
             }
-            self.store.keep_identity(&issued?)
+            let issued = issued?;
+            self.on_disk(move |store| store.keep_identity(&issued))
+                .await
         };
         timeout(ORDER_WITHIN, issue)
             .await
             .context("the authority takes too long")?
+    }
+
+    /// Disks may be slow, and calls go on meanwhile.
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> anyhow::Result<T> + Send + 'static,
+    ) -> anyhow::Result<T> {
+        let store = Arc::clone(&self.store);
+        tokio::task::spawn_blocking(move || work(&store)).await?
     }
 
     /// The account of earlier, or a new one, kept before it is used.
@@ -192,7 +247,7 @@ impl Acme {
                 "the authority at {directory} gives no account; see that this machine reaches it"
             )
         };
-        if let Some(credentials) = self.store.account()? {
+        if let Some(credentials) = self.on_disk(Store::account).await? {
             return builder
                 .from_credentials(credentials)
                 .await
@@ -212,25 +267,18 @@ impl Acme {
             .create(&new, directory.clone(), None)
             .await
             .with_context(unreachable)?;
-        self.store.keep_account(&credentials)?;
+        self.on_disk(move |store| store.keep_account(&credentials))
+            .await?;
         Ok(account)
     }
 }
 
-/// Ends early, and then says so, when the clock is set: an authority's certificate may be good then, and with it the next
-/// attempt.
-async fn pause_until_set(pause: Duration, clock: &mut Watch) -> bool {
+/// Ends when the clock is set.
+async fn until_set(clock: &mut Watch) {
     const LOOK: Duration = Duration::from_secs(5);
-    let end = tokio::time::Instant::now() + pause;
-    // Whatever happened to it before this attempt.
-    clock.was_set();
-    while tokio::time::Instant::now() < end {
-        sleep_until(end.min(tokio::time::Instant::now() + LOOK)).await;
-        if clock.was_set() {
-            return true;
-        }
+    while !clock.was_set() {
+        sleep(LOOK).await;
     }
-    false
 }
 
 /// Where the certificate of the authority with this directory lies, once there is one.
@@ -271,14 +319,6 @@ fn name(identifier: &Identifier) -> String {
         Identifier::Dns(name) => name.clone(),
         other => format!("{other:?}"),
     }
-}
-
-fn renewal(identity: &Identity) -> SystemTime {
-    schedule::renewal(
-        identity.facts.not_before,
-        identity.facts.not_after,
-        random(),
-    )
 }
 
 fn is_unknown_account(error: &anyhow::Error) -> bool {

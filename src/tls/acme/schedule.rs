@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-const MINUTE: Duration = Duration::from_secs(60);
 /// Certificates that live no longer are renewed at half their life, others when a third is left.
 const SHORT_LIVED: Duration = Duration::from_secs(10 * 86_400);
 /// However long it has failed: a certificate that lives for days is asked for some times before it ends.
@@ -18,11 +17,6 @@ pub fn renewal(begin: SystemTime, end: SystemTime, spread: f64) -> SystemTime {
         2.0 / 3.0
     };
     begin + life.mul_f64(share * (1.0 - 0.05 * spread.clamp(0.0, 1.0)))
-}
-
-/// How long to wait until `at`; no longer than a minute at once, since clocks are set and machines sleep.
-pub fn wait(now: SystemTime, at: SystemTime) -> Duration {
-    at.duration_since(now).unwrap_or_default().min(MINUTE)
 }
 
 /// The pause after `failures` in a row (1 at the least): `first`, twice that and so on, a quarter longer or shorter by
@@ -59,14 +53,6 @@ mod tests {
             begin,
             "a clock that is off"
         );
-    }
-
-    #[test]
-    fn one_waits_for_a_minute_at_once() {
-        let now = SystemTime::UNIX_EPOCH + 20_000 * DAY;
-        assert_eq!(wait(now, now - DAY), Duration::ZERO);
-        assert_eq!(wait(now, now + MINUTE / 2), MINUTE / 2);
-        assert_eq!(wait(now, now + 50 * DAY), MINUTE);
     }
 
     #[test]

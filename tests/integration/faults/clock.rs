@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use crate::support::authority::{Authority, Ports};
 use crate::support::clock::Clock;
@@ -212,22 +213,10 @@ async fn a_clock_that_stands_where_the_machine_was_switched_off_is_told() {
 async fn an_authoritys_certificate_outlives_a_wrong_clock_without_the_authority() {
     let ports = Ports::free();
     let mut authority = Authority::start(ports, Duration::from_secs(90 * 86_400)).await;
-    let dir = folder(&format!(
-        "listen = \"127.0.0.1:{}\"\ndomains = [\"call.example.com\"]\n[turn]\nenabled = false\n\
-         [http]\nredirect = \"127.0.0.1:{}\"\n{}",
-        ports.tls,
-        ports.http,
-        authority.config("")
-    ));
+    let dir = folder(&certified_by(&authority, ports));
     let clock = Clock::new(dir.path(), "+0");
     let server = start(dir, &clock);
-    let first = wait_for("a certificate", &server, async || {
-        let shown = shown(&server).await;
-        let (_, certificate) = x509_parser::parse_x509_certificate(&shown).unwrap();
-        let issued = certificate.issuer().to_string().contains("Pebble");
-        issued.then_some(shown)
-    })
-    .await;
+    let first = issued(&server).await;
     authority.stop();
     let mut dir = server.stop();
     for time in BEFORE {
@@ -248,4 +237,83 @@ async fn an_authoritys_certificate_outlives_a_wrong_clock_without_the_authority(
         (shown(&server).await == first).then_some(())
     })
     .await;
+
+    // The attempt hangs while the clock is set.
+    let dir = server.stop();
+    let listener = TcpListener::bind(authority.address()).await.unwrap();
+    clock.set("+2y");
+    let server = start(dir, &clock);
+    let _attempt = listener.accept().await.unwrap();
+    assert_ne!(shown(&server).await, first);
+    clock.set("+0");
+    wait_for("the certificate of earlier", &server, async || {
+        (shown(&server).await == first).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_a_clock_that_is_ahead_nor_a_signal_orders_another_certificate() {
+    let ports = Ports::free();
+    let week = Duration::from_secs(570_000);
+    let authority = Authority::start(ports, week).await;
+    let dir = folder(&certified_by(&authority, ports));
+    // By it, what is issued now is due.
+    let clock = Clock::new(dir.path(), "+4d");
+    let server = start(dir, &clock);
+    let first = issued(&server).await;
+    let logged = async |sentence: &str, times: usize| {
+        wait_for(sentence, &server, async || {
+            (server.log().matches(sentence).count() >= times).then_some(())
+        })
+        .await;
+    };
+    for time in 1..=5 {
+        server.signal(Signal::HUP);
+        logged("the authority is asked for a certificate in", time).await;
+    }
+    clock.set("+0");
+    logged("the clock was set", 1).await;
+    for time in 6..=10 {
+        server.signal(Signal::HUP);
+        logged("the authority is asked for a certificate in", time).await;
+    }
+    assert_eq!(authority.orders(), 1, "{}", server.log());
+    assert_eq!(shown(&server).await, first);
+
+    // Nor does a file that cannot be read, while what was read is served.
+    let dir = server.stop();
+    let server = start(dir, &clock);
+    let folder = server.path("state/acme").read_dir().unwrap().next();
+    let file = folder.unwrap().unwrap().path().join("certificate.pem");
+    std::fs::write(file, "rubbish").unwrap();
+    server.signal(Signal::HUP);
+    wait_for("a look", &server, async || {
+        let log = server.log();
+        log.contains("asked for a certificate in").then_some(())
+    })
+    .await;
+    assert_eq!(authority.orders(), 1, "{}", server.log());
+    assert_eq!(shown(&server).await, first);
+}
+
+fn certified_by(authority: &Authority, ports: Ports) -> String {
+    format!(
+        "listen = \"127.0.0.1:{}\"\ndomains = [\"call.example.com\"]\n[turn]\nenabled = false\n\
+         [http]\nredirect = \"127.0.0.1:{}\"\n{}",
+        ports.tls,
+        ports.http,
+        authority.config("")
+    )
+}
+
+/// Waits for an authority's certificate.
+async fn issued(server: &Server) -> Vec<u8> {
+    wait_for("a certificate", server, async || {
+        let shown = shown(server).await;
+        let (_, certificate) = x509_parser::parse_x509_certificate(&shown).unwrap();
+        let issued = certificate.issuer().to_string().contains("Pebble");
+        issued.then_some(shown)
+    })
+    .await
 }

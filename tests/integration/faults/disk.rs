@@ -158,8 +158,7 @@ async fn nothing_is_ordered_from_an_authority_that_could_not_be_kept() {
         log.contains("room; make room on its disk").then_some(())
     })
     .await;
-    let orders = || authority.log().matches("POST /order-plz").count();
-    let before = (contents(&disk.state()), orders());
+    let before = (contents(&disk.state()), authority.orders());
     assert_ne!(before.1, 0);
     let attempts = || server.log().matches("no certificate for").count();
     let enough = attempts() + 2;
@@ -167,7 +166,7 @@ async fn nothing_is_ordered_from_an_authority_that_could_not_be_kept() {
         (attempts() >= enough).then_some(())
     })
     .await;
-    assert_eq!((contents(&disk.state()), orders()), before);
+    assert_eq!((contents(&disk.state()), authority.orders()), before);
     let kept = std::fs::read(&certificate).unwrap();
     let last = shown(&server).await;
     disk.make_room();

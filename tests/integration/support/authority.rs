@@ -1,6 +1,6 @@
 //! Pebble, the ACME server for tests of Let's Encrypt's makers.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -137,6 +137,16 @@ impl Authority {
 
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("pebble.log")).unwrap_or_default()
+    }
+
+    /// Where it listens, and another may once it is stopped.
+    pub fn address(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.ports[0]).into()
+    }
+
+    /// How many were made; the requests are more, since it refuses some nonces.
+    pub fn orders(&self) -> usize {
+        self.log().matches("Added order").count()
     }
 
     /// callbox's `[tls.acme]`, with `more`.
