@@ -26,6 +26,10 @@ impl Reading {
         }
     }
 
+    pub fn is_believed(&self) -> bool {
+        self.believed
+    }
+
     /// Was something that begins then made while the clock was ahead? Never so where it is the present clock that is wrong.
     pub fn is_from_the_future(&self, begin: SystemTime) -> bool {
         self.believed && begin > self.now + AHEAD

@@ -2,6 +2,7 @@
 //! self-signed.
 
 mod acme;
+mod aside;
 mod fit;
 mod local_ca;
 mod provided;

@@ -16,6 +16,7 @@ use anyhow::Context;
 use rustls::pki_types::CertificateDer;
 
 use super::acme::schedule;
+use super::aside::{self, Kept as _, Shelf};
 use super::provided::pair;
 use super::{Facts, Identity, Wanted, chains_to, fit};
 use crate::clock::Reading;
@@ -44,6 +45,7 @@ pub struct Signed {
 #[derive(Debug, Clone)]
 pub struct Files {
     dir: PathBuf,
+    shelf: Shelf,
     pub authority: PathBuf,
     pub served: PathBuf,
 }
@@ -54,6 +56,7 @@ impl Files {
         Self {
             authority: dir.join("ca.pem"),
             served: dir.join("server.pem"),
+            shelf: Shelf::new(&dir, "ca-"),
             dir,
         }
     }
@@ -77,22 +80,6 @@ impl Files {
         Ok(Some(kept))
     }
 
-    /// Authorities that another one has taken the place of, the youngest first.
-    fn aside(&self) -> Vec<(PathBuf, Kept)> {
-        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
-        let is_aside = |path: &PathBuf| {
-            let name = path.file_name().and_then(|name| name.to_str());
-            name.is_some_and(|name| name.starts_with("ca-"))
-        };
-        let mut found: Vec<_> = entries
-            .map(|entry| entry.path())
-            .filter(is_aside)
-            .filter_map(|path| Some((path.clone(), Kept::new(fs::read(path).ok()?).ok()?)))
-            .collect();
-        found.sort_by_key(|(_, kept)| std::cmp::Reverse(kept.begin()));
-        found
-    }
-
     fn make(&self, wanted: &Wanted, now: SystemTime) -> anyhow::Result<Kept> {
         let pem = generate(wanted, now)?;
         self.write(|| state::create(&self.authority, pem.as_bytes()))?;
@@ -100,24 +87,19 @@ impl Files {
         self.load()?.context("the authority is gone again")
     }
 
-    /// The old one stays beside: devices have it, and it may be brought back.
-    fn replace(&self, old: &Kept, pem: String) -> anyhow::Result<(Kept, PathBuf)> {
-        let fingerprint = old
-            .identity
-            .facts
-            .fingerprint
-            .replace(':', "")
-            .to_ascii_lowercase();
-        let short = fingerprint.get(..16).unwrap_or(&fingerprint);
-        let aside = self.dir.join(format!("ca-{short}.pem"));
-        self.write(|| {
-            state::replace(&aside, old.pem.as_bytes(), PRIVATE)?;
-            state::replace(&self.authority, pem.as_bytes(), PRIVATE)
-        })?;
-        Ok((Kept::new(pem.into_bytes())?, aside))
+    /// The old one stays beside: devices have it. `back` is where the new one lay.
+    fn replace(
+        &self,
+        old: &Kept,
+        new: &Kept,
+        back: Option<&Path>,
+        by: (&Wanted, Reading),
+    ) -> anyhow::Result<PathBuf> {
+        let put = || state::replace(&self.authority, new.pem.as_bytes(), PRIVATE);
+        self.write(|| self.shelf.exchange(old, back, by, put))
     }
 
-    fn write(&self, write: impl FnOnce() -> io::Result<()>) -> anyhow::Result<()> {
+    fn write<T>(&self, write: impl FnOnce() -> io::Result<T>) -> anyhow::Result<T> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o700);
         let written = builder.create(&self.dir).and_then(|()| write());
@@ -151,10 +133,6 @@ impl Kept {
         })
     }
 
-    fn begin(&self) -> SystemTime {
-        self.identity.facts.not_before
-    }
-
     fn public(&self) -> Authority {
         Authority {
             certificate: self.identity.certificate().clone(),
@@ -162,7 +140,26 @@ impl Kept {
         }
     }
 
-    /// Why another one has to take its place.
+    fn has_signed(&self, identity: &Identity, clock: Reading) -> bool {
+        let now = clock.for_what_begins(identity.facts.not_before);
+        webpki::anchor_from_trusted_cert(self.identity.certificate())
+            .is_ok_and(|anchor| chains_to(&[anchor], identity.chain(), now))
+    }
+}
+
+impl aside::Kept for Kept {
+    fn parse(pem: Vec<u8>) -> Option<Self> {
+        Self::new(pem).ok()
+    }
+
+    fn pem(&self) -> Vec<u8> {
+        self.pem.clone().into_bytes()
+    }
+
+    fn facts(&self) -> &Facts {
+        &self.identity.facts
+    }
+
     fn why_replace(&self, wanted: &Wanted, clock: Reading) -> Option<String> {
         let facts = &self.identity.facts;
         let now = clock.now;
@@ -180,12 +177,6 @@ impl Kept {
         let mut configured = wanted.configured.iter();
         let missing = configured.find(|name| !self.limits.permit(name))?;
         Some(format!("the old one may not certify {missing}"))
-    }
-
-    fn has_signed(&self, identity: &Identity, clock: Reading) -> bool {
-        let now = clock.for_what_begins(identity.facts.not_before);
-        webpki::anchor_from_trusted_cert(self.identity.certificate())
-            .is_ok_and(|anchor| chains_to(&[anchor], identity.chain(), now))
     }
 }
 
@@ -231,29 +222,23 @@ fn authority(files: &Files, wanted: &Wanted, clock: Reading) -> anyhow::Result<K
         return Ok(made);
     };
     let reason = old.why_replace(wanted, clock);
-    // Of those that are good the youngest: a clock that was ahead, or behind, or other names have put it aside, and devices
-    // may have installed it.
-    let mut earlier = files.aside().into_iter();
-    let earlier = earlier.find(|(_, kept)| kept.why_replace(wanted, clock).is_none());
-    if let Some((path, kept)) = earlier
-        && (reason.is_some() || kept.begin() > old.begin())
-    {
-        let (again, _) = files.replace(&old, kept.pem)?;
-        // It is in its place again.
-        let _ = fs::remove_file(path);
+    if let Some((path, earlier)) = files.shelf.better(&old, wanted, clock) {
+        files.replace(&old, &earlier, Some(&path), (wanted, clock))?;
         tracing::warn!(
-            sha256 = again.identity.facts.fingerprint,
+            sha256 = earlier.identity.facts.fingerprint,
             "brought back an authority of earlier: {}",
             reason
                 .as_deref()
                 .unwrap_or("the clock was behind when the other one was made")
         );
-        return Ok(again);
+        return Ok(earlier);
     }
     let Some(reason) = reason else {
+        files.shelf.settle(&old, clock);
         return Ok(old);
     };
-    let (new, aside) = files.replace(&old, generate(wanted, clock.now)?)?;
+    let new = Kept::new(generate(wanted, clock.now)?.into_bytes())?;
+    let aside = files.replace(&old, &new, None, (wanted, clock))?;
     tracing::warn!(
         sha256 = new.identity.facts.fingerprint,
         "made a new authority, which each device has to install: {reason}; that one is kept as {}",

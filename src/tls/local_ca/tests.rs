@@ -164,6 +164,51 @@ fn a_clock_that_was_ahead_does_not_cost_the_authority() {
 }
 
 #[test]
+fn one_without_a_fault_is_not_exchanged_for_a_younger_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let load = |names: &[&str], at| load(dir.path(), &wanted(names, &["localhost"]), at).1;
+    let first = load(&["a.home.arpa"], now());
+    let second = load(&["b.home.arpa"], now() + DAY);
+    assert_ne!(second, first);
+    assert_eq!(load(&["a.home.arpa"], now() + 2 * DAY), first);
+    assert_eq!(load(&[], now() + 3 * DAY), first);
+    // Nor where somebody has brought back the older one.
+    assert_eq!(load(&["b.home.arpa"], now() + 4 * DAY), second);
+    let short = first.replace(':', "").to_lowercase();
+    let files = Files::new(dir.path());
+    let aside = files.dir.join(format!("ca-{}.pem", &short[..16]));
+    fs::rename(aside, &files.authority).unwrap();
+    assert_eq!(load(&[], now() + 5 * DAY), first);
+}
+
+#[test]
+fn what_a_clock_that_was_ahead_has_made_does_not_come_back_when_its_time_has_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let load = |at| load(dir.path(), &at_home(), at).1;
+    let ahead = load(now() + 300 * DAY);
+    let good = load(now());
+    assert_ne!(good, ahead);
+    assert_eq!(load(now() - 9000 * DAY), good, "by no wrong clock either");
+    for day in [1, 8, 100, 299, 301, 500] {
+        assert_eq!(load(now() + day * DAY), good);
+    }
+}
+
+#[test]
+fn what_somebody_else_has_put_beside_it_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::new(dir.path());
+    let at_box = wanted(&["box"], &[]);
+    let (_, first, _) = load(dir.path(), &at_box, now());
+    let backup = files.dir.join("ca-backup.pem");
+    fs::copy(&files.authority, &backup).unwrap();
+    fs::remove_file(&files.authority).unwrap();
+    load(dir.path(), &wanted(&["call.home.arpa"], &[]), now());
+    assert_ne!(load(dir.path(), &at_box, now()).1, first);
+    assert!(backup.exists());
+}
+
+#[test]
 fn what_is_damaged_is_made_anew_if_nobody_has_installed_it() {
     let dir = tempfile::tempdir().unwrap();
     let (first, authority, _) = load(dir.path(), &at_home(), now());
