@@ -199,7 +199,10 @@ impl Files {
         if let (Some(key), Some(next)) = (&key, read(&self.pending)?)
             && let Ok(whole) = Pair::new(next, key.clone())
         {
-            fs::rename(&self.pending, &self.cert)?;
+            if let Err(error) = fs::rename(&self.pending, &self.cert) {
+                let [pending, cert] = [&self.pending, &self.cert].map(|path| path.display());
+                tracing::warn!("{pending} is served, and cannot be renamed to {cert}: {error}");
+            }
             return Ok(Some(whole));
         }
         match (read(&self.cert)?, key) {

@@ -85,6 +85,18 @@ fn a_crash_between_key_and_certificate_is_finished_at_the_next_start() {
 }
 
 #[test]
+fn what_a_crash_left_is_served_where_it_cannot_be_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cert, key) = generate(&wanted(&[]), now()).unwrap();
+    fs::write(dir.path().join("cert.pem.next"), cert).unwrap();
+    fs::write(dir.path().join("key.pem"), key).unwrap();
+    fs::create_dir_all(dir.path().join("cert.pem/in-the-way")).unwrap();
+    let first = load_or_make(dir.path(), &wanted(&[]), now()).unwrap();
+    let again = load_or_make(dir.path(), &wanted(&[]), now()).unwrap();
+    assert_eq!(first.facts, again.facts);
+}
+
+#[test]
 fn the_accepted_one_comes_back_after_some_wrong_clocks() {
     let dir = tempfile::tempdir().unwrap();
     let load = |at| load_or_make(dir.path(), &wanted(&[]), at).unwrap().facts;
