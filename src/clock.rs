@@ -3,10 +3,12 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// No clock is right that says less than when this program was made: 2026-05-01.
+/// No clock is right that says less than when this program was made: 2026-05-01. Written down, and raised with releases, so that
+/// who builds the same source again gets the same program.
 const MADE: Duration = Duration::from_secs(1_777_593_600);
 const HOUR: Duration = Duration::from_secs(3600);
-/// Apart from an hour for clocks that differ, nothing that was made by a right clock begins later than now.
+/// Nothing that was made by a right clock begins later than now, but for clocks that differ: by a day, if somebody took one
+/// zone's time for another's.
 const AHEAD: Duration = Duration::from_secs(86_400);
 
 /// The time of day, as far as it can be believed.
