@@ -206,7 +206,7 @@ async fn a_clock_that_stands_where_the_machine_was_switched_off_is_told() {
     clock.set("-20h");
     let server = start(dir, &clock);
     let log = server.log();
-    assert!(log.contains("and the state directory is of"), "{log}");
+    assert!(log.contains("and ./state/version (`touch` it"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
