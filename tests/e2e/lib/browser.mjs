@@ -132,8 +132,8 @@ export class Person {
     await this.page.waitForSelector("#join", { visible: true });
     const pressed = () => this.page.waitForSelector("#join", { hidden: true, timeout: 3_000 }).then(() => true, () => false);
     await this.page.click("#join");
-    // What the lobby says of devices may have moved it from below the pointer.
-    if (!(await pressed())) await this.page.click("#join");
+    // What the lobby says of devices may have moved it from below the pointer; or the page is slow, and it is gone by now.
+    if (!(await pressed())) await this.page.$eval("#join", (button) => button.checkVisibility() && button.click());
   }
 
   async close() {
