@@ -16,8 +16,8 @@ export class SelfView {
   #onplace;
   #shown;
   #corner;
-  /** Where the pointer went down, and how far the picture has been dragged. */
-  #drag = { x: 0, y: 0, dragging: false };
+  /** Where the pointer went down, and where the picture was then. */
+  #drag = { x: 0, y: 0, left: 0, top: 0, dragging: false };
   #stop = new AbortController();
   /** With the button for another camera it needs more room. */
   #observer = new ResizeObserver(() => this.#onplace());
@@ -117,7 +117,7 @@ export class SelfView {
     const before = this.#box.getBoundingClientRect();
     this.#drag.dragging = false;
     this.#box.classList.remove("dragged");
-    this.#box.style.removeProperty("translate");
+    this.#setPulled(0, 0);
     this.#corner = this.#box.dataset.corner = corner;
     this.#onplace();
     glide(this.#box, before, this.#box.getBoundingClientRect());
@@ -134,7 +134,8 @@ export class SelfView {
   /** @param {PointerEvent} event */
   #grab(event) {
     if (event.button !== 0 || (event.target instanceof Element && event.target.closest("button"))) return;
-    this.#drag = { x: event.clientX, y: event.clientY, dragging: false };
+    const [box, area] = [this.#box.getBoundingClientRect(), this.#area];
+    this.#drag = { x: event.clientX, y: event.clientY, left: box.left - area.left, top: box.top - area.top, dragging: false };
     this.#box.setPointerCapture(event.pointerId);
   }
 
@@ -146,12 +147,20 @@ export class SelfView {
     this.#drag.dragging = true;
     this.#box.classList.add("dragged");
     const area = this.#area;
-    const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = this.#box;
+    const { offsetWidth, offsetHeight } = this.#box;
+    const { left, top } = this.#drag;
     const within = (/** @type {number} */ by, /** @type {number} */ from, /** @type {number} */ room) =>
       Math.min(Math.max(by, -from), room - from);
-    const across = within(x, offsetLeft, area.width - offsetWidth);
-    const down = within(y, offsetTop, area.height - offsetHeight);
-    this.#box.style.setProperty("translate", `${across}px ${down}px`);
+    this.#setPulled(within(x, left, area.width - offsetWidth), within(y, top, area.height - offsetHeight));
+  }
+
+  /**
+   * @param {number} x  how far a pointer has it from its place
+   * @param {number} y
+   */
+  #setPulled(x, y) {
+    this.#box.style.setProperty("--pulled-x", `${x}px`);
+    this.#box.style.setProperty("--pulled-y", `${y}px`);
   }
 
   /** @param {PointerEvent} event */
