@@ -20,7 +20,9 @@ export class SelfView {
   #drag = { x: 0, y: 0, left: 0, top: 0, dragging: false };
   #stop = new AbortController();
   /** With the button for another camera it needs more room. */
-  #observer = new ResizeObserver(() => this.#onplace());
+  #observer = new ResizeObserver(() => this.#resized());
+  /** Where nothing limits it. @type {{ width: number, height: number } | null} */
+  #size = null;
 
   /**
    * @param {import("../media.js").LocalMedia} media
@@ -67,10 +69,21 @@ export class SelfView {
   /** Its corner, and its size where nothing limits it; null where it is hidden. */
   measure() {
     if (!this.#shown) return null;
+    this.#size ??= this.#wished();
+    return { corner: this.#corner, ...this.#size };
+  }
+
+  #wished() {
     this.#box.classList.add("unlimited");
     const { offsetWidth: width, offsetHeight: height } = this.#box;
     this.#box.classList.remove("unlimited");
-    return { corner: this.#corner, width, height };
+    return { width, height };
+  }
+
+  /** Asking for it makes the browser lay out the page at once, so it is asked for where it may have changed. */
+  #resized() {
+    this.#size = null;
+    this.#onplace();
   }
 
   /**
@@ -100,10 +113,15 @@ export class SelfView {
     };
     byId("self-move", HTMLButtonElement).onclick = () => this.#moveTo(cornerAfter(this.#corner));
     this.#video.onresize = () => {
-      box.classList.toggle("portrait", this.#video.videoHeight > this.#video.videoWidth);
-      this.#onplace();
+      const { classList } = box;
+      const upright = this.#video.videoHeight > this.#video.videoWidth;
+      if (classList.contains("portrait") === upright) return;
+      classList.toggle("portrait", upright);
+      this.#resized();
     };
     this.#observer.observe(byId("self-flip", HTMLButtonElement));
+    // Heard before tiles are laid out for the new size.
+    addEventListener("resize", () => (this.#size = null), { signal });
     box.addEventListener("keydown", (event) => this.#key(event), { signal });
     box.addEventListener("pointerdown", (event) => this.#grab(event), { signal });
     box.addEventListener("pointermove", (event) => this.#pull(event), { signal });
