@@ -7,6 +7,7 @@ mod hub;
 pub mod message;
 mod name;
 mod outbox;
+mod patience;
 mod room;
 mod rooms;
 mod session;

@@ -16,15 +16,13 @@ use super::codes::{CloseReason, ErrorCode};
 use super::hub::{Hub, Standing};
 use super::message::{ClientMessage, ServerMessage};
 use super::outbox::Inbox;
+use super::patience::{Patience, SILENCE};
 use super::rooms::ConnId;
 use crate::access::Scope;
 use crate::limits::Place;
 use crate::presence::Stay;
 use crate::web::Reached;
 
-/// Nothing heard for so long, not even the answer to a ping: the other end is gone.
-const SILENCE: Duration = Duration::from_secs(45);
-const JOIN_WITHIN: Duration = Duration::from_secs(20);
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
 /// Lets a close frame arrive before the connection is torn down.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
@@ -90,10 +88,9 @@ struct Session<'a> {
     visit: &'a Visit,
     /// Once in a room: who it is.
     visitor: Option<String>,
-    /// Who it is while those inside have not let it in yet, and since when.
-    knocking: Option<(String, Instant)>,
-    /// Since when it is in no room and waits for none.
-    outside_since: Instant,
+    /// Who it is while those inside have not let it in yet.
+    knocking: Option<String>,
+    patience: Patience,
     /// Held as long as it is there.
     stay: Option<Stay>,
     rate: DefaultDirectRateLimiter,
@@ -115,7 +112,7 @@ impl<'a> Session<'a> {
             visit,
             visitor: None,
             knocking: None,
-            outside_since: Instant::now(),
+            patience: Patience::new(hub.settings.knock, Instant::now().into_std()),
             stay: None,
             rate,
             bad_messages: 0,
@@ -126,10 +123,9 @@ impl<'a> Session<'a> {
     async fn serve(&mut self) -> Ending {
         let mut ping = interval(PING_INTERVAL);
         ping.reset();
-        let mut heard = Instant::now();
         let mut renewal: Option<Instant> = None;
         loop {
-            let (until, reason) = self.deadline(heard);
+            let (until, reason) = self.patience.end();
             let renew_at = renewal.unwrap_or_else(|| Instant::now() + SILENCE);
             let ending = tokio::select! {
                 biased;
@@ -144,7 +140,7 @@ impl<'a> Session<'a> {
                     Err(reason) => Err(reason.map_or(Ending::Lost, Ending::Closed)),
                 },
                 received = self.socket.recv() => {
-                    heard = Instant::now();
+                    self.patience.heard(Instant::now().into_std());
                     self.receive(received)
                 }
                 _ = ping.tick() => self.write(Message::Ping(axum::body::Bytes::new())).await,
@@ -153,7 +149,7 @@ impl<'a> Session<'a> {
                     renewal = None;
                     Ok(())
                 }
-                () = tokio::time::sleep_until(until) => Err(Ending::Closed(reason)),
+                () = tokio::time::sleep_until(until.into()) => Err(Ending::Closed(reason)),
             };
             if let Err(ending) = ending {
                 return ending;
@@ -167,31 +163,21 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// When it is given up, and why.
-    fn deadline(&self, heard: Instant) -> (Instant, CloseReason) {
-        let silent = (heard + SILENCE, CloseReason::Silent);
-        let idle = match &self.knocking {
-            _ if self.visitor.is_some() => return silent,
-            Some((_, since)) => (*since + self.hub.settings.knock, CloseReason::Unanswered),
-            None => (self.outside_since + JOIN_WITHIN, CloseReason::NoJoin),
-        };
-        if idle.0 < silent.0 { idle } else { silent }
-    }
-
     /// Somebody who was let in is there from now on; whoever was not may try again.
     fn settle(&mut self) {
         let standing = self.hub.standing(self.inbox.conn);
         if standing == Standing::Knocking {
             return;
         }
-        let Some((visitor, _)) = self.knocking.take() else {
+        let Some(visitor) = self.knocking.take() else {
             return;
         };
         if standing == Standing::Inside {
             self.stay = Some(self.hub.presence.enter(&visitor));
             self.visitor = Some(visitor);
+            self.patience.enters();
         } else {
-            self.outside_since = Instant::now();
+            self.patience.is_refused(Instant::now().into_std());
         }
     }
 
@@ -246,7 +232,8 @@ impl<'a> Session<'a> {
                 .hub
                 .join(conn, self.visit, &join, SystemTime::now())
                 .map(|visitor| {
-                    self.knocking = Some((visitor, Instant::now()));
+                    self.knocking = Some(visitor);
+                    self.patience.knocks(Instant::now().into_std());
                     self.settle();
                 }),
             ClientMessage::Lock { locked } => self.hub.lock(conn, locked),
