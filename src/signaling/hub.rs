@@ -1,4 +1,4 @@
-//! All rooms and the WebSockets in them: carries out what [`super::rooms`] decides.
+//! What sessions ask of the rooms that all of them share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +28,7 @@ const KNOCKS_PER_MINUTE: u32 = 12;
 
 /// The rooms of this server.
 pub struct Hub {
-    state: Mutex<Switchboard>,
+    switchboard: Mutex<Switchboard>,
     pub(super) greeter: Arc<Greeter>,
     pub(super) presence: Presence,
     next_conn: AtomicU64,
@@ -84,7 +84,7 @@ impl Hub {
         let switchboard =
             Switchboard::new(rooms, Arc::clone(&greeter), Arc::clone(&deadline_changed));
         let hub = Arc::new(Self {
-            state: Mutex::new(switchboard),
+            switchboard: Mutex::new(switchboard),
             greeter,
             presence,
             next_conn: AtomicU64::new(0),
@@ -103,7 +103,7 @@ impl Hub {
     pub(super) fn open(&self) -> Inbox {
         let conn = ConnId(self.next_conn.fetch_add(1, Ordering::Relaxed));
         let (outbox, inbox) = outbox(conn);
-        self.with(|state| state.open(conn, outbox));
+        self.with(|board| board.open(conn, outbox));
         inbox
     }
 
@@ -138,14 +138,14 @@ impl Hub {
             room: join.room.clone(),
             reached: visit.reached.clone(),
         };
-        self.with(|state| {
+        self.with(|board| {
             let instant = Instant::now();
-            let knocks = state.rooms.has_to_knock(&join, instant);
+            let knocks = board.rooms.has_to_knock(&join, instant);
             if knocks && !self.knocks.allows(&join.address) {
                 return Err(ErrorCode::TooManyKnocks);
             }
-            let entry = state.rooms.join(join, instant)?;
-            state.receive(conn, guest, entry);
+            let entry = board.rooms.join(join, instant)?;
+            board.receive(conn, guest, entry);
             Ok(visitor)
         })
     }
@@ -166,19 +166,19 @@ impl Hub {
         &self,
         decide: impl FnOnce(&mut Rooms) -> Result<Vec<Effect>, ErrorCode>,
     ) -> Result<(), ErrorCode> {
-        self.with(|state| {
-            let effects = decide(&mut state.rooms)?;
-            state.carry_out(effects);
+        self.with(|board| {
+            let effects = decide(&mut board.rooms)?;
+            board.carry_out(effects);
             Ok(())
         })
     }
 
     /// Is this connection in a room, or does it wait before one?
     pub(super) fn standing(&self, conn: ConnId) -> Standing {
-        self.with(|state| {
-            if state.rooms.is_seated(conn) {
+        self.with(|board| {
+            if board.rooms.is_seated(conn) {
                 Standing::Inside
-            } else if state.rooms.is_knocking(conn) {
+            } else if board.rooms.is_knocking(conn) {
                 Standing::Knocking
             } else {
                 Standing::Outside
@@ -207,52 +207,52 @@ impl Hub {
 
     /// Something that a page asked for is not to be.
     pub(super) fn turn_down(&self, conn: ConnId, code: ErrorCode) {
-        self.with(|state| state.refuse(conn, code));
+        self.with(|board| board.refuse(conn, code));
     }
 
     pub(super) fn send(&self, to: ConnId, message: &ServerMessage) {
-        self.with(|state| state.send(to, message));
+        self.with(|board| board.send(to, message));
     }
 
     pub(super) fn stop_opening(&self) {
-        self.with(|state| state.rooms.stop_opening());
+        self.with(|board| board.rooms.stop_opening());
     }
 
     pub(super) fn tell_everybody(&self, message: &ServerMessage) {
-        self.with(|state| {
-            let mut seated = state.conns();
-            seated.retain(|conn| state.rooms.is_seated(*conn));
+        self.with(|board| {
+            let mut seated = board.conns();
+            seated.retain(|conn| board.rooms.is_seated(*conn));
             for conn in seated {
-                state.send(conn, message);
+                board.send(conn, message);
             }
         });
     }
 
     /// The page left for good.
     pub(super) fn leave(&self, conn: ConnId) {
-        self.with(|state| {
-            state.forget(conn);
-            state.leave(conn);
+        self.with(|board| {
+            board.forget(conn);
+            board.leave(conn);
         });
     }
 
     /// The connection broke without a word.
     pub(super) fn lost(&self, conn: ConnId) {
-        self.with(|state| {
-            let complete = state.forget(conn);
-            state.lost(conn, complete);
+        self.with(|board| {
+            let complete = board.forget(conn);
+            board.lost(conn, complete);
         });
     }
 
     /// Nobody who is here may be here any longer: frees all seats and closes all WebSockets.
     pub fn revoke(&self) {
-        self.with(|state| {
-            let mut conns = state.conns();
+        self.with(|board| {
+            let mut conns = board.conns();
             // Who waits first: nobody needs to be told that the room became empty.
-            conns.sort_by_key(|conn| !state.rooms.is_knocking(*conn));
+            conns.sort_by_key(|conn| !board.rooms.is_knocking(*conn));
             for conn in conns {
-                state.leave(conn);
-                state.close(conn, CloseReason::Revoked);
+                board.leave(conn);
+                board.close(conn, CloseReason::Revoked);
             }
         });
     }
@@ -269,30 +269,33 @@ impl Hub {
 
     /// How much there is.
     pub fn census(&self) -> Census {
-        self.with(|state| Census {
-            rooms: state.rooms.len(),
-            calls: state.rooms.sizes().filter(|size| *size > 1).count(),
-            people: state.rooms.sizes().sum(),
-            websockets: state.len(),
+        self.with(|board| Census {
+            rooms: board.rooms.len(),
+            calls: board.rooms.sizes().filter(|size| *size > 1).count(),
+            people: board.rooms.sizes().sum(),
+            websockets: board.len(),
         })
     }
 
     /// How many seats each room has.
     pub fn room_sizes(&self) -> Vec<usize> {
-        self.with(|state| state.rooms.sizes().collect())
+        self.with(|board| board.rooms.sizes().collect())
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Switchboard) -> T) -> T {
-        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self
+            .switchboard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Frees the seats of those who do not come back, until the server stops.
     async fn free_seats(self: Arc<Self>) {
         loop {
-            let next = self.with(|state| {
-                let effects = state.rooms.expire(Instant::now());
-                state.carry_out(effects);
-                state.rooms.next_deadline()
+            let next = self.with(|board| {
+                let effects = board.rooms.expire(Instant::now());
+                board.carry_out(effects);
+                board.rooms.next_deadline()
             });
             let deadline = async {
                 match next {

@@ -4,84 +4,19 @@
 //! whoever comes back with a resume ticket finds everything as it was.
 
 mod door;
+mod events;
 mod resuming;
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::RoomName;
-use super::codes::{CloseReason, ErrorCode};
+use super::codes::ErrorCode;
 use super::message::{PeerId, PeerInfo, ServerMessage, SignalData};
 use super::room::{Occupancy, Room, Seat, Waiting};
 use crate::limits::AddressKey;
 
-/// Names one WebSocket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConnId(pub u64);
-
-#[derive(Debug, Clone)]
-pub struct Limits {
-    pub max_peers: usize,
-    pub max_rooms: usize,
-    pub max_rooms_per_address: usize,
-    /// How long a seat outlives its connection.
-    pub resume: Duration,
-}
-
-/// Somebody wants in; ticket and names are checked already.
-#[derive(Debug, Clone)]
-pub struct Join {
-    pub conn: ConnId,
-    pub address: AddressKey,
-    pub visitor: String,
-    pub room: RoomName,
-    pub name: String,
-    /// For a seat of their own.
-    pub fresh_id: PeerId,
-    /// The seat that they had.
-    pub resume: Option<Claim>,
-    /// Whoever had a seat before the server was started says that the room was locked.
-    pub locked: bool,
-}
-
-impl Join {
-    /// As the others know them.
-    pub fn info(&self) -> PeerInfo {
-        PeerInfo {
-            id: self.fresh_id.clone(),
-            name: self.name.clone(),
-        }
-    }
-}
-
-/// A resume ticket's claim to a seat in the same room by the same visitor.
-#[derive(Debug, Clone)]
-pub struct Claim {
-    pub id: PeerId,
-    /// The ticket is from before this server was started: its rooms are gone, but nobody was told that anyone left.
-    pub before_start: bool,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Joined {
-    pub id: PeerId,
-    pub resumed: bool,
-    /// The others in the room.
-    pub peers: Vec<PeerInfo>,
-    pub locked: bool,
-    /// Those who wait to be let in.
-    pub knocks: Vec<PeerInfo>,
-    /// To be done after the newcomer was welcomed.
-    pub effects: Vec<Effect>,
-}
-
-/// What becomes of somebody who wants in.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Entry {
-    In(Joined),
-    /// The room is locked; to be done after they were told so.
-    Knocking(Vec<Effect>),
-}
+pub use events::{Claim, ConnId, Effect, Entry, Join, Joined, Limits};
 
 /// How somebody comes in.
 enum Admission {
@@ -93,31 +28,6 @@ enum Admission {
     Restore(PeerId),
     Knock,
     Enter,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    Send {
-        to: ConnId,
-        message: ServerMessage,
-    },
-    /// Somebody who knocked is in.
-    Admitted {
-        conn: ConnId,
-        joined: Joined,
-    },
-    /// Somebody who knocked may not come in.
-    Refuse {
-        conn: ConnId,
-        code: ErrorCode,
-    },
-    Close {
-        conn: ConnId,
-        reason: CloseReason,
-    },
-    Opened(RoomName),
-    Closed(RoomName),
 }
 
 #[derive(Debug)]

@@ -9,7 +9,10 @@ mod seats;
 
 use serde_json::{Value, json};
 
+use std::time::Duration;
+
 use super::*;
+use crate::signaling::codes::CloseReason;
 
 const RESUME: Duration = Duration::from_secs(30);
 
