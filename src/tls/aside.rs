@@ -156,6 +156,16 @@ impl Shelf {
     }
 }
 
+/// Why its time makes another one take its place: it has not come, or less than `left` of it is left.
+pub fn why_untimely(facts: &Facts, left: Duration, clock: Reading) -> Option<String> {
+    if clock.is_from_the_future(facts.not_before) {
+        let begin = humantime::format_rfc3339_seconds(facts.not_before);
+        return Some(format!("the old one was made by a wrong clock, at {begin}"));
+    }
+    let days = facts.days_left(clock.now);
+    (facts.not_after < clock.now + left).then(|| format!("the old one has {days} days left"))
+}
+
 /// Enough of the fingerprint to tell one from another.
 fn short(facts: &Facts) -> String {
     let hex = facts.fingerprint.chars().filter(|c| *c != ':');

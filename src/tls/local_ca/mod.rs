@@ -161,22 +161,12 @@ impl aside::Kept for Kept {
     }
 
     fn why_replace(&self, wanted: &Wanted, clock: Reading) -> Option<String> {
-        let facts = &self.identity.facts;
-        let now = clock.now;
-        if clock.is_from_the_future(facts.not_before) {
-            let begin = humantime::format_rfc3339_seconds(facts.not_before);
-            return Some(format!("the old one was made by a wrong clock, at {begin}"));
-        }
         // What it signs must not outlive it.
-        if facts.not_after < now + issue::LIFETIME {
-            return Some(format!(
-                "the old one has {} days left",
-                facts.days_left(now)
-            ));
-        }
-        let mut configured = wanted.configured.iter();
-        let missing = configured.find(|name| !self.limits.permit(name))?;
-        Some(format!("the old one may not certify {missing}"))
+        aside::why_untimely(&self.identity.facts, issue::LIFETIME, clock).or_else(|| {
+            let mut configured = wanted.configured.iter();
+            let missing = configured.find(|name| !self.limits.permit(name))?;
+            Some(format!("the old one may not certify {missing}"))
+        })
     }
 }
 

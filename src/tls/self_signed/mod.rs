@@ -13,7 +13,7 @@ use rcgen::{
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
 };
 
-use super::aside::{Kept, Shelf};
+use super::aside::{Kept, Shelf, why_untimely};
 use super::provided::pair;
 use super::{Facts, Identity};
 use crate::clock::Reading;
@@ -149,22 +149,11 @@ impl Kept for Pair {
 
     fn why_replace(&self, wanted: &Wanted, clock: Reading) -> Option<String> {
         let facts = self.facts();
-        let now = clock.now;
-        if clock.is_from_the_future(facts.not_before) {
-            let begin = humantime::format_rfc3339_seconds(facts.not_before);
-            return Some(format!("the old one was made by a wrong clock, at {begin}"));
-        }
-        if facts.not_after < now + RENEW_BEFORE_END {
-            return Some(format!(
-                "the old one has {} days left",
-                facts.days_left(now)
-            ));
-        }
-        let missing = wanted
-            .configured
-            .iter()
-            .find(|name| !facts.names.contains(name))?;
-        Some(format!("the old one does not name {missing}"))
+        why_untimely(facts, RENEW_BEFORE_END, clock).or_else(|| {
+            let mut configured = wanted.configured.iter();
+            let missing = configured.find(|name| !facts.names.contains(name))?;
+            Some(format!("the old one does not name {missing}"))
+        })
     }
 }
 
