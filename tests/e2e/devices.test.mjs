@@ -1,32 +1,12 @@
 // Devices in a call, and on the way into it.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { chromium, firefox } from "./lib/browser.mjs";
+import { test } from "node:test";
 import { nothing } from "./lib/hardware.mjs";
-import { CAMERA, MIC, SPEAKER, isListed, isUsed, labels, level, openLobby, plug, pressed, runsWebAudio, shownBy, unplug, value, withHardware } from "./lib/lobby.mjs";
-import { Server } from "./lib/server.mjs";
+import { CAMERA, MIC, SPEAKER, inLobbies, isListed, isUsed, labels, level, plug, pressed, shownBy, unplug, value, withHardware } from "./lib/lobby.mjs";
 import { until } from "./lib/until.mjs";
 
-/** @type {Server} */
-let server;
-/** @type {Record<string, import("puppeteer-core").Browser>} */
-const browsers = {};
-/** @type {Record<string, boolean>} */
-const hasSound = { Chromium: true };
-
-before(async () => {
-  server = await Server.start();
-  browsers.Chromium = await chromium();
-  browsers.Firefox = await firefox();
-  hasSound.Firefox = await runsWebAudio(browsers.Firefox, server.url);
-});
-after(async () => {
-  await Promise.all(Object.values(browsers).map((browser) => browser.close()));
-  await server?.stop();
-});
-
-const lobby = (browser, room, options) => openLobby(browser, `${server.url}/r/${room}`, options);
+const { browsers, hasSound, lobby } = inLobbies();
 
 async function openDialog(person) {
   await person.page.click("#more");

@@ -1,31 +1,12 @@
 // The lobby: devices before a call, the invitation, and what is remembered.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Person, chromium, firefox } from "./lib/browser.mjs";
-import { CAMERA, MIC, SPEAKER, asked, isListed, isUsed, labels, level, openLobby, plug, pressed, runsWebAudio, shownBy, unplug, value, withHardware } from "./lib/lobby.mjs";
-import { Server } from "./lib/server.mjs";
+import { test } from "node:test";
+import { Person } from "./lib/browser.mjs";
+import { CAMERA, MIC, SPEAKER, asked, inLobbies, isListed, isUsed, labels, level, plug, pressed, shownBy, unplug, value, withHardware } from "./lib/lobby.mjs";
 import { until } from "./lib/until.mjs";
 
-/** @type {Server} */
-let server;
-/** @type {Record<string, import("puppeteer-core").Browser>} */
-const browsers = {};
-/** @type {Record<string, boolean>} */
-const hasSound = { Chromium: true };
-
-before(async () => {
-  server = await Server.start();
-  browsers.Chromium = await chromium();
-  browsers.Firefox = await firefox();
-  hasSound.Firefox = await runsWebAudio(browsers.Firefox, server.url);
-});
-after(async () => {
-  await Promise.all(Object.values(browsers).map((browser) => browser.close()));
-  await server?.stop();
-});
-
-const lobby = (browser, room, options) => openLobby(browser, `${server.url}/r/${room}`, options);
+const { address, browsers, hasSound, lobby } = inLobbies();
 
 /** Reloads, and waits for the devices. */
 async function again(person) {
@@ -188,7 +169,7 @@ for (const name of ["Chromium", "Firefox"]) {
       Object.defineProperty(navigator, "clipboard", { value: { writeText: async (text) => void (told.copied = text) } });
     };
     const person = await lobby(browser, "bücher", { before: withHardware(sharing) });
-    const link = `${server.url}/r/b%C3%BCcher`;
+    const link = `${address()}/r/b%C3%BCcher`;
     const button = (what) => `#lobby-form [data-invite=${what}]`;
     await person.page.click(button("copy"));
     await until("it says so", async () => (await person.text(`${button("copy")} .label`)) === "Copied");
@@ -235,7 +216,7 @@ for (const name of ["Chromium", "Firefox"]) {
   });
 
   in_("the page can be installed", async (browser) => {
-    const person = await Person.open(browser, server.url);
+    const person = await Person.open(browser, address());
     const icons = await person.page.evaluate(async () => {
       const { href } = document.querySelector("link[rel=manifest]");
       const manifest = await (await fetch(href)).json();

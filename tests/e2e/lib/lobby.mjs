@@ -1,7 +1,9 @@
 // The lobby of a room with the devices of `hardware`, and what it shows of them.
 
-import { Person } from "./browser.mjs";
+import { after, before } from "node:test";
+import { Person, chromium, firefox } from "./browser.mjs";
 import { hardware } from "./hardware.mjs";
+import { Server } from "./server.mjs";
 import { until } from "./until.mjs";
 
 export const MIC = "#microphone-choice";
@@ -21,7 +23,7 @@ export const isUsed = (person, select, id) => until(`${id} is used`, async () =>
 export const isListed = (person, select, text) => until(`${text} is listed`, async () => (await labels(person, select)).includes(text));
 
 /** The lobby at the URL of a room, once the devices are listed. */
-export async function openLobby(browser, url, options = {}) {
+async function openLobby(browser, url, options = {}) {
   const person = await Person.open(browser, url, { before: hardware, ...options });
   await until("devices are listed", async () => (await labels(person, MIC)).length > 0);
   if (!options.before) await isListed(person, MIC, "Mic 2");
@@ -36,7 +38,7 @@ export const withHardware = (more) => `if (navigator.mediaDevices) { (${hardware
  * @param {import("puppeteer-core").Browser} browser
  * @param {string} url
  */
-export async function runsWebAudio(browser, url) {
+async function runsWebAudio(browser, url) {
   const person = await Person.open(browser, url);
   const running = await person.page.evaluate(() => {
     const started = new AudioContext().resume().then(() => true);
@@ -44,4 +46,30 @@ export async function runsWebAudio(browser, url) {
   });
   await person.close();
   return running;
+}
+
+/** A server and both browsers, as long as the tests of a file run. */
+export function inLobbies() {
+  /** @type {Server} */
+  let server;
+  /** @type {Record<string, import("puppeteer-core").Browser>} */
+  const browsers = {};
+  /** @type {Record<string, boolean>} */
+  const hasSound = { Chromium: true };
+  before(async () => {
+    server = await Server.start();
+    browsers.Chromium = await chromium();
+    browsers.Firefox = await firefox();
+    hasSound.Firefox = await runsWebAudio(browsers.Firefox, server.url);
+  });
+  after(async () => {
+    await Promise.all(Object.values(browsers).map((browser) => browser.close()));
+    await server?.stop();
+  });
+  return {
+    browsers,
+    hasSound,
+    address: () => server.url,
+    lobby: (browser, room, options) => openLobby(browser, `${server.url}/r/${room}`, options),
+  };
 }
