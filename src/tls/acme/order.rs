@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use instant_acme::{
-    Account, AuthorizationHandle, AuthorizationStatus, ChallengeType, Identifier, NewOrder, Order,
-    OrderStatus, RetryPolicy,
+    Account, AuthorizationHandle, AuthorizationStatus, ChallengeType, Error, Identifier, NewOrder,
+    Order, OrderStatus, RetryPolicy,
 };
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256};
 
@@ -13,6 +13,14 @@ use super::challenges::{Challenges, Offer};
 
 /// How long validation, and then issuing, may take.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How long to wait before a certificate that was issued is asked for again.
+const COLLECTING_PAUSES: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(15),
+];
 
 /// The profile for addresses: authorities certify these for days only.
 const SHORT_LIVED: &str = "shortlived";
@@ -59,11 +67,29 @@ pub async fn obtain(
         .finalize_csr(&request)
         .await
         .context("not finalized")?;
-    let chain = order
-        .poll_certificate(&patience)
+    let chain = collect(&mut order, &patience)
         .await
         .context("no certificate")?;
     Ok(Issued { chain, key })
+}
+
+/// Asks for what was issued, and again where only the asking failed: another order would be charged against the
+/// authority's limits for a certificate that is there.
+async fn collect(order: &mut Order, patience: &RetryPolicy) -> Result<String, Error> {
+    let mut pauses = COLLECTING_PAUSES.iter();
+    loop {
+        let error = match order.poll_certificate(patience).await {
+            Ok(chain) => return Ok(chain),
+            Err(error) => error,
+        };
+        let ended = matches!(order.state().status, OrderStatus::Invalid);
+        let pause = pauses.next().filter(|_| !ended);
+        let Some(pause) = pause else {
+            return Err(error);
+        };
+        tracing::debug!(%error, ?pause, "the certificate is asked for again");
+        tokio::time::sleep(*pause).await;
+    }
 }
 
 fn wants_short_life(account: &Account, identifiers: &[Identifier]) -> bool {
@@ -129,11 +155,7 @@ pub fn name_of(proof: Proof) -> &'static str {
 }
 
 /// Why the authority is not convinced, in its own words.
-async fn refusal(
-    order: &mut Order,
-    proof: Proof,
-    error: Option<instant_acme::Error>,
-) -> anyhow::Error {
+async fn refusal(order: &mut Order, proof: Proof, error: Option<Error>) -> anyhow::Error {
     let mut reasons = Vec::new();
     let mut authorizations = order.authorizations();
     while let Some(Ok(mut authorization)) = authorizations.next().await {
@@ -185,3 +207,7 @@ fn text_of(identifier: &Identifier) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+#[path = "order_tests.rs"]
+mod tests;
