@@ -2,7 +2,7 @@
 
 import { sentence } from "../problems.js";
 import { ScreenShare } from "../share.js";
-import { byId, oneAtATime, setDevice, setToggle } from "./dom.js";
+import { byId, focusUnlessElsewhere, oneAtATime, setDevice, setToggle } from "./dom.js";
 import { PictureInPicture } from "./pip.js";
 import { Session } from "./session.js";
 import { Shortcuts } from "./shortcuts.js";
@@ -56,7 +56,8 @@ export class Controls {
       hangup: onleave,
     });
     this.refresh();
-    this.#mic.focus();
+    // Now it would make the browser lay out the page before anything else is done.
+    requestAnimationFrame(() => focusUnlessElsewhere(this.#mic));
   }
 
   /** Microphone, camera or share changed. */

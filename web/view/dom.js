@@ -117,6 +117,15 @@ export function oneAtATime(button, action) {
 }
 
 /**
+ * Gives the focus to an element, unless it is on another that can be seen.
+ * @param {HTMLElement} element
+ */
+export function focusUnlessElsewhere(element) {
+  const { activeElement, body } = document;
+  if (!activeElement || activeElement === body || !activeElement.checkVisibility()) element.focus();
+}
+
+/**
  * Does something that may remove what has the focus.
  * @param {() => void} act
  * @param {string} id  of what has the focus then

@@ -23,6 +23,8 @@ export class SelfView {
   #observer = new ResizeObserver(() => this.#resized());
   /** Where nothing limits it. @type {{ width: number, height: number } | null} */
   #size = null;
+  /** Has it been placed, and made as small as its place? */
+  #limited = false;
 
   /**
    * @param {import("../media.js").LocalMedia} media
@@ -74,7 +76,7 @@ export class SelfView {
   }
 
   #wished() {
-    this.#box.classList.add("unlimited");
+    this.#box.classList.toggle("unlimited", this.#limited);
     const { offsetWidth: width, offsetHeight: height } = this.#box;
     this.#box.classList.remove("unlimited");
     return { width, height };
@@ -91,6 +93,7 @@ export class SelfView {
    * @param {{ width: number, height: number }} room
    */
   place({ x, y, width, height }, room) {
+    this.#limited = true;
     const set = (/** @type {string} */ name, /** @type {number} */ length) => this.#box.style.setProperty(name, `${length}px`);
     set("--in-x", Math.min(x, room.width - x - width));
     set("--in-y", Math.min(y, room.height - y - height));

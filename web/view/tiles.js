@@ -35,7 +35,9 @@ export class Tiles {
   /** How loud each is to be played, kept while a tile comes and goes. By key. @type {Map<string, number>} */
   #volumes = new Map();
   #wants;
-  #observer = new ResizeObserver(() => this.#arrange(false));
+  #observer = new ResizeObserver(() => this.#resized());
+  /** For tiles. Asked for where it may have changed: asking makes the browser lay out the page. @type {{ width: number, height: number } | null} */
+  #room = null;
   #stop = new AbortController();
   #timer = setInterval(() => this.#tick(), LISTEN_MS);
   #sink = "";
@@ -55,7 +57,6 @@ export class Tiles {
     document.addEventListener("keydown", (event) => this.#escape(event), { signal });
     document.addEventListener("pointerup", (event) => this.#touch(event), { signal });
     document.addEventListener("visibilitychange", () => this.#want(), { signal });
-    this.#arrange(false);
   }
 
   /**
@@ -190,21 +191,31 @@ export class Tiles {
     this.#arrange(true);
   }
 
+  #measured() {
+    this.#room ??= { width: this.#grid.clientWidth, height: this.#grid.clientHeight };
+    return this.#room;
+  }
+
+  #resized() {
+    this.#room = null;
+    this.#arrange(false);
+  }
+
   /** @param {boolean} gliding */
   #arrange(gliding) {
     const { big } = this.#spotlight;
     const all = this.#all();
     const ordered = big === null ? all : [...all.filter(([key]) => key === big), ...all.filter(([key]) => key !== big)];
-    const { clientWidth: width, clientHeight: height } = this.#grid;
+    const room = this.#measured();
     const ratios = all.flatMap(([, { isScreen, ratio }]) => (isScreen || ratio === null ? [] : [ratio]));
     const what = big === null ? null : ordered[0][1].isScreen ? "screen" : "person";
     const own = this.#options.own.measure();
-    const places = layOut({ count: ordered.length, width, height, gap: GAP, shapes: shapesFor(ratios), big: what, own });
+    const places = layOut({ count: ordered.length, ...room, gap: GAP, shapes: shapesFor(ratios), big: what, own });
     ordered.forEach(([key, tile], index) => {
       tile.setBig(key === big);
-      tile.place(places.tiles[index], { width, height }, gliding);
+      tile.place(places.tiles[index], room, gliding);
     });
-    if (places.own) this.#options.own.place(places.own, { width, height });
+    if (places.own) this.#options.own.place(places.own, room);
     this.#empty.hidden = ordered.length > 0;
     this.#want();
   }
@@ -215,7 +226,7 @@ export class Tiles {
     const small = !visible && PictureInPicture.isShown ? this.videos() : [];
     // Before a screen is shown it is wanted as large as it will be: nobody sends what nobody wants.
     const heightOf = (/** @type {Tile | undefined} */ tile) => {
-      if (visible) return inDevicePixels(tile?.pictureHeight ?? this.#grid.clientHeight);
+      if (visible) return inDevicePixels(tile?.pictureHeight ?? this.#measured().height);
       return tile && small.includes(tile.video) ? inDevicePixels(SMALL_WINDOW.height) : 0;
     };
     for (const [id, { tile }] of this.#people) {
