@@ -49,16 +49,17 @@ async function imitate({ boxes, encoding }) {
   await sender.setParameters(parameters);
 }
 
-/** Runs in the page: what it sends so far. */
+/** Runs in the page: what it sends so far; undefined while the encoder is changed, and has no picture's size to tell. */
 async function sent() {
   const report = await globalThis.testConnections.at(-1).getStats();
   const video = [...report.values()].find(({ type, kind, frameWidth }) => type === "outbound-rtp" && kind === "video" && frameWidth);
+  if (!video) return undefined;
   const { bytesSent, framesEncoded, frameWidth, frameHeight, codecId, qualityLimitationReason } = video;
   const codec = report.get(codecId).mimeType.split("/")[1];
   return { at: performance.now(), bytesSent, framesEncoded, size: `${frameWidth}x${frameHeight}`, codec, limit: qualityLimitationReason };
 }
 
-/** @typedef {Awaited<ReturnType<typeof sent>>} Sent */
+/** @typedef {NonNullable<Awaited<ReturnType<typeof sent>>>} Sent */
 
 /** @param {Sent} before @param {Sent} after */
 function described(before, after) {
@@ -79,7 +80,7 @@ async function call(browser, url, time, model) {
   for (const person of people) await seesMotion(person);
   if (model) for (const { page } of people) await page.evaluate(imitate, model);
   const found = model ?? (await people[0].page.evaluate(look));
-  const watch = () => Promise.all(people.map(({ page }) => page.evaluate(sent)));
+  const watch = () => Promise.all(people.map(({ page }) => until("what it sends", () => page.evaluate(sent))));
   // A machine that is too slow for it is measured as it is; what is printed tells.
   await until("full size", async () => (await watch()).every(({ limit }) => limit === "none"), RAMP_MS).catch(() => {});
   await seconds(SETTLE_SECONDS);
