@@ -91,7 +91,7 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     await keyboard.press("h");
     await until("Bo is told", async () => (await bo.text("#notice")) === "Ana raised a hand.");
     await bo.page.bringToFront();
-    await bo.page.click("#people");
+    await bo.press("#people");
     assert.match(await bo.text("#people-list"), /Ana, hand raised/);
     await ana.page.bringToFront();
     await keyboard.press("h");
@@ -205,9 +205,9 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     await page.evaluate(setHidden, false);
     await page.bringToFront();
     await page.focus('figure.tile:has([title="Cy"]) .options');
-    await bo.page.click("#hand");
+    await bo.press("#hand");
     await until("the hand", async () => (await ana.text("#notice")) === "Bo raised a hand.");
-    await cy.page.click("#leave");
+    await cy.press("#leave");
     await told("Cy left.");
     assert.equal(await page.evaluate(() => document.activeElement.id), "mic", "the focus did not go with the tile");
     assert.equal(await title(), `(2) who-${name.toLowerCase()} · callbox`);
@@ -216,7 +216,7 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     // Behind a dialog nothing is read aloud.
     await page.click("#more");
     await page.click("#show-devices");
-    await bo.page.click("#leave");
+    await bo.press("#leave");
     await until("it is said in the dialog", async () => (await ana.text("#devices-dialog #announcements")).includes("Bo left."));
     assert.equal(await title(), `who-${name.toLowerCase()} · callbox`);
     for (const person of [ana, bo, cy]) assert.deepEqual(person.errors, []);

@@ -89,7 +89,7 @@ for (const name of NAMES) {
     await until("the sign is good", async () => (await sign()) === "Connection to Bo: good");
     await until("the sentence is good", async () => (await ana.text("#connection-verdict")) === "The connection is good.");
 
-    await people[1].page.click("#camera");
+    await people[1].press("#camera");
     await until("the camera is off", async () => (await figures(ana)).Camera[0] === "Off");
     assert.deepEqual(ana.errors, []);
     await close(people);
@@ -111,7 +111,7 @@ for (const name of NAMES) {
     assert.equal(await ana.text("#connection-title"), "");
     await ana.page.keyboard.press("Enter");
     await focus(ana, "connection-title");
-    await bo.page.click("#leave");
+    await bo.press("#leave");
     await until("it closes with whom it is about", async () => (await ana.text("#connection-title")) === "");
     await focus(ana, "Microphone");
     await close(people);

@@ -83,9 +83,9 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
       assert.match(sdp, /^a=fmtp:\d+ .*useinbandfec=1/m);
       assert.match(sdp, /^a=fmtp:\d+ .*usedtx=1/m);
     }
-    await people[1].page.click("#mic");
+    await people[1].press("#mic");
     await until("hardly a packet", async () => (await rate(people[0])) < 20);
-    await people[1].page.click("#mic");
+    await people[1].press("#mic");
     await until("packets again", async () => (await rate(people[0])) > 20);
   });
 

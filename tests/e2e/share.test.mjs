@@ -57,7 +57,7 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     await until("it is announced", async () => (await bo.text("#announcements")).includes("Ana shares a screen"));
 
     // Both at the same time, from the side that does not offer too.
-    await bo.page.click("#share");
+    await bo.press("#share");
     await sees(ana, 1);
     await sees(bo, 1);
     const cy = await join("Cy");
@@ -67,14 +67,14 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     await sees(cy, 1);
     await sees(bo, 0);
     assert.equal(await isPressed(ana), false);
-    await bo.page.click("#share");
+    await bo.press("#share");
     await sees(ana, 0);
     await sees(cy, 0);
 
-    await bo.page.click("#share");
+    await bo.press("#share");
     await sees(ana, 1);
     await sees(cy, 1);
-    await bo.page.click("#leave");
+    await bo.press("#leave");
     await sees(ana, 0);
     for (const person of [ana, bo, cy]) {
       assert.deepEqual(person.errors, []);

@@ -43,8 +43,12 @@ async function begin(t, launch, env = {}) {
   const url = `${server.url}/r/stay?relay=1`;
   const people = [await Person.join(browser, url), await Person.join(browser, url)];
   await seeAndHear(people);
-  await people[1].page.click("#hand");
-  await people[1].page.click("#mic");
+  await people[1].press("#hand");
+  await people[1].press("#mic");
+  await until("both are done", async () => {
+    const { mic, hand } = await look(people[1]);
+    return mic === "false" && hand === "true";
+  });
   for (const person of people) await person.markTiles();
   const before = await Promise.all(people.map(look));
   return { server, people, before };

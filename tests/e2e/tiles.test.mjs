@@ -154,7 +154,7 @@ for (const [name, launch] of Object.entries(ALL)) {
     }
     const [ana, bo] = people;
     await bo.page.bringToFront();
-    await bo.page.click("#share");
+    await bo.press("#share");
     await ana.page.bringToFront();
     for (const [width, height] of [[740, 360], [360, 740]]) {
       await ana.page.setViewport({ width, height });
@@ -210,22 +210,22 @@ for (const [name, launch] of Object.entries(ALL)) {
   test(`the newest shared screen is big and whole, ${name}`, async () => {
     const people = await room(await browser(), `screens-${name}`, ["Ana", "Bo", "Cy"], { before: fakeScreen });
     const [ana, bo, cy] = people;
-    await bo.page.click("#share");
+    await bo.press("#share");
     await until("Bo's screen is big", async () => (await big(ana)) === "Bo's screen");
     const fit = await ana.page.$eval(".tile.big video.shared", (video) => getComputedStyle(video).objectFit);
     assert.equal(fit, "contain");
-    await cy.page.click("#share");
+    await cy.press("#share");
     await until("Cy's screen is big", async () => (await big(ana)) === "Cy's screen");
     await ana.page.bringToFront();
     await ana.page.click(inTile("Bo's screen", "video"), { count: 2 });
     await until("Bo's screen is big", async () => (await big(ana)) === "Bo's screen");
-    await bo.page.click("#share");
+    await bo.press("#share");
     await until("Cy's screen is big", async () => (await big(ana)) === "Cy's screen");
     await ana.page.click("#share");
     await until("the own screen is big", async () => (await big(ana)) === "Your screen");
     assert.equal(await ana.page.$eval(inTile("Your screen", "video"), (video) => video.muted), true);
     await ana.page.click("#share");
-    await cy.page.click("#share");
+    await cy.press("#share");
     await until("all are equal", async () => (await big(ana)) === null);
     await close(people);
   });
@@ -319,16 +319,16 @@ for (const [name, launch] of Object.entries(ALL)) {
     const visible = (selector) => ana.page.$eval(selector, (element) => element.checkVisibility());
     await until("nothing to tell", async () => (await about()) === "");
     assert.equal(await visible(".of-muted"), false);
-    await bo.page.click("#mic");
+    await bo.press("#mic");
     await until("muted", async () => (await about()) === "Microphone off." && (await visible(".of-muted")));
-    await bo.page.click("#hand");
+    await bo.press("#hand");
     await until("hand", async () => (await about()) === "Microphone off. Hand raised." && (await visible(".hand")));
-    await bo.page.click("#camera");
+    await bo.press("#camera");
     await until("camera", async () => /Camera off/.test(await about()) && (await visible(".initials")));
     assert.equal(await ana.text(".initials"), "MH");
-    await bo.page.click("#mic");
-    await bo.page.click("#hand");
-    await bo.page.click("#camera");
+    await bo.press("#mic");
+    await bo.press("#hand");
+    await bo.press("#camera");
     await until("nothing to tell", async () => (await about()) === "");
     assert.equal((await visible(".hand")) || (await visible(".of-muted")), false);
     const fits = await ana.page.$eval(".tile .caption", (caption) => caption.getBoundingClientRect().right <= innerWidth);
@@ -339,7 +339,7 @@ for (const [name, launch] of Object.entries(ALL)) {
   test(`who speaks is seen, ${name}`, async () => {
     const people = await room(await browser(), `speaker-${name}`, ["Ana", "Bo", "Cy"], { before: hummingMicrophone });
     const [ana, bo, cy] = people;
-    await cy.page.click("#mic");
+    await cy.press("#mic");
     await until("Cy is muted", () => hasClass(ana, "Cy", "muted"));
     await until("Cy is not heard", async () => !(await hasClass(ana, "Cy", "speaking")));
     await until("Bo is heard", () => hasClass(ana, "Bo", "speaking"));
@@ -347,9 +347,9 @@ for (const [name, launch] of Object.entries(ALL)) {
     await until("the ring", async () => (await ring("Bo")) !== "none");
     assert.equal(await hasClass(ana, "Cy", "speaking"), false);
     assert.equal(await ring("Cy"), "none");
-    await bo.page.click("#mic");
+    await bo.press("#mic");
     await until("nobody is heard", async () => !(await hasClass(ana, "Bo", "speaking")));
-    await cy.page.click("#mic");
+    await cy.press("#mic");
     await until("Cy is heard", () => hasClass(ana, "Cy", "speaking"));
     assert.equal(await hasClass(ana, "Bo", "speaking"), false);
     await close(people);

@@ -136,6 +136,14 @@ export class Person {
     if (!(await pressed())) await this.page.$eval("#join", (button) => button.checkVisibility() && button.click());
   }
 
+  /**
+   * Presses a button, also of a page that is not in front: there Firefox lets a click of the driver's take five seconds.
+   * @param {string} selector
+   */
+  async press(selector) {
+    await this.page.$eval(selector, (button) => button.click());
+  }
+
   async close() {
     await this.page.browserContext().close();
   }

@@ -4,7 +4,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -27,15 +27,18 @@ function run(command, input = "") {
   return execFileSync(command[0], command.slice(1), { input, stdio: "pipe", encoding: "utf8" });
 }
 
+/** Of all machines; then comes the process whose they are, since several tests may run at once. */
+const PREFIX = "callbox-";
+
 export class Machine {
   /** @param {string} name */
   constructor(name) {
     this.name = name;
-    this.namespace = `callbox-${name}`;
+    this.namespace = `${PREFIX}${process.pid}-${name}`;
     /** What to put in front of a command that shall run here. */
     this.prefix = ["ip", "netns", "exec", this.namespace];
     /** What lies here stands in the place of what is in /etc. */
-    this.etc = `/etc/netns/${this.namespace}`;
+    this.etc = etcOf(this.namespace);
   }
 
   /** @param {string} words  of `ip`, such as "link set uplink down" */
@@ -83,10 +86,16 @@ export class Network {
   #machines = [];
   #dir = mkdtempSync(path.join(tmpdir(), "callbox-netns-"));
 
-  /** @param {string} name */
+  constructor() {
+    removeAbandoned();
+  }
+
+  /**
+   * A machine, in the place of the one that had this name before.
+   * @param {string} name
+   */
   machine(name) {
     const machine = new Machine(name);
-    // What an aborted run has left.
     removeMachine(machine);
     this.#machines.push(machine);
     run(["ip", "netns", "add", machine.namespace]);
@@ -233,12 +242,25 @@ function enter(router, machine, network) {
   machine.ip(`route add default via ${gateway(network).split("/")[0]}`);
 }
 
-/** @param {Machine} machine */
+/** @param {string} namespace */
+const etcOf = (namespace) => `/etc/netns/${namespace}`;
+
+/** @param {{ namespace: string, etc: string }} machine */
 function removeMachine({ namespace, etc }) {
   rmSync(etc, { recursive: true, force: true });
   try {
     run(["ip", "netns", "delete", namespace]);
   } catch {
     // It was not there.
+  }
+}
+
+/** What aborted runs have left. */
+function removeAbandoned() {
+  for (const line of run(["ip", "netns", "list"]).split("\n")) {
+    const [namespace] = line.split(" ");
+    const owner = namespace.startsWith(PREFIX) ? namespace.slice(PREFIX.length).split("-")[0] : "";
+    if (!owner || existsSync(`/proc/${owner}`)) continue;
+    removeMachine({ namespace, etc: etcOf(namespace) });
   }
 }
