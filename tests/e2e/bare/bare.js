@@ -28,7 +28,8 @@ let makingOffer = false;
 let ignoreOffer = false;
 let isSettingRemoteAnswerPending = false;
 
-document.querySelector("#join").onclick = () => {
+document.querySelector("#join").onclick = ({ currentTarget }) => {
+  currentTarget.hidden = true;
   if (query.get("self") === "0") selfView.remove();
   const room = location.pathname.split("/").pop();
   socket = new WebSocket(`wss://${location.host}/ws`);
