@@ -11,15 +11,19 @@ use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA25
 
 use super::challenges::{Challenges, Offer};
 
-/// How long validation, and then issuing, may take.
+/// How long validation may take.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// And issuing, which an authority may put off (`Retry-After`).
+const ISSUED_WITHIN: Duration = Duration::from_secs(180);
 
 /// How long to wait before a certificate that was issued is asked for again.
-const COLLECTING_PAUSES: [Duration; 4] = [
+const COLLECTING_PAUSES: [Duration; 6] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
     Duration::from_secs(5),
     Duration::from_secs(15),
+    Duration::from_secs(30),
+    Duration::from_secs(60),
 ];
 
 /// The profile for addresses: authorities certify these for days only.
@@ -63,33 +67,41 @@ pub async fn obtain(
     }
     drop(offers);
     let (request, key) = signing_request(identifiers)?;
-    order
-        .finalize_csr(&request)
-        .await
-        .context("not finalized")?;
-    let chain = collect(&mut order, &patience)
+    let chain = collect(&mut order, &request)
         .await
         .context("no certificate")?;
     Ok(Issued { chain, key })
 }
 
-/// Asks for what was issued, and again where only the asking failed: another order would be charged against the
-/// authority's limits for a certificate that is there.
-async fn collect(order: &mut Order, patience: &RetryPolicy) -> Result<String, Error> {
+/// Lets the authority issue what it was convinced of, and fetches that; again where an answer was lost: another order would
+/// be charged against the authority's limits, and the certificate may be there already.
+async fn collect(order: &mut Order, request: &[u8]) -> Result<String, Error> {
     let mut pauses = COLLECTING_PAUSES.iter();
     loop {
-        let error = match order.poll_certificate(patience).await {
+        let error = match issue(order, request).await {
             Ok(chain) => return Ok(chain),
             Err(error) => error,
         };
         let ended = matches!(order.state().status, OrderStatus::Invalid);
-        let pause = pauses.next().filter(|_| !ended);
-        let Some(pause) = pause else {
+        let later = !ended && !matches!(error, Error::Timeout(_));
+        let Some(pause) = pauses.next().filter(|_| later) else {
             return Err(error);
         };
         tracing::debug!(%error, ?pause, "the certificate is asked for again");
         tokio::time::sleep(*pause).await;
+        // What the answer would have said; where this is lost too, the order is as it was.
+        let _ = order.refresh().await;
     }
+}
+
+/// # Errors
+/// Where the order has ended, or an answer was lost.
+async fn issue(order: &mut Order, request: &[u8]) -> Result<String, Error> {
+    if order.state().status == OrderStatus::Ready {
+        order.finalize_csr(request).await?;
+    }
+    let patience = RetryPolicy::new().timeout(ISSUED_WITHIN);
+    order.poll_certificate(&patience).await
 }
 
 fn wants_short_life(account: &Account, identifiers: &[Identifier]) -> bool {

@@ -1,8 +1,9 @@
 //! Orders from an authority in memory, whose orders are ready at once.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, Bytes};
@@ -14,26 +15,31 @@ use super::*;
 
 const CHAIN: &str = "the certificate";
 
-/// What it was asked for, and what comes before the certificate.
+/// What it was asked for, and what comes instead of answers.
 #[derive(Clone, Default)]
 struct Fake {
     asked: Arc<Mutex<Vec<String>>>,
-    faults: Arc<Mutex<VecDeque<Fault>>>,
+    /// By path.
+    faults: Arc<Mutex<HashMap<&'static str, VecDeque<Fault>>>>,
+    finalized: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Copy)]
 enum Fault {
     /// A problem document (RFC 7807) of this type and status.
     Problem(&'static str, u16),
+    /// What was asked for is done, but nobody hears of it.
+    AnswerLost,
     Unreachable,
 }
 
 const BAD_NONCE: Fault = Fault::Problem("badNonce", 400);
 
 impl Fake {
-    fn failing(faults: &[Fault]) -> Self {
+    fn failing(path: &'static str, faults: &[Fault]) -> Self {
         let fake = Self::default();
-        fake.faults.lock().unwrap().extend(faults);
+        let faults = faults.iter().copied().collect();
+        fake.faults.lock().unwrap().insert(path, faults);
         fake
     }
 
@@ -56,33 +62,19 @@ impl Fake {
     }
 
     fn answer(&self, path: &str) -> Result<Response<Body>, Error> {
-        let order = |status: &str| {
-            json!({ "status": status, "authorizations": [], "finalize": "https://acme/finalize",
-                "certificate": "https://acme/certificate" })
-        };
-        let issued = if self.times_asked("/finalize") > 0 {
-            "valid"
-        } else {
-            "ready"
-        };
-        let (status, body) = match path {
-            "/directory" => {
-                let directory = json!({ "newNonce": "https://acme/nonce",
-                    "newAccount": "https://acme/account", "newOrder": "https://acme/orders" });
-                (200, directory.to_string())
+        let mut faults = self.faults.lock().unwrap();
+        let fault = faults.get_mut(path).and_then(VecDeque::pop_front);
+        let (status, body) = match fault {
+            Some(Fault::Unreachable) => return Err(silence()),
+            Some(Fault::Problem(kind, status)) => {
+                let kind = format!("urn:ietf:params:acme:error:{kind}");
+                (status, json!({ "type": kind, "detail": kind }).to_string())
             }
-            "/nonce" => (200, String::new()),
-            "/account" => (201, json!({ "status": "valid" }).to_string()),
-            "/orders" => (201, order("ready").to_string()),
-            "/certificate" => match self.faults.lock().unwrap().pop_front() {
-                None => (200, CHAIN.to_owned()),
-                Some(Fault::Unreachable) => return Err(Error::Str("it does not answer")),
-                Some(Fault::Problem(kind, status)) => {
-                    let kind = format!("urn:ietf:params:acme:error:{kind}");
-                    (status, json!({ "type": kind, "detail": kind }).to_string())
-                }
-            },
-            _ => (200, order(issued).to_string()),
+            Some(Fault::AnswerLost) => {
+                self.do_what(path);
+                return Err(silence());
+            }
+            None => self.do_what(path),
         };
         let response = Response::builder()
             .status(status)
@@ -90,6 +82,32 @@ impl Fake {
             .header("Location", "https://acme/order");
         Ok(response.body(Body::from(body)).unwrap())
     }
+
+    fn do_what(&self, path: &str) -> (u16, String) {
+        if path == "/finalize" {
+            assert!(!self.finalized.swap(true, Ordering::Relaxed), "once only");
+        }
+        let status = match self.finalized.load(Ordering::Relaxed) {
+            true => "valid",
+            false => "ready",
+        };
+        let order = json!({ "status": status, "authorizations": [],
+            "finalize": "https://acme/finalize", "certificate": "https://acme/certificate" });
+        let directory = json!({ "newNonce": "https://acme/nonce",
+            "newAccount": "https://acme/account", "newOrder": "https://acme/orders" });
+        match path {
+            "/directory" => (200, directory.to_string()),
+            "/nonce" => (200, String::new()),
+            "/account" => (201, json!({ "status": "valid" }).to_string()),
+            "/orders" => (201, order.to_string()),
+            "/certificate" => (200, CHAIN.to_owned()),
+            _ => (200, order.to_string()),
+        }
+    }
+}
+
+fn silence() -> Error {
+    Error::Str("it does not answer")
 }
 
 impl HttpClient for Fake {
@@ -107,13 +125,14 @@ impl HttpClient for Fake {
 #[tokio::test(start_paused = true)]
 async fn an_issued_certificate_is_asked_for_again_rather_than_ordered_again() {
     // Three refused nonces are what the library bears by itself.
-    let fake = Fake::failing(&[
+    let faults = [
         BAD_NONCE,
         BAD_NONCE,
         BAD_NONCE,
         Fault::Problem("serverInternal", 500),
         Fault::Unreachable,
-    ]);
+    ];
+    let fake = Fake::failing("/certificate", &faults);
     let issued = fake.obtain().await.unwrap();
     assert_eq!(issued.chain, CHAIN);
     assert_eq!(fake.times_asked("/certificate"), 6);
@@ -123,7 +142,7 @@ async fn an_issued_certificate_is_asked_for_again_rather_than_ordered_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_certificate_that_never_comes_is_given_up() {
-    let fake = Fake::failing(&[Fault::Unreachable; 99]);
+    let fake = Fake::failing("/certificate", &[Fault::Unreachable; 99]);
     let error = fake.obtain().await.err().unwrap();
     assert!(
         format!("{error:#}").contains("it does not answer"),
@@ -133,4 +152,14 @@ async fn a_certificate_that_never_comes_is_given_up() {
         fake.times_asked("/certificate"),
         1 + COLLECTING_PAUSES.len()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_lost_does_not_end_the_order() {
+    for lost in [Fault::AnswerLost, Fault::Unreachable] {
+        let fake = Fake::failing("/finalize", &[lost]);
+        let issued = fake.obtain().await.unwrap();
+        assert_eq!(issued.chain, CHAIN);
+        assert_eq!(fake.times_asked("/orders"), 1);
+    }
 }
