@@ -1,29 +1,24 @@
 // One other person: an RTCPeerConnection under perfect negotiation (W3C WebRTC, 10.7), which repairs itself.
 // Knows no DOM.
 
+import { Asking } from "./asking.js";
 import { Incoming } from "./incoming.js";
-import { Lines } from "./lines.js";
-import { Repair } from "./repair.js";
-import { iceGeneration, tuned } from "./sdp.js";
-import { Talk } from "./talk.js";
+import { Link } from "./link.js";
 
-const OFFER_AGAIN_MS = 5_000;
 const FIRST_OFFER_MS = 10_000;
-const ASK_AGAIN_MS = 4_000;
-const ASK_TIMES = 3;
 
 /**
  * @typedef {import("./lines.js").Slot} Slot
  * @typedef {"connecting" | "connected" | "reconnecting"} PeerState
- * `offer` numbers an offer; its answer carries the same number, so that a late answer is not taken for another offer's.
- * @typedef {RTCSessionDescriptionInit & { offer?: number }} Description
+ * @typedef {import("./negotiation.js").Description} Description
+ * @typedef {import("./negotiation.js").Candidate} Candidate
  * @typedef {object} Options
  * @property {boolean} offer  this side offers and is the impolite one
  * @property {RTCConfiguration} config
  * @property {{ person: MediaStream, screen: MediaStream }} streams  name what is sent to the other side
  * @property {() => [Slot, MediaStreamTrack][]} tracks  what is sent at first
  * @property {() => import("./talk.js").PersonState} state  what the other side shall know
- * @property {(data: { description: Description | null } | { candidate: RTCIceCandidate | null }) => boolean} send
+ * @property {(data: { description: Description | null } | { candidate: Candidate | null }) => boolean} send
  *   passes a signal to the other side; false if that is not possible now
  * @property {() => void} onchange  state, tracks, or their being muted
  * @property {() => void} onwant  the other side wants another size
@@ -43,31 +38,20 @@ export class Peer {
   #polite;
   #config;
   #incoming;
-  #pc;
-  #lines;
-  #talk;
+  #link;
   /** The last that was wanted: it is said once there is a channel. @type {import("./talk.js").Wanted | null} */
   #want = null;
   /** Once tracks are added and offers may be made. */
   #started = false;
   #present = true;
-  #makingOffer = false;
-  #ignoreOffer = false;
-  #answerPending = false;
-  #offerWanted = false;
-  #offerNumber = 0;
-  /** @type {number | undefined} */
-  #answeredOffer;
   #closed = false;
+  /** Which connection to the other side this is. */
+  #era = 0;
   /** Signals are handled one after the other. */
   #queue = Promise.resolve();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #offerTimer;
-  #repair;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #firstOfferTimer;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #askTimer;
+  #asking = new Asking(() => this.#sendAsking(), () => void this.#negotiation.offer());
 
   /** @param {Options} options */
   constructor(options) {
@@ -75,18 +59,25 @@ export class Peer {
     this.#polite = !options.offer;
     this.#config = options.config;
     this.#incoming = new Incoming(() => options.onchange());
-    this.#pc = this.#open();
-    this.#repair = new Repair({
-      connection: this.#pc,
-      isPolite: () => this.#polite,
-      isPresent: () => this.#present,
-      restart: () => this.#restart(),
-    });
-    this.#lines = new Lines(this.#pc, options.streams);
-    for (const [slot, track] of options.tracks()) this.#lines.set(slot, track);
-    this.#talk = new Talk(this.#pc, { onopen: () => this.#opened(), onmessage: (message) => this.#told(message) });
+    this.#link = this.#connect();
     if (options.offer) this.#start();
     else this.#firstOfferTimer = setTimeout(() => this.#start(), FIRST_OFFER_MS);
+  }
+
+  get #pc() {
+    return this.#link.pc;
+  }
+
+  get #lines() {
+    return this.#link.lines;
+  }
+
+  get #talk() {
+    return this.#link.talk;
+  }
+
+  get #negotiation() {
+    return this.#link.negotiation;
   }
 
   /** For statistics. */
@@ -141,7 +132,7 @@ export class Peer {
 
   /**
    * A signal from the other side.
-   * @param {{ description?: Description | null, candidate?: RTCIceCandidateInit | null }} data
+   * @param {{ description?: Description | null, candidate?: Candidate | null }} data
    */
   receive(data) {
     this.#queue = this.#queue.then(() => this.#handle(data)).catch((error) => {
@@ -162,8 +153,8 @@ export class Peer {
       this.#start();
       return;
     }
-    this.#offerAgain();
-    void this.#repair.resume(this.#started);
+    this.#negotiation.offerAgain();
+    void this.#link.repair.resume(this.#started);
   }
 
   /**
@@ -196,31 +187,59 @@ export class Peer {
 
   close() {
     this.#closed = true;
-    clearTimeout(this.#offerTimer);
-    this.#repair.close();
-    clearTimeout(this.#firstOfferTimer);
-    clearTimeout(this.#askTimer);
-    this.#pc.close();
+    this.#hush();
+    this.#link.close();
   }
 
-  #open() {
-    const pc = new RTCPeerConnection(this.#config);
-    pc.onicecandidate = ({ candidate }) => this.#options.send({ candidate });
-    pc.onnegotiationneeded = () => this.#negotiate();
-    pc.onsignalingstatechange = () => {
-      if (pc.signalingState !== "stable") return;
-      clearTimeout(this.#offerTimer);
-      this.#lines.reshape();
-      if (!this.#offerWanted) return;
-      this.#offerWanted = false;
-      void this.#offer();
-    };
-    pc.onconnectionstatechange = () => this.#connectionChanged();
-    pc.ontrack = ({ track, transceiver }) => {
-      const slot = this.#lines.slotOf(transceiver);
-      if (slot) this.#incoming.take(slot, track);
-    };
-    return pc;
+  #hush() {
+    clearTimeout(this.#firstOfferTimer);
+    this.#asking.stop();
+  }
+
+  #connect() {
+    const era = this.#era || undefined;
+    const { streams, tracks, send, startBitrate } = this.#options;
+    return new Link({
+      config: () => this.#config,
+      streams,
+      tracks: tracks(),
+      startBitrate,
+      isPolite: () => this.#polite,
+      isPresent: () => this.#present,
+      mayOffer: () => this.#started && !this.#closed,
+      restart: () => this.#restart(),
+      send: (description) => send({ description: { ...description, era } }),
+      oncandidate: (candidate) => send({ candidate: candidate && era ? { ...candidate.toJSON(), era } : candidate }),
+      onneeded: () => this.#negotiate(),
+      onoffer: (restarts) => this.#offered(restarts),
+      onstate: () => this.#connectionChanged(),
+      ontrack: (slot, track) => this.#incoming.take(slot, track),
+      onopen: () => this.#opened(),
+      onmessage: (message) => this.#told(message),
+      ondead: () => this.#beginAnew(),
+    });
+  }
+
+  #beginAnew() {
+    this.#renew(this.#era + 1);
+    if (this.#polite) this.#sendAsking();
+    else this.#start();
+  }
+
+  /**
+   * Another connection to the same person takes the place of this one; the streams stay.
+   * @param {number} era
+   */
+  #renew(era) {
+    this.#hush();
+    this.#link.close();
+    this.#era = era;
+    this.#started = false;
+    this.#link = this.#connect();
+    // Whoever is to offer may not hear of it.
+    this.#firstOfferTimer = setTimeout(() => this.#start(), FIRST_OFFER_MS);
+    this.#options.onwant();
+    this.#setState("reconnecting");
   }
 
   /** The channel is open: what was said before was said to nobody. */
@@ -252,7 +271,7 @@ export class Peer {
     this.#begin();
     this.#lines.open();
     // Without tracks nothing else asks for the first offer: it did when nothing was started yet.
-    if (this.#pc.signalingState === "stable") void this.#offer();
+    void this.#negotiation.offer();
   }
 
   #begin() {
@@ -263,7 +282,7 @@ export class Peer {
   /** The impolite side offers. */
   #negotiate() {
     if (this.#polite) this.#ask();
-    else void this.#offer();
+    else void this.#negotiation.offer();
   }
 
   /**
@@ -271,111 +290,42 @@ export class Peer {
    * in vain: offers that cross cost it a rollback, after which Chromium leaves received tracks muted, and one that was
    * made while the network was gone crosses with the next that comes.
    */
-  #ask(times = ASK_TIMES) {
-    if (!this.#started || this.#closed) return;
-    const sent = this.#options.send({ description: null });
-    clearTimeout(this.#askTimer);
-    this.#askTimer = setTimeout(() => {
-      if (!sent) this.#ask(times);
-      else if (times > 1) this.#ask(times - 1);
-      else void this.#offer();
-    }, ASK_AGAIN_MS);
+  #ask() {
+    if (this.#started && !this.#closed) this.#asking.ask();
+  }
+
+  #sendAsking() {
+    return this.#options.send({ description: this.#era ? { era: this.#era } : null });
   }
 
   /** The other side wants an offer. */
   #asked() {
     if (!this.#started) this.#start();
-    else if (this.#pc.connectionState !== "connected") this.#repair.begin(0);
-    else if (this.#pc.signalingState === "stable") void this.#offer();
-    else this.#offerWanted = true;
+    else if (this.#pc.connectionState !== "connected") this.#link.repair.begin(0);
+    else this.#negotiation.wantOffer();
   }
 
-  async #offer() {
-    if (!this.#started || this.#closed || this.#makingOffer || this.#pc.signalingState !== "stable") return;
-    try {
-      this.#makingOffer = true;
-      await this.#pc.setLocalDescription();
-      this.#offerNumber += 1;
-      this.#sendDescription();
-    } catch (error) {
-      if (!this.#closed) console.warn("no offer:", error);
-    } finally {
-      this.#makingOffer = false;
-    }
-  }
-
-  #sendDescription() {
-    const { localDescription, signalingState } = this.#pc;
-    if (!localDescription) return;
-    const { type, sdp } = localDescription;
-    const offer = type === "offer" ? this.#offerNumber : this.#answeredOffer;
-    this.#options.send({ description: { type, sdp: tuned(sdp, this.#options.startBitrate()), offer } });
-    clearTimeout(this.#offerTimer);
-    if (signalingState === "have-local-offer") {
-      this.#offerTimer = setTimeout(() => this.#offerAgain(), OFFER_AGAIN_MS);
-    }
-  }
-
-  /** An offer that was not answered got lost, or its answer did. */
-  #offerAgain() {
-    if (this.#pc.signalingState !== "have-local-offer") return;
-    if (this.#present) this.#sendDescription();
-  }
-
-  /** @param {{ description?: Description | null, candidate?: RTCIceCandidateInit | null }} data */
-  async #handle({ description, candidate }) {
-    if (description === null) this.#asked();
-    else if (description) await this.#applyDescription(description);
-    else if (candidate !== undefined) await this.#applyCandidate(candidate);
-  }
-
-  /** @param {Description} description */
-  async #applyDescription(description) {
-    const pc = this.#pc;
-    const { type, sdp = "", offer } = description;
-    const ready = !this.#makingOffer && (pc.signalingState === "stable" || this.#answerPending);
-    const collision = type === "offer" && !ready;
-    this.#ignoreOffer = !this.#polite && collision;
-    if (this.#ignoreOffer) return;
-    if (type === "answer") {
-      // The answer to an offer that was sent twice, or that is no longer the last.
-      const late = offer !== undefined && offer !== this.#offerNumber;
-      if (late || pc.signalingState !== "have-local-offer") return;
-    }
-    const restarts = type === "offer" && iceGeneration(pc.remoteDescription?.sdp) !== iceGeneration(sdp);
-    // This side gathers anew as well, and what it had may have expired.
-    if (restarts && pc.remoteDescription) pc.setConfiguration(this.#config);
-    this.#answerPending = type === "answer";
-    try {
-      await pc.setRemoteDescription({ type, sdp });
-    } finally {
-      this.#answerPending = false;
-    }
-    if (type !== "offer") return;
-    clearTimeout(this.#askTimer);
-    this.#answeredOffer = offer;
-    // The other side restarts ICE: no need to do it from here.
-    if (restarts) this.#repair.began();
+  /** @param {boolean} restarts  the other side has begun: no need to do it from here */
+  #offered(restarts) {
+    this.#asking.stop();
+    if (restarts) this.#link.repair.began();
     this.#begin();
     this.#lines.attach();
-    await pc.setLocalDescription();
-    this.#sendDescription();
   }
 
-  /** @param {RTCIceCandidateInit | null} candidate */
-  async #applyCandidate(candidate) {
-    if (!this.#pc.remoteDescription) return;
-    try {
-      await this.#pc.addIceCandidate(candidate ?? undefined);
-    } catch (error) {
-      // Of an offer that was ignored, or of a generation that is over.
-      if (!this.#ignoreOffer && this.state !== "connected") throw error;
-    }
+  /** @param {{ description?: Description | null, candidate?: Candidate | null }} data */
+  async #handle({ description, candidate }) {
+    const told = description ?? candidate;
+    const era = told ? (told.era ?? 0) : this.#era;
+    if (era < this.#era || this.#closed) return;
+    if (era > this.#era) this.#renew(era);
+    if (description === null || (description && !description.type)) this.#asked();
+    else if (description) await this.#negotiation.describe(description);
+    else if (candidate !== undefined) await this.#negotiation.addCandidate(candidate);
   }
 
   #connectionChanged() {
     const { connectionState } = this.#pc;
-    this.#repair.connectionChanged();
     if (connectionState === "connected") {
       this.#lines.reshape();
       this.#setState("connected");

@@ -89,7 +89,11 @@ export class Repair {
 
   #retry() {
     const { connectionState, iceGatheringState } = this.#options.connection;
-    if (connectionState === "connected") return;
+    if (connectionState === "connected") {
+      // A restart that ICE bears without a gap changes no state.
+      this.#retryMs = RETRY_MS;
+      return;
+    }
     // Another one would throw away what a slow resolver or server is about to give.
     if (iceGatheringState === "gathering" && !this.#waited) {
       this.#waited = true;

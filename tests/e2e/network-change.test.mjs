@@ -48,8 +48,8 @@ async function call(room, anas = "chromium") {
 }
 
 /** Of Ana, one after the other. */
-const ADDRESSES = ["51.15.8.", "51.15.10.", "51.15.11.", "51.15.12."];
-const CALLS = /** @type {const} */ ([["Chromium", "chromium", ""], ["Chromium, over the relay", "chromium", "?relay=1"], ["Firefox", "firefox", ""]]);
+const ADDRESSES = ["51.15.8.", "51.15.10.", "51.15.11.", "51.15.12.", "51.15.13."];
+const CALLS = /** @type {const} */ ([["Chromium", "chromium", ""], ["Chromium, over the relay", "chromium", "?relay=1"], ["Firefox", "firefox", ""], ["Firefox, over the relay", "firefox", "?relay=1"]]);
 for (const [index, [how, anas, query]] of CALLS.entries()) {
   test(`a call goes on where one gets another address, ${how}`, async () => {
     const people = await call(`address-${anas}${query}`, anas);

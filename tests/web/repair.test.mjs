@@ -34,6 +34,22 @@ test("a failed connection restarts at once, then less and less often", (t) => {
   assert.equal(story.restarts, 3);
 });
 
+test("a restart that no state tells of is no failed one", (t) => {
+  t.after(() => mock.timers.reset());
+  const story = failed();
+  story.connection.connectionState = "connected";
+  for (let time = 0; time < 3; time += 1) {
+    story.repair.began();
+    mock.timers.tick(40_000);
+  }
+  assert.equal(story.restarts, 0);
+  story.connection.connectionState = "failed";
+  story.repair.connectionChanged();
+  mock.timers.tick(3_000);
+  mock.timers.tick(8_000);
+  assert.equal(story.restarts, 2, "the next one is given no longer than the first");
+});
+
 test("a restart that still gathers candidates is left alone once", (t) => {
   t.after(() => mock.timers.reset());
   const story = failed();

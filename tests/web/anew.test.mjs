@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { mock, test } from "node:test";
+
+/** As much of a connection as offers and candidates need; what a test says of its states, it has. */
+class Connection {
+  static all = [];
+  signalingState = "stable";
+  connectionState = "new";
+  iceConnectionState = "new";
+  iceGatheringState = "new";
+  localDescription = null;
+  remoteDescription = null;
+  candidates = [];
+  constructor() {
+    Connection.all.push(this);
+  }
+  createDataChannel() {
+    return { readyState: "connecting" };
+  }
+  addTransceiver() {}
+  getTransceivers() {
+    return [];
+  }
+  setConfiguration() {}
+  restartIce() {}
+  async setLocalDescription() {
+    const answers = this.signalingState === "have-remote-offer";
+    this.localDescription = { type: answers ? "answer" : "offer", sdp: "v=0" };
+    this.signalingState = answers ? "stable" : "have-local-offer";
+  }
+  async setRemoteDescription(description) {
+    this.remoteDescription = description;
+    this.signalingState = description.type === "offer" ? "have-remote-offer" : "stable";
+  }
+  async addIceCandidate(candidate) {
+    this.candidates.push(candidate);
+  }
+  close() {
+    this.signalingState = this.connectionState = "closed";
+  }
+  becomes(states) {
+    Object.assign(this, states);
+    this.onconnectionstatechange?.();
+    this.oniceconnectionstatechange?.();
+  }
+}
+globalThis.MediaStream ??= class {};
+Reflect.set(globalThis, "RTCPeerConnection", Connection);
+const { Peer } = await import("../../web/peer.js");
+
+/** A peer, and what it sends. */
+function begin(t, { offer }) {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout"] });
+  Connection.all = [];
+  const sent = [];
+  const peer = new Peer({
+    offer,
+    config: {},
+    streams: { person: new MediaStream(), screen: new MediaStream() },
+    tracks: () => [],
+    state: () => ({}),
+    send: (data) => sent.push(data) > 0,
+    onchange: () => {},
+    onwant: () => {},
+    onbye: () => {},
+    startBitrate: () => 1,
+  });
+  t.after(() => {
+    peer.close();
+    mock.timers.reset();
+  });
+  return { peer, sent };
+}
+
+/** Lets promises that wait for each other have their turns. */
+const turns = () => new Promise((resolve) => setImmediate(resolve));
+const last = () => Connection.all.at(-1);
+const DEAD = { iceConnectionState: "connected", connectionState: "failed" };
+
+test("a connection that is dead though ICE is up is begun anew, and what comes for the old one is passed over", async (t) => {
+  const { peer, sent } = begin(t, { offer: true });
+  await turns();
+  assert.deepEqual(sent.map(({ description }) => [description.type, description.era]), [["offer", undefined]]);
+  last().becomes(DEAD);
+  mock.timers.tick(999);
+  assert.equal(Connection.all.length, 1);
+  mock.timers.tick(1);
+  await turns();
+  assert.equal(Connection.all.length, 2);
+  assert.equal(Connection.all[0].connectionState, "closed");
+  assert.equal(peer.state, "reconnecting");
+  assert.deepEqual([sent.at(-1).description.type, sent.at(-1).description.era], ["offer", 1]);
+
+  peer.receive({ description: { type: "answer", sdp: "v=0", offer: 1 } });
+  await turns();
+  assert.equal(last().remoteDescription, null, "an answer to the old offer");
+  peer.receive({ description: { type: "answer", sdp: "v=0", offer: 1, era: 1 } });
+  peer.receive({ candidate: { candidate: "old" } });
+  peer.receive({ candidate: { candidate: "new", era: 1 } });
+  await turns();
+  assert.equal(last().remoteDescription.type, "answer");
+  assert.deepEqual(last().candidates.map(({ candidate }) => candidate), ["new"]);
+});
+
+test("states that differ for a moment are no death", async (t) => {
+  begin(t, { offer: true });
+  last().becomes(DEAD);
+  mock.timers.tick(500);
+  last().becomes({ connectionState: "connected" });
+  mock.timers.tick(60_000);
+  assert.equal(Connection.all.length, 1);
+});
+
+test("the polite one asks for it, and the other one begins anew and offers", async (t) => {
+  const { sent } = begin(t, { offer: false });
+  last().becomes(DEAD);
+  mock.timers.tick(1_000);
+  assert.equal(Connection.all.length, 2);
+  assert.deepEqual(sent, [{ description: { era: 1 } }]);
+
+  const other = begin(t, { offer: true });
+  await turns();
+  other.peer.receive(sent[0]);
+  await turns();
+  assert.equal(Connection.all.length, 2);
+  assert.deepEqual([other.sent.at(-1).description.type, other.sent.at(-1).description.era], ["offer", 1]);
+});
+
+test("an offer of a new connection is answered with one", async (t) => {
+  const { peer, sent } = begin(t, { offer: false });
+  peer.receive({ description: { type: "offer", sdp: "v=0", offer: 1, era: 2 } });
+  await turns();
+  assert.equal(Connection.all.length, 2);
+  assert.deepEqual([sent.at(-1).description.type, sent.at(-1).description.era, sent.at(-1).description.offer], ["answer", 2, 1]);
+});
