@@ -55,11 +55,12 @@ export function judge(before, { peers, shaky }) {
   const open = off.some(([id, { trouble }]) => !trouble && before.verdicts.get(id)?.fault !== "theirs");
   const own = off.length > 0 && (before.own || (shaky && open));
   const unexplained = off.filter(([, { trouble }]) => !trouble).length;
+  const common = unexplained >= 2 && unexplained > peers.size - off.length;
   const verdicts = new Map();
   for (const [id, level] of levels) {
     const { samples = 0, fault: last = null } = before.verdicts.get(id) ?? {};
     const trouble = peers.get(id)?.trouble ?? false;
-    const fault = faultOf({ own, trouble, last, samples, unexplained });
+    const fault = faultOf({ own, trouble, last, samples, common });
     verdicts.set(id, level === "good" ? { level, fault: null, samples: 0 } : { level, fault, samples: samples + 1 });
   }
   return { verdicts, own };
@@ -71,16 +72,17 @@ export function isTrouble({ verdicts }) {
 }
 
 /**
- * Two or more bad connections at once are likely to have the own end in common, unless the others know better.
- * @param {{ own: boolean, trouble: boolean, last: Fault | null, samples: number, unexplained: number }} given
+ * Two or more bad connections at once, and more than there are good ones, are likely to have the own end in common, unless
+ * the others know better.
+ * @param {{ own: boolean, trouble: boolean, last: Fault | null, samples: number, common: boolean }} given
  * @returns {Fault | null}
  */
-function faultOf({ own, trouble, last, samples, unexplained }) {
+function faultOf({ own, trouble, last, samples, common }) {
   if (last === "theirs") return last;
   if (own) return "mine";
   if (trouble) return "theirs";
   if (samples < PATIENCE) return last;
-  return unexplained >= 2 ? "mine" : "path";
+  return common ? "mine" : "path";
 }
 
 /**

@@ -96,6 +96,12 @@ test("two bad ones at once are mine", () => {
   assert.deepEqual(story.next({ bo: lossy, cy: lossy, dee: {} }, { times: 9 }), { bo: "bad mine", cy: "bad mine", dee: "good" });
 });
 
+test("two bad ones are not mine where as many are good", () => {
+  const story = new Story();
+  const all = story.next({ bo: lossy, cy: lossy, dee: {}, eve: {}, finn: {} }, { times: 9 });
+  assert.deepEqual(all, { bo: "bad path", cy: "bad path", dee: "good", eve: "good", finn: "good" });
+});
+
 test("two bad ones are not mine where one of them, or each, says that it is its own", () => {
   const [bo, cy] = [{ ...lossy, trouble: true }, lossy];
   assert.deepEqual(new Story().next({ bo, cy }, { times: 9 }), { bo: "bad theirs", cy: "bad path" });
