@@ -44,6 +44,7 @@ export class Meeting {
   /** Is somebody told why the server cannot be reached, or about to be? */
   #explained = false;
   #joined = false;
+  #finished = false;
   /** @type {Awake | undefined} */
   #awake;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -76,6 +77,7 @@ export class Meeting {
     const view = this.#show(name);
     // The call does not wait for a permission prompt: tracks join it when they are there.
     await opening;
+    if (this.#finished) return;
     this.#tellOwn();
     const problem = problemText(this.#media);
     if (problem) view.notices.show(problem);
@@ -192,7 +194,7 @@ export class Meeting {
       onleave: () => this.#leave(),
     });
     this.#view = view;
-    view.tiles.setSink(this.#devices.speaker);
+    void view.tiles.setSink(this.#devices.speaker);
     this.#chooser.toDialog();
     this.#awake = new Awake();
     this.#unreachable = setTimeout(() => view.notices.setUnreachable(), UNREACHABLE_MS);
@@ -234,6 +236,12 @@ export class Meeting {
     this.#view?.refreshOwn();
   }
 
+  /** @param {string} id */
+  async #setSpeaker(id) {
+    const done = (await this.#view?.tiles.setSink(id)) ?? true;
+    if (!done) this.#say("This speaker cannot be used now. Sound stays where it was.");
+  }
+
   /** @param {import("./quality.js").Limit} limit */
   async #setLimit(limit) {
     this.#call?.setLimit(limit);
@@ -251,6 +259,7 @@ export class Meeting {
    * @param {string} text
    */
   #finish(title, text) {
+    this.#finished = true;
     clearTimeout(this.#unreachable);
     this.#watch.close();
     this.#awake?.close();
@@ -300,7 +309,7 @@ export class Meeting {
       media: this.#media,
       speaker: this.#remembered.memory.speaker,
       onchange: () => this.#chooser.refresh(),
-      onspeaker: (id) => this.#view?.tiles.setSink(id),
+      onspeaker: (id) => void this.#setSpeaker(id),
       onnotice: (text) => this.#say(text),
     });
   }

@@ -84,9 +84,12 @@ export class Remembered {
     this.memory = recall(readStored(KEY, store));
   }
 
-  /** @param {Partial<Memory>} part */
+  /**
+   * What another tab has chosen meanwhile stays.
+   * @param {Partial<Memory>} part
+   */
   set(part) {
     this.memory = { ...this.memory, ...part };
-    keep(KEY, JSON.stringify(this.memory), this.#store);
+    keep(KEY, JSON.stringify({ ...recall(readStored(KEY, this.#store)), ...part }), this.#store);
   }
 }

@@ -264,8 +264,18 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     await ana.page.select("#limit", "audio");
     await until("no picture", async () => (await sent()).active === false);
     await until("the initials show", () => bo.page.$(".tile.no-picture"));
+    assert.equal(await ana.text("#self .name"), "You, sound only");
+    assert.ok(await ana.page.$("#self.no-picture"), "nobody sees one");
+    await ana.press("#camera");
+    await until("the camera is off", async () => (await ana.text("#self .name")) === "You");
+    await ana.press("#camera");
+    await until("it is told why nobody sees it", async () => /^Only your sound is sent/.test(await ana.text("#notice")));
     await ana.page.select("#limit", "auto");
+    // Another picture is sent once it is looked at.
+    await bo.page.bringToFront();
     await until("the picture is back", async () => !(await bo.page.$(".tile.no-picture")));
+    await ana.page.bringToFront();
+    await until("the own one too", () => ana.page.$("#self:not(.no-picture)"));
     await ana.page.select("#limit", "audio");
     await ana.page.keyboard.press("Escape");
     await ana.page.focus("#self");

@@ -48,6 +48,12 @@ test("what is chosen is there the next time, and for this time even where nothin
   new Remembered(storage).set({ name: "Bo", speaker: "s1" });
   assert.deepEqual(new Remembered(storage).memory, { ...USUAL, name: "Bo", speaker: "s1" });
 
+  const [one, other] = [new Remembered(storage), new Remembered(storage)];
+  other.set({ audio: { on: true, deviceId: "m1" } });
+  one.set({ corner: "top-left" });
+  const { audio, corner } = new Remembered(storage).memory;
+  assert.deepEqual([audio.deviceId, corner], ["m1", "top-left"], "what another tab has chosen stays");
+
   const refuse = () => {
     throw new DOMException("", "SecurityError");
   };

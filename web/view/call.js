@@ -65,10 +65,8 @@ export class CallView {
         this.notices.show("Your picture is hidden. The menu shows it again.");
         byId("more", HTMLButtonElement).focus();
       },
-      onplace: () => {
-        options.onchoice(self.choice);
-        this.tiles.makeWay();
-      },
+      onplace: () => this.tiles.makeWay(),
+      onchoice: () => options.onchoice(self.choice),
     });
     this.#self = self;
     wireFlip("self-flip", media, (text) => this.notices.show(text));
@@ -94,6 +92,7 @@ export class CallView {
       limit: options.chosen.limit,
       onlimit: (limit) => {
         options.onchoice({ limit });
+        self.setSoundOnly(limit === "audio");
         onlimit(limit);
       },
       onself: () => self.toggle(),

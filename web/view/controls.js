@@ -120,6 +120,8 @@ export class Controls {
     await media.set(kind, on);
     const problem = media.problems[kind];
     if (on && problem) notice(sentence(kind, problem));
+    const unseen = kind === "video" && byId("limit", HTMLSelectElement).value === "audio";
+    if (on && !problem && unseen) notice("Only your sound is sent. The menu changes that.");
   }
 
   #wireShare() {

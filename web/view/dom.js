@@ -145,10 +145,12 @@ export function isTyping(target) {
 }
 
 /**
- * Sends an element's sound to a speaker, in browsers that can. One that is gone leaves it where it was.
+ * Sends an element's sound to a speaker, in browsers that can. One that is gone or busy leaves it where it was.
  * @param {HTMLMediaElement} element
  * @param {string} speaker  empty for the system's own
+ * @returns {Promise<boolean>} whether it goes there
  */
-export function setSink(element, speaker) {
-  if ("setSinkId" in element && element.sinkId !== speaker) element.setSinkId(speaker).catch(() => {});
+export async function setSink(element, speaker) {
+  if (!("setSinkId" in element) || element.sinkId === speaker) return true;
+  return element.setSinkId(speaker).then(() => true, () => false);
 }

@@ -14,6 +14,7 @@ export class SelfView {
   #media;
   #onhide;
   #onplace;
+  #onchoice;
   #shown;
   #corner;
   /** Where the pointer went down, and where the picture was then. */
@@ -25,6 +26,8 @@ export class SelfView {
   #size = null;
   /** Has it been placed, and made as small as its place? */
   #limited = false;
+  /** Does the limit of what is sent leave no picture? */
+  #soundOnly = false;
 
   /**
    * @param {import("../media.js").LocalMedia} media
@@ -32,13 +35,15 @@ export class SelfView {
    * @param {{ corner: string, self: boolean }} options.chosen  the last time
    * @param {() => void} options.onhide  hidden with its own button, which goes with it
    * @param {() => void} options.onplace  it has another place or size, or none
+   * @param {() => void} options.onchoice  it was moved, hidden or shown
    */
-  constructor(media, { chosen, onhide, onplace }) {
+  constructor(media, { chosen, onhide, onplace, onchoice }) {
     this.#media = media;
     this.#shown = chosen.self;
     this.#corner = cornerOf(chosen.corner);
     this.#onhide = onhide;
     this.#onplace = onplace;
+    this.#onchoice = onchoice;
     this.#video.srcObject = media.stream;
     this.#wire();
     this.#box.dataset.corner = this.#corner;
@@ -50,17 +55,25 @@ export class SelfView {
     this.#box.hidden = !this.#shown;
     const media = this.#media;
     setMirror(this.#video, media);
-    this.#box.classList.toggle("no-picture", !media.isSent("video"));
+    this.#box.classList.toggle("no-picture", !media.isSent("video") || this.#soundOnly);
     this.#box.classList.toggle("muted", !media.isSent("audio"));
     const paused = KINDS.some((kind) => media.isOn(kind) && !media.isSent(kind));
-    within(this.#box, ".name", HTMLElement).textContent = paused ? "You, paused" : "You";
+    const soundOnly = this.#soundOnly && media.isOn("video");
+    within(this.#box, ".name", HTMLElement).textContent = paused ? "You, paused" : soundOnly ? "You, sound only" : "You";
     byId("toggle-self", HTMLButtonElement).setAttribute("aria-pressed", String(this.#shown));
+  }
+
+  /** @param {boolean} only  the others get no picture, whatever the camera gives */
+  setSoundOnly(only) {
+    this.#soundOnly = only;
+    this.refresh();
   }
 
   toggle() {
     this.#shown = !this.#shown;
     this.refresh();
     this.#onplace();
+    this.#onchoice();
   }
 
   /** What is to be remembered. */
@@ -141,6 +154,7 @@ export class SelfView {
     this.#setPulled(0, 0);
     this.#corner = this.#box.dataset.corner = corner;
     this.#onplace();
+    this.#onchoice();
     glide(this.#box, before, this.#box.getBoundingClientRect());
   }
 

@@ -109,10 +109,14 @@ export class Tiles {
     this.#setScreen("own", "Your screen", track ? new MediaStream([track]) : null);
   }
 
-  /** @param {string} id  of the speaker that all sound goes to; "" for the system's */
-  setSink(id) {
+  /**
+   * @param {string} id  of the speaker that all sound goes to; "" for the system's
+   * @returns {Promise<boolean>} whether it does
+   */
+  async setSink(id) {
     this.#sink = id;
-    for (const [, { video }] of this.#all()) setSink(video, id);
+    const done = await Promise.all(this.#all().map(([, { video }]) => setSink(video, id)));
+    return done.every(Boolean);
   }
 
   /** What a small window shows: the most important picture first. */
@@ -160,7 +164,7 @@ export class Tiles {
       },
       onratio: () => this.#arrange(true),
     });
-    setSink(tile.video, this.#sink);
+    void setSink(tile.video, this.#sink);
     if (!options.screen) addSignal(tile.element, options.id, options.label);
     this.#grid.append(tile.element);
     return tile;
