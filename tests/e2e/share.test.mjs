@@ -107,22 +107,22 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     await until("no larger than it is shown", async () => (await sent()).scale > 1);
     for (const person of [ana, bo]) await person.close();
   });
-}
 
-test("who thinks better of it, and a browser that cannot share", async (t) => {
-  const browser = await chromium();
-  t.after(() => browser.close());
-  const refuse = () => {
-    navigator.mediaDevices.getDisplayMedia = () => Promise.reject(new DOMException("denied", "NotAllowedError"));
-  };
-  const ana = await Person.join(browser, `${server.url}/r/cancelled`, { before: refuse });
-  await ana.page.click("#share");
-  assert.equal(await ana.text("#notice"), "");
-  assert.equal(await isPressed(ana), false);
-  const cannot = () => {
-    delete MediaDevices.prototype.getDisplayMedia;
-  };
-  const bo = await Person.join(browser, `${server.url}/r/cannot`, { before: cannot });
-  assert.equal(await bo.page.$eval("#share", (button) => button.checkVisibility()), false);
-  for (const person of [ana, bo]) await person.close();
-});
+  test(`who thinks better of it, and a browser that cannot share, ${name}`, async (t) => {
+    const browser = await launch();
+    t.after(() => browser.close());
+    const refuse = () => {
+      navigator.mediaDevices.getDisplayMedia = () => Promise.reject(new DOMException("denied", "NotAllowedError"));
+    };
+    const ana = await Person.join(browser, `${server.url}/r/cancelled-${name}`, { before: refuse });
+    await ana.page.click("#share");
+    assert.equal(await ana.text("#notice"), "");
+    assert.equal(await isPressed(ana), false);
+    const cannot = () => {
+      delete MediaDevices.prototype.getDisplayMedia;
+    };
+    const bo = await Person.join(browser, `${server.url}/r/cannot-${name}`, { before: cannot });
+    assert.equal(await bo.page.$eval("#share", (button) => button.checkVisibility()), false);
+    for (const person of [ana, bo]) await person.close();
+  });
+}
