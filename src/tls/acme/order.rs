@@ -82,15 +82,30 @@ async fn collect(order: &mut Order, request: &[u8]) -> Result<String, Error> {
             Ok(chain) => return Ok(chain),
             Err(error) => error,
         };
-        let ended = matches!(order.state().status, OrderStatus::Invalid);
-        let later = !ended && !matches!(error, Error::Timeout(_));
-        let Some(pause) = pauses.next().filter(|_| later) else {
+        let Some(pause) = pauses.next().filter(|_| passes(&error)) else {
             return Err(error);
         };
         tracing::debug!(%error, ?pause, "the certificate is asked for again");
         tokio::time::sleep(*pause).await;
         // What the answer would have said; where this is lost too, the order is as it was.
         let _ = order.refresh().await;
+        if order.state().status == OrderStatus::Invalid {
+            return Err(error);
+        }
+    }
+}
+
+/// Was an answer lost, or the authority in trouble of its own? Else it means what it says.
+fn passes(error: &Error) -> bool {
+    match error {
+        Error::Api(problem) => {
+            let kind = problem.r#type.as_deref().unwrap_or_default();
+            ["badNonce", "serverInternal", "orderNotReady"]
+                .iter()
+                .any(|each| kind.ends_with(each))
+        }
+        Error::Timeout(_) => false,
+        _ => true,
     }
 }
 

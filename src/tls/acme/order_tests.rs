@@ -87,10 +87,8 @@ impl Fake {
         if path == "/finalize" {
             assert!(!self.finalized.swap(true, Ordering::Relaxed), "once only");
         }
-        let status = match self.finalized.load(Ordering::Relaxed) {
-            true => "valid",
-            false => "ready",
-        };
+        let finalized = self.finalized.load(Ordering::Relaxed);
+        let status = if finalized { "valid" } else { "ready" };
         let order = json!({ "status": status, "authorizations": [],
             "finalize": "https://acme/finalize", "certificate": "https://acme/certificate" });
         let directory = json!({ "newNonce": "https://acme/nonce",
@@ -162,4 +160,13 @@ async fn an_answer_that_was_lost_does_not_end_the_order() {
         assert_eq!(issued.chain, CHAIN);
         assert_eq!(fake.times_asked("/orders"), 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_authority_refuses_is_not_asked_for_again() {
+    let refusal = Fault::Problem("badCSR", 400);
+    let fake = Fake::failing("/finalize", &[refusal; 9]);
+    let error = fake.obtain().await.err().unwrap();
+    assert!(format!("{error:#}").contains("badCSR"), "{error:#}");
+    assert_eq!(fake.times_asked("/finalize"), 1);
 }
