@@ -122,7 +122,7 @@ export function oneAtATime(button, action) {
  */
 export function focusUnlessElsewhere(element) {
   const { activeElement, body } = document;
-  if (!activeElement || activeElement === body || !activeElement.checkVisibility()) element.focus();
+  if (!activeElement || activeElement === body || activeElement.checkVisibility?.() === false) element.focus();
 }
 
 /**

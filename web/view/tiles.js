@@ -114,9 +114,15 @@ export class Tiles {
    * @returns {Promise<boolean>} whether it does
    */
   async setSink(id) {
+    const before = this.#sink;
     this.#sink = id;
-    const done = await Promise.all(this.#all().map(([, { video }]) => setSink(video, id)));
-    return done.every(Boolean);
+    const videos = this.#all().map(([, { video }]) => video);
+    const done = await Promise.all(videos.map((video) => setSink(video, id)));
+    if (done.every(Boolean)) return true;
+    // All sound stays together.
+    this.#sink = before;
+    for (const video of videos) void setSink(video, before);
+    return false;
   }
 
   /** What a small window shows: the most important picture first. */
