@@ -50,6 +50,7 @@ export class Link {
     pc.oniceconnectionstatechange = () => this.#watch();
     pc.onconnectionstatechange = () => {
       this.repair.connectionChanged();
+      this.#watch();
       options.onstate();
     };
     pc.ontrack = ({ track, transceiver }) => {

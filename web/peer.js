@@ -148,7 +148,7 @@ export class Peer {
   setPresent(present, offer) {
     this.#present = present;
     if (!present) return;
-    if (!this.#started && offer) {
+    if (!this.#started && offer && this.#era === 0) {
       this.#polite = false;
       this.#start();
       return;
@@ -221,8 +221,10 @@ export class Peer {
   }
 
   #beginAnew() {
+    // What waits for the old connection waits for ever: closed ones settle no promise.
+    this.#queue = Promise.resolve();
     this.#renew(this.#era + 1);
-    if (this.#polite) this.#sendAsking();
+    if (this.#polite) this.#asking.ask();
     else this.#start();
   }
 
@@ -277,6 +279,7 @@ export class Peer {
   #begin() {
     this.#started = true;
     clearTimeout(this.#firstOfferTimer);
+    this.#asking.stop();
   }
 
   /** The impolite side offers. */
@@ -301,13 +304,14 @@ export class Peer {
   /** The other side wants an offer. */
   #asked() {
     if (!this.#started) this.#start();
+    // The first offer is on its way, or was lost.
+    else if (!this.#pc.remoteDescription && this.#pc.signalingState === "have-local-offer") this.#negotiation.offerAgain();
     else if (this.#pc.connectionState !== "connected") this.#link.repair.begin(0);
     else this.#negotiation.wantOffer();
   }
 
   /** @param {boolean} restarts  the other side has begun: no need to do it from here */
   #offered(restarts) {
-    this.#asking.stop();
     if (restarts) this.#link.repair.began();
     this.#begin();
     this.#lines.attach();
@@ -316,7 +320,7 @@ export class Peer {
   /** @param {{ description?: Description | null, candidate?: Candidate | null }} data */
   async #handle({ description, candidate }) {
     const told = description ?? candidate;
-    const era = told ? (told.era ?? 0) : this.#era;
+    const era = told || description === null ? (told?.era ?? 0) : this.#era;
     if (era < this.#era || this.#closed) return;
     if (era > this.#era) this.#renew(era);
     if (description === null || (description && !description.type)) this.#asked();

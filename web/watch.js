@@ -13,6 +13,7 @@ const ANSWERS = 40;
 const ANSWER_MS = 20_000;
 /** Samples in a row in which the machine was too slow to encode: a moment is nothing. */
 const STRAIN = 5;
+const REPORT_MS = 5_000;
 
 /**
  * @typedef {import("./stats.js").Sample} Sample
@@ -107,7 +108,7 @@ export class Watch {
   async #sample(id, watched) {
     const { peer, samples } = watched;
     if (peer.state === "connecting") return;
-    const report = await peer.connection.getStats().catch(() => null);
+    const report = await reportOf(peer.connection);
     if (!report) return;
     const last = samples.at(-1) ?? null;
     const sample = sampleOf(/** @type {any} */ (report), last, peer.screenMids);
@@ -152,4 +153,18 @@ export class Watch {
     this.#options.onhurry(doubtful || [...verdicts.values()].some(({ level }) => level !== "good"));
     this.#options.ontrouble(isTrouble(this.#judgement));
   }
+}
+
+/**
+ * One that does not come keeps nobody waiting: in Firefox a connection that is closed meanwhile gives none.
+ * @param {RTCPeerConnection} connection
+ * @returns {Promise<RTCStatsReport | null>}
+ */
+async function reportOf(connection) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const late = /** @type {Promise<null>} */ (new Promise((resolve) => (timer = setTimeout(resolve, REPORT_MS, null))));
+  const report = await Promise.race([connection.getStats().catch(() => null), late]);
+  clearTimeout(timer);
+  return report;
 }

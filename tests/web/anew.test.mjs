@@ -103,6 +103,33 @@ test("a connection that is dead though ICE is up is begun anew, and what comes f
   assert.deepEqual(last().candidates.map(({ candidate }) => candidate), ["new"]);
 });
 
+test("encryption that fails while ICE stays up is seen, and what hung in the old connection holds up nothing", async (t) => {
+  const { peer, sent } = begin(t, { offer: true });
+  await turns();
+  last().iceConnectionState = "connected";
+  last().setRemoteDescription = () => new Promise(() => {});
+  peer.receive({ description: { type: "answer", sdp: "v=0", offer: 1 } });
+  await turns();
+  last().connectionState = "failed";
+  last().onconnectionstatechange();
+  mock.timers.tick(1_000);
+  await turns();
+  assert.equal(sent.at(-1).description.era, 1);
+  peer.receive({ description: { type: "answer", sdp: "v=0", offer: 1, era: 1 } });
+  await turns();
+  assert.equal(last().remoteDescription.type, "answer");
+});
+
+test("who asks while the first offer is under way gets that again, and no restart", async (t) => {
+  const { peer, sent } = begin(t, { offer: true });
+  last().restartIce = () => assert.fail("nothing to restart");
+  await turns();
+  peer.receive({ description: null });
+  await turns();
+  mock.timers.tick(100);
+  assert.deepEqual(sent.map(({ description }) => description.offer), [1, 1]);
+});
+
 test("states that differ for a moment are no death", async (t) => {
   begin(t, { offer: true });
   last().becomes(DEAD);

@@ -56,6 +56,22 @@ async function samples(count) {
   }
 }
 
+test("a report that never comes keeps the others from nothing for long", async (t) => {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
+  t.after(() => mock.timers.reset());
+  watch = new Watch({ onsample: () => {}, onavailable: () => {}, onstrained: () => {}, ontrouble: () => {}, onhurry: () => {} });
+  const [bo, cy] = [new FakePeer(), new FakePeer()];
+  bo.connection.getStats = () => new Promise(() => {});
+  watch.add("bo", bo);
+  watch.add("cy", cy);
+  await samples(1);
+  assert.equal(cy.asked, 1);
+  await samples(9);
+  assert.ok(cy.asked >= 3, `asked ${cy.asked} times`);
+  watch.close();
+});
+
 test("nobody is sampled while nobody is there, and the history is bounded", async () => {
   const bo = new FakePeer();
   watch.add("bo", bo);
