@@ -1,11 +1,12 @@
-// One other person: an RTCPeerConnection under perfect negotiation (W3C WebRTC, 10.7), which repairs itself.
-// Knows no DOM.
+// One other person, over a connection that repairs itself, and over another one where that cannot be. Knows no DOM.
 
 import { Asking } from "./asking.js";
 import { Incoming } from "./incoming.js";
 import { Link } from "./link.js";
 
 const FIRST_OFFER_MS = 10_000;
+/** So long a connection lives at the least, whatever the other side says: each costs the browser and the relay something. */
+const ERA_MS = 1_000;
 
 /**
  * @typedef {import("./lines.js").Slot} Slot
@@ -47,6 +48,7 @@ export class Peer {
   #closed = false;
   /** Which connection to the other side this is. */
   #era = 0;
+  #renewedAt = -Infinity;
   /** Signals are handled one after the other. */
   #queue = Promise.resolve();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -220,6 +222,7 @@ export class Peer {
     });
   }
 
+  /** This connection is dead. */
   #beginAnew() {
     // What waits for the old connection waits for ever: closed ones settle no promise.
     this.#queue = Promise.resolve();
@@ -236,6 +239,7 @@ export class Peer {
     this.#hush();
     this.#link.close();
     this.#era = era;
+    this.#renewedAt = performance.now();
     this.#started = false;
     this.#link = this.#connect();
     // Whoever is to offer may not hear of it.
@@ -319,10 +323,14 @@ export class Peer {
 
   /** @param {{ description?: Description | null, candidate?: Candidate | null }} data */
   async #handle({ description, candidate }) {
-    const told = description ?? candidate;
-    const era = told || description === null ? (told?.era ?? 0) : this.#era;
-    if (era < this.#era || this.#closed) return;
-    if (era > this.#era) this.#renew(era);
+    // That there are no more candidates says nothing of an era.
+    const era = candidate === null ? this.#era : ((description ?? candidate)?.era ?? 0);
+    if (!Number.isSafeInteger(era) || era < this.#era || this.#closed) return;
+    if (era > this.#era) {
+      // What is passed over comes again.
+      if (performance.now() - this.#renewedAt < ERA_MS) return;
+      this.#renew(era);
+    }
     if (description === null || (description && !description.type)) this.#asked();
     else if (description) await this.#negotiation.describe(description);
     else if (candidate !== undefined) await this.#negotiation.addCandidate(candidate);

@@ -1,52 +1,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-
-/** As much of a connection as offers and candidates need; what a test says of its states, it has. */
-class Connection {
-  static all = [];
-  signalingState = "stable";
-  connectionState = "new";
-  iceConnectionState = "new";
-  iceGatheringState = "new";
-  localDescription = null;
-  remoteDescription = null;
-  candidates = [];
-  constructor() {
-    Connection.all.push(this);
-  }
-  createDataChannel() {
-    return { readyState: "connecting" };
-  }
-  addTransceiver() {}
-  getTransceivers() {
-    return [];
-  }
-  setConfiguration() {}
-  restartIce() {}
-  async setLocalDescription() {
-    const answers = this.signalingState === "have-remote-offer";
-    this.localDescription = { type: answers ? "answer" : "offer", sdp: "v=0" };
-    this.signalingState = answers ? "stable" : "have-local-offer";
-  }
-  async setRemoteDescription(description) {
-    this.remoteDescription = description;
-    this.signalingState = description.type === "offer" ? "have-remote-offer" : "stable";
-  }
-  async addIceCandidate(candidate) {
-    this.candidates.push(candidate);
-  }
-  close() {
-    this.signalingState = this.connectionState = "closed";
-  }
-  becomes(states) {
-    Object.assign(this, states);
-    this.onconnectionstatechange?.();
-    this.oniceconnectionstatechange?.();
-  }
-}
-globalThis.MediaStream ??= class {};
-Reflect.set(globalThis, "RTCPeerConnection", Connection);
-const { Peer } = await import("../../web/peer.js");
+import { Peer } from "../../web/peer.js";
+import { Connection } from "./lib/connection.mjs";
 
 /** A peer, and what it sends. */
 function begin(t, { offer }) {
@@ -160,4 +115,18 @@ test("an offer of a new connection is answered with one", async (t) => {
   await turns();
   assert.equal(Connection.all.length, 2);
   assert.deepEqual([sent.at(-1).description.type, sent.at(-1).description.era, sent.at(-1).description.offer], ["answer", 2, 1]);
+});
+
+test("however many eras the other side names, connections are made no faster than one a second", async (t) => {
+  let now = 5_000;
+  t.mock.method(performance, "now", () => now);
+  const { peer } = begin(t, { offer: false });
+  for (let era = 1; era <= 50; era += 1) peer.receive({ description: { era } });
+  for (const era of ["2", 1.5, -1, 1e300, null]) peer.receive({ description: { era } });
+  await turns();
+  assert.equal(Connection.all.length, 2);
+  now += 1_000;
+  peer.receive({ description: { era: 51 } });
+  await turns();
+  assert.equal(Connection.all.length, 3);
 });

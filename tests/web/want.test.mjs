@@ -1,25 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-
-/** As much of a connection as a page needs that has not begun yet. */
-class Connection {
-  sent = [];
-  channel = { readyState: "connecting", send: (text) => this.sent.push(JSON.parse(text)) };
-  static last;
-  constructor() {
-    Connection.last = this;
-  }
-  createDataChannel() {
-    return this.channel;
-  }
-  getTransceivers() {
-    return [];
-  }
-  close() {}
-}
-globalThis.MediaStream ??= class {};
-Reflect.set(globalThis, "RTCPeerConnection", Connection);
-const { Peer } = await import("../../web/peer.js");
+import { Peer } from "../../web/peer.js";
+import { Connection } from "./lib/connection.mjs";
 
 test("what was wanted before the channel opened is said when it opens, and only the last of it", (t) => {
   const state = { mic: true, camera: true, hand: false, screen: false, trouble: false };
@@ -34,7 +16,7 @@ test("what was wanted before the channel opened is said when it opens, and only 
     onwant: () => {},
   });
   t.after(() => peer.close());
-  const { channel, sent } = Connection.last;
+  const { channel, sent } = Connection.all.at(-1);
   peer.want({ camera: 360, screen: 720 });
   peer.want({ camera: 0, screen: 0 });
   assert.deepEqual(sent, []);
