@@ -119,6 +119,8 @@ export class Tiles {
     const videos = this.#all().map(([, { video }]) => video);
     const done = await Promise.all(videos.map((video) => setSink(video, id)));
     if (done.every(Boolean)) return true;
+    // Another one may have been chosen meanwhile.
+    if (this.#sink !== id) return true;
     // All sound stays together.
     this.#sink = before;
     for (const video of videos) void setSink(video, before);
