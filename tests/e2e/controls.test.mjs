@@ -264,7 +264,7 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     await ana.page.select("#limit", "audio");
     await until("no picture", async () => (await sent()).active === false);
     await until("the initials show", () => bo.page.$(".tile.no-picture"));
-    assert.equal(await ana.text("#self .name"), "You, sound only");
+    assert.equal(await ana.text("#self .name"), "Sound only");
     assert.ok(await ana.page.$("#self.no-picture"), "nobody sees one");
     await ana.press("#camera");
     await until("the camera is off", async () => (await ana.text("#self .name")) === "You");

@@ -59,7 +59,7 @@ export class SelfView {
     this.#box.classList.toggle("muted", !media.isSent("audio"));
     const paused = KINDS.some((kind) => media.isOn(kind) && !media.isSent(kind));
     const soundOnly = this.#soundOnly && media.isOn("video");
-    within(this.#box, ".name", HTMLElement).textContent = paused ? "You, paused" : soundOnly ? "You, sound only" : "You";
+    within(this.#box, ".name", HTMLElement).textContent = paused ? "You, paused" : soundOnly ? "Sound only" : "You";
     byId("toggle-self", HTMLButtonElement).setAttribute("aria-pressed", String(this.#shown));
   }
 
