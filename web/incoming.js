@@ -40,14 +40,18 @@ export class Incoming {
   /**
    * Is there a picture to show? Browsers mute a track for as long as nothing comes, also where nothing is wanted because
    * the page is hidden, or where the connection is lost: what the other side says counts more, once there was a picture.
+   * A screen stays where it is even while another connection is made, which ends tracks: the window is not arranged anew
+   * for a moment.
    * @param {"video" | "screen"} slot
    * @param {boolean | undefined} told  what the other side says of it
    */
   shows(slot, told) {
     const stream = isScreen(slot) ? this.screen : this.person;
     const [track] = stream.getVideoTracks();
-    if (told === false || track?.readyState !== "live") return false;
-    return !track.muted || (told === true && this.#seen.has(slot));
+    if (told === false || !track) return false;
+    const known = told === true && this.#seen.has(slot);
+    if (track.readyState !== "live") return known && isScreen(slot);
+    return known || !track.muted;
   }
 
   /** @param {Slot} slot  ended by the other side: the next picture is another one */

@@ -54,3 +54,21 @@ test("a track that ended shows nothing, and another one takes its place", () => 
   assert.deepEqual(incoming.person.getTracks(), [second]);
   assert.deepEqual(incoming.screen.getTracks(), []);
 });
+
+test("a screen stays while another connection is made, until the other side says that it is over", () => {
+  const incoming = new Incoming(() => {});
+  const [first, second] = [picture(), picture()];
+  incoming.take("screen", first);
+  first.readyState = "ended";
+  assert.equal(incoming.shows("screen", true), false, "there was none yet");
+  first.readyState = "live";
+  unmute(first);
+  first.readyState = "ended";
+  assert.ok(incoming.shows("screen", true));
+  incoming.take("screen", second);
+  assert.deepEqual(incoming.screen.getTracks(), [second]);
+  assert.ok(incoming.shows("screen", true));
+  incoming.end("screen");
+  assert.equal(incoming.shows("screen", false), false);
+  assert.equal(incoming.shows("screen", true), false, "the next one has to come first");
+});
