@@ -16,8 +16,8 @@ export class PictureInPicture {
   #options;
   /** @type {Window | null} */
   #window = null;
-  /** What the small window shows. @type {HTMLVideoElement[]} */
-  #shown = [];
+  /** What the small window shows, with their doubles. @type {Map<HTMLVideoElement, HTMLVideoElement>} */
+  #shown = new Map();
 
   /** @param {Options} options */
   constructor(options) {
@@ -57,10 +57,18 @@ export class PictureInPicture {
     if (!grid || !controls) return;
     this.#options.buttons().forEach((button, index) => liken(controls.children[index], button));
     const videos = this.#options.videos();
-    // A picture that is made anew goes dark for a moment.
-    if (videos.length === this.#shown.length && videos.every((video, index) => video === this.#shown[index])) return;
-    this.#shown = videos;
-    grid.replaceChildren(...videos.map(doubleOf));
+    // A picture that is made anew, or put elsewhere, goes dark for a moment.
+    for (const [video, double] of this.#shown) {
+      if (videos.includes(video) && double.srcObject === video.srcObject) continue;
+      double.remove();
+      this.#shown.delete(video);
+    }
+    videos.forEach((video, index) => {
+      const double = this.#shown.get(video) ?? doubleOf(video);
+      if (!double.isConnected) grid.append(double);
+      double.style.order = String(index);
+      this.#shown.set(video, double);
+    });
   }
 
   close() {
@@ -80,7 +88,7 @@ export class PictureInPicture {
     for (const link of document.querySelectorAll('link[rel="stylesheet"]')) opened.document.head.append(link.cloneNode());
     // Symbols are found in their own document only.
     const symbols = document.querySelector("svg:has(symbol)");
-    this.#shown = [];
+    this.#shown.clear();
     const controls = box("pip-controls");
     controls.append(...this.#options.buttons().map(doubleOfButton));
     opened.document.body.append(box("pip-grid"), controls);
