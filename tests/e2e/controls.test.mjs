@@ -129,6 +129,7 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
     await keyboard.press("L");
     await keyboard.up("Shift");
     await until("the call is left", async () => (await ana.text("#end-title")) === "You left the call");
+    assert.equal(await ana.page.title(), "You left the call · callbox");
     assert.deepEqual(ana.errors, []);
   });
 

@@ -31,6 +31,7 @@ export function showEnd({ title, text, again }) {
   const button = byId("again", HTMLButtonElement);
   button.hidden = !again;
   button.onclick = () => location.reload();
+  document.title = `${title} · callbox`;
   showScreen("end");
   byId("end-title", HTMLElement).focus();
 }
