@@ -12,6 +12,8 @@ export class Playback {
   constructor(videos) {
     this.#videos = videos;
     const { signal } = this.#stop;
+    // What helps people to use a page may click without a pointer or a key.
+    this.#button.onclick = () => this.play();
     // Any gesture will do; the button is one of the places for it.
     for (const gesture of ["pointerup", "keyup"]) {
       document.addEventListener(gesture, () => this.#button.hidden || this.play(), { signal });
@@ -20,12 +22,25 @@ export class Playback {
 
   /** Plays what stands still, as also after browsers have frozen the page. */
   play() {
-    for (const video of this.#videos()) if (video.paused && video.srcObject) void this.#play(video);
+    for (const video of this.#silent()) void this.#play(video);
+    this.#settle();
   }
 
   close() {
     this.#stop.abort();
     this.#button.hidden = true;
+  }
+
+  #silent() {
+    return this.#videos().filter(({ paused, srcObject }) => paused && srcObject);
+  }
+
+  /** Whom the button was for is heard, or has left. */
+  #settle() {
+    if (this.#button.hidden || this.#silent().length > 0) return;
+    const focused = document.activeElement === this.#button;
+    this.#button.hidden = true;
+    if (focused) byId("mic", HTMLElement).focus();
   }
 
   /** @param {HTMLVideoElement} video */
@@ -37,6 +52,6 @@ export class Playback {
       if (error instanceof DOMException && error.name === "NotAllowedError") this.#button.hidden = false;
       return;
     }
-    if (!this.#videos().some(({ paused }) => paused)) this.#button.hidden = true;
+    this.#settle();
   }
 }

@@ -101,6 +101,7 @@ export class Tiles {
     this.#floor.remove(id);
     this.#spotlight.remove(id);
     this.#wants.remove(id);
+    this.#playback.play();
     this.#arrange(true);
   }
 
