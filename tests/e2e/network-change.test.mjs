@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import { Person } from "./lib/browser.mjs";
 import { moving, seeAndHear } from "./lib/expect.mjs";
 import { Network } from "./lib/netns.mjs";
+import { fakeScreen } from "./lib/screen.mjs";
 import { Server } from "./lib/server.mjs";
 import { until } from "./lib/until.mjs";
 
@@ -42,9 +43,41 @@ after(async () => {
  */
 async function call(room, anas = "chromium") {
   const people = [];
-  for (const browser of [browsers[anas], browsers.bo]) people.push(await Person.join(browser, `${server.url}/r/${room}`));
+  for (const browser of [browsers[anas], browsers.bo]) {
+    people.push(await Person.join(browser, `${server.url}/r/${room}`, { before: fakeScreen }));
+  }
   await seeAndHear(people);
   return people;
+}
+
+/**
+ * Bo shares a screen with Ana.
+ * @param {Person[]} people
+ * @returns {Promise<() => Promise<void>>} sees that it has stayed where it is, and moves
+ */
+async function share([ana, bo]) {
+  await bo.press("#share");
+  await ana.page.waitForSelector("video.shared");
+  const time = () => ana.page.$eval("video.shared", (video) => video.currentTime);
+  await until("the screen moves", async () => (await time()) > 0);
+  await ana.page.$eval("video.shared", (video) => (video.testMark = "same"));
+  return async () => {
+    const then = await time();
+    await until("the screen moves", async () => (await time()) > then);
+    assert.equal(await ana.page.$eval("video.shared", (video) => video.testMark), "same");
+  };
+}
+
+/**
+ * @param {Person} person
+ * @returns {Promise<() => Promise<string[]>>} what a screen reader has said since
+ */
+async function listen(person) {
+  await person.page.$eval("#announcements", (region) => {
+    globalThis.testSaid = [];
+    new MutationObserver(() => region.textContent && globalThis.testSaid.push(region.textContent)).observe(region, { childList: true });
+  });
+  return () => person.page.evaluate(() => globalThis.testSaid);
 }
 
 /** Of Ana, one after the other. */
@@ -55,6 +88,9 @@ for (const [index, [how, anas, query]] of CALLS.entries()) {
     const people = await call(`address-${anas}${query}`, anas);
     const ids = await Promise.all(people.map(async (person) => (await person.tiles())[0].id));
     for (const person of people) await person.markTiles();
+    // Where another connection is made, in Firefox, a screen could be taken away and come back.
+    const screen = how === "Firefox" ? await share(people) : null;
+    const said = how === "Firefox" ? await listen(people[0]) : null;
 
     network.move(internet, ana, ADDRESSES[index], ADDRESSES[index + 1]);
     for (const [index, person] of people.entries()) {
@@ -64,6 +100,9 @@ for (const [index, [how, anas, query]] of CALLS.entries()) {
       assert.deepEqual(tiles.map(({ id, mark }) => ({ id, mark })), [{ id: ids[index], mark: "same" }]);
       await until("the page is calm again", async () => (await person.text("#server-state")) === "");
     }
+    await screen?.();
+    const told = (await said?.()) ?? [];
+    if (said) assert.deepEqual(told.filter((text) => /lost|back|shar/.test(text)), ["The connection to Guest is lost. Reconnecting.", "Guest is back."]);
     await Promise.all(people.map((person) => person.close()));
   });
 }

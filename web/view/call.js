@@ -51,6 +51,8 @@ export class CallView {
   #arrivals = new Map();
   /** Who shares a screen; `own` is oneself. @type {Set<string>} */
   #sharing = new Set();
+  /** To whom the connection is lost, as screen readers were told. @type {Set<string>} */
+  #lost = new Set();
 
   /** @param {Options} options */
   constructor(options) {
@@ -178,6 +180,7 @@ export class CallView {
     keepFocus(() => this.tiles.update(id, peer), "mic");
     const name = this.#nameOf(id);
     if (!name) return;
+    this.#tellState(id, name, peer.state);
     if (this.#people.setHand(id, peer.remote?.hand ?? false) && peer.remote?.hand) {
       this.notices.show(`${name} raised a hand.`);
     }
@@ -187,6 +190,22 @@ export class CallView {
       else this.#sharing.delete(id);
     }
     this.#controls.refresh();
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} name
+   * @param {import("../peer.js").PeerState} state
+   */
+  #tellState(id, name, state) {
+    if (state === "connecting" || this.#lost.has(id) === (state === "reconnecting")) return;
+    if (state === "reconnecting") {
+      this.#lost.add(id);
+      announce(`The connection to ${name} is lost. Reconnecting.`);
+    } else {
+      this.#lost.delete(id);
+      announce(`${name} is back.`);
+    }
   }
 
   /**
@@ -207,6 +226,7 @@ export class CallView {
     this.#people.remove(id);
     this.#entitle();
     this.#sharing.delete(id);
+    this.#lost.delete(id);
     keepFocus(() => this.tiles.remove(id), "mic");
     this.#signals.remove(id);
     this.#panel.left(id);

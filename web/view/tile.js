@@ -89,9 +89,7 @@ export class Tile {
     this.#remote = peer.remote;
     this.element.classList.toggle("no-picture", !peer.hasVideo);
     this.element.dataset.state = peer.state;
-    const state = within(this.element, ".state", HTMLElement);
-    // Written only when it changes: a screen reader says it each time.
-    if (state.textContent !== STATES[peer.state]) state.textContent = STATES[peer.state];
+    within(this.element, ".state", HTMLElement).textContent = STATES[peer.state];
     this.element.classList.toggle("muted", peer.remote?.mic === false);
     this.element.classList.toggle("hand-up", peer.remote?.hand === true);
     this.#describe();
