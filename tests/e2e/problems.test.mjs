@@ -142,10 +142,12 @@ test("the server is gone", async (t) => {
   const since = await tries();
   await until("it stays through further tries", async () => {
     assert.match(await person.text("#server-state"), /does not answer/);
+    assert.equal(await person.text("#alone"), "", "nobody knows who is there");
     return (await tries()) > since + 5_000;
   });
   await other.run();
   await until("in the room", async () => (await person.text("#server-state")) === "");
+  await until("nobody else is", async () => (await person.text("#alone")).includes("first one here"));
   await other.kill("SIGTERM");
   await until("the sentence", async () => (await person.text("#server-state")).includes("not reachable"));
   const said = (text) => until(`"${text}" is said`, async () => (await person.text("#announcements")).includes(text));

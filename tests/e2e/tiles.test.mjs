@@ -165,7 +165,7 @@ for (const [name, launch] of Object.entries(ALL)) {
         // A single one may have the whole window.
         await placed(ana, width, people.length - 1, people.length > 2);
       }
-      assert.equal((await ana.text("#alone")) !== "", people.length === 1);
+      await until("alone or not", async () => ((await ana.text("#alone")) !== "") === (people.length === 1));
     }
     const [ana, bo] = people;
     await bo.page.bringToFront();

@@ -117,6 +117,12 @@ export class CallView {
   /** All who were there are known. */
   joined() {
     this.#joined = true;
+    this.#settle();
+  }
+
+  /** Is nobody there? That is not said before it is known. */
+  #settle() {
+    if (this.#joined && this.#arrivals.size === 0) this.tiles.settle();
   }
 
   /**
@@ -154,6 +160,7 @@ export class CallView {
     this.#people.add(id, name);
     this.#entitle();
     this.tiles.add(id, name, peer);
+    this.#settle();
     if (later) this.notices.mention(`${inSentence(name)} joined.`);
     else announce(`${inSentence(name)} is here.`);
     if (later && document.visibilityState !== "visible") void playChime(this.#options.speaker());
@@ -228,6 +235,7 @@ export class CallView {
     this.#sharing.delete(id);
     this.#lost.delete(id);
     keepFocus(() => this.tiles.remove(id), "mic");
+    this.#settle();
     this.#signals.remove(id);
     this.#panel.left(id);
     if (name) this.notices.mention(`${name} left.`);

@@ -41,6 +41,8 @@ export class Tiles {
   #stop = new AbortController();
   #timer = setInterval(() => this.#tick(), LISTEN_MS);
   #sink = "";
+  /** Is it known who is there? */
+  #settled = false;
   #options;
 
   /**
@@ -70,6 +72,12 @@ export class Tiles {
     this.#floor.add(id, peer);
     this.update(id, peer);
     this.#arrange(true);
+  }
+
+  /** It is known who is there; until then nobody is said to be alone. */
+  settle() {
+    this.#settled = true;
+    this.#empty.hidden = this.#all().length > 0;
   }
 
   /**
@@ -229,7 +237,7 @@ export class Tiles {
       tile.place(places.tiles[index], room, gliding);
     });
     if (places.own) this.#options.own.place(places.own, room);
-    this.#empty.hidden = ordered.length > 0;
+    this.#empty.hidden = !this.#settled || ordered.length > 0;
     this.#want();
   }
 
