@@ -73,6 +73,8 @@ export class Devices {
   #wanted;
   /** What sound goes to. */
   #speaker = "";
+  /** What it went to before. */
+  #before = "";
   #stop = new AbortController();
 
   /** @param {Options} options */
@@ -98,6 +100,14 @@ export class Devices {
     this.#fitSpeaker();
   }
 
+  /** @param {string} id  of a speaker that does not take the sound, which goes on where it went before */
+  speakerRefused(id) {
+    if (this.#speaker !== id) return;
+    this.#speaker = this.#wanted = this.#before;
+    this.#before = "";
+    this.#options.onchange();
+  }
+
   /** Lists anew, as once names may be read. */
   async refresh() {
     await this.#options.media.look();
@@ -121,6 +131,7 @@ export class Devices {
     const there = this.of("speaker").some(({ id }) => id === this.#wanted);
     const next = there ? this.#wanted : "";
     if (next === this.#speaker) return;
+    this.#before = this.#speaker;
     this.#speaker = next;
     this.#options.onspeaker(next);
   }

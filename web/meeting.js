@@ -189,6 +189,7 @@ export class Meeting {
       onwant: (id, wanted) => this.#call?.peers.get(id)?.want(wanted),
       connection: (id) => this.#watch.get(id),
       speaker: () => this.#devices.speaker,
+      onsilent: (id) => this.#speakerRefused(id, "Sound goes to the system's own."),
       chosen: this.#remembered.memory,
       onchoice: (choice) => this.#remembered.set(choice),
       onleave: () => this.#leave(),
@@ -239,7 +240,17 @@ export class Meeting {
   /** @param {string} id */
   async #setSpeaker(id) {
     const done = (await this.#view?.tiles.setSink(id)) ?? true;
-    if (!done) this.#say("This speaker cannot be used now. Sound stays where it was.");
+    if (!done) this.#speakerRefused(id, "Sound stays where it was.");
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} instead  where sound goes now
+   */
+  #speakerRefused(id, instead) {
+    this.#devices.speakerRefused(id);
+    this.#remembered.set({ speaker: this.#devices.speaker });
+    this.#say(`This speaker cannot be used now. ${instead}`);
   }
 
   /** @param {import("./quality.js").Limit} limit */

@@ -72,7 +72,7 @@ for (const name of ["Chromium", "Firefox"]) {
     const sinks = () => ana.page.$$eval("video.remote", (videos) => videos.map((video) => video.sinkId));
     const sent = (kind) =>
       ana.page.evaluate(
-        (kind) => globalThis.testConnections.at(-1).getSenders().find(({ track }) => track?.kind === kind)?.track.label,
+        (kind) => globalThis.testConnections.findLast((pc) => pc.signalingState !== "closed").getSenders().find(({ track }) => track?.kind === kind)?.track.label,
         kind,
       );
     await until("a tile", async () => (await ana.tiles())[0]?.state === "connected");
@@ -85,6 +85,19 @@ for (const name of ["Chromium", "Firefox"]) {
     await cy.enter();
     await ana.page.bringToFront();
     await until("who comes later, too", async () => (await sinks()).join() === "out-3,out-3");
+    const busy = (person, id) => person.page.evaluate((id) => void globalThis.testHardware.busy.add(id), id);
+    await busy(ana, "out-2");
+    await ana.page.select(SPEAKER, "out-2");
+    await until("it refuses", async () => (await ana.text("#notice")) === "This speaker cannot be used now. Sound stays where it was.");
+    assert.equal(await value(ana, SPEAKER), "out-3");
+    assert.equal((await sinks()).join(), "out-3,out-3");
+    const dee = await lobby(browser, "in-call");
+    await busy(dee, "out-1");
+    await dee.page.select(SPEAKER, "out-1");
+    await dee.enter();
+    await until("it refuses", async () => (await dee.text("#notice")) === "This speaker cannot be used now. Sound goes to the system's own.");
+    await dee.close();
+    await until("she is gone", async () => (await ana.tiles()).length === 2);
     await unplug(ana, "out-3");
     await until("the system's own", async () => (await sinks()).join() === ",");
     await until("the sentence", async () => (await ana.text("#notice")).startsWith("The speaker was disconnected."));

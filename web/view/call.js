@@ -32,6 +32,7 @@ const ARRIVAL_MS = 110;
  * @property {(id: string, wanted: import("../talk.js").Wanted) => void} onwant  somebody is shown at another size
  * @property {(id: string) => import("../watch.js").Watched | undefined} connection  what is known of the one to somebody
  * @property {() => string} speaker  that sounds go to
+ * @property {(id: string) => void} onsilent  a speaker does not take the sound, which goes to the system's own
  * @property {() => void} onleave
  */
 
@@ -75,6 +76,7 @@ export class CallView {
     this.tiles = new Tiles({
       onspeaker: () => this.#controls.refresh(),
       onwant: options.onwant,
+      onsilent: options.onsilent,
       own: self,
     });
     this.#signals = new Signals({

@@ -49,6 +49,7 @@ export class Tiles {
    * @param {object} options
    * @param {() => void} options.onspeaker  another one is to be looked at
    * @param {(id: string, wanted: import("../talk.js").Wanted) => void} options.onwant  somebody is shown at another size
+   * @param {(id: string) => void} options.onsilent  a speaker does not take the sound, which goes to the system's own
    * @param {OwnPicture} options.own
    */
   constructor(options) {
@@ -136,6 +137,16 @@ export class Tiles {
     return false;
   }
 
+  /**
+   * @param {HTMLVideoElement} video  that is new
+   * @param {string} id  of the speaker
+   */
+  async #lead(video, id) {
+    if ((await setSink(video, id)) || this.#sink !== id) return;
+    await this.setSink("");
+    this.#options.onsilent(id);
+  }
+
   /** What a small window shows: the most important picture first. */
   videos() {
     const { big } = this.#spotlight;
@@ -181,7 +192,7 @@ export class Tiles {
       },
       onratio: () => this.#arrange(true),
     });
-    void setSink(tile.video, this.#sink);
+    void this.#lead(tile.video, this.#sink);
     if (!options.screen) addSignal(tile.element, options.id, options.label);
     this.#grid.append(tile.element);
     return tile;

@@ -85,6 +85,7 @@ export function hardware() {
   if (!HTMLMediaElement.prototype.setSinkId) return;
   HTMLMediaElement.prototype.setSinkId = function (id) {
     if (id && !there.has(id)) return Promise.reject(new DOMException("", "NotFoundError"));
+    if (test.busy.has(id)) return Promise.reject(new DOMException("", "AbortError"));
     Object.defineProperty(this, "sinkId", { value: id, configurable: true });
     return Promise.resolve();
   };
