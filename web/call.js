@@ -43,6 +43,8 @@ export function configure(config, relay) {
  * @property {() => number} keepMs  how long a peer is kept that the server does not list after its own restart
  * @property {MediaStream} stream  the own microphone and camera
  * @property {(id: string, name: string, peer: Peer) => void} onpeer  somebody came
+ * @property {(id: string, name: string, peer: Peer) => void} [onagain]  another connection to somebody who was there before,
+ *   after the page had been away for too long to keep its seat; by default told as `ongone` and `onpeer`
  * @property {(id: string) => void} onchange  state or tracks of somebody changed, or what they say of themselves
  * @property {(id: string) => void} ongone
  * @property {(online: boolean) => void} onstate  is the server there?
@@ -255,6 +257,11 @@ export class Call {
         case "add":
           this.#add(action.id, action.name, action.offer);
           break;
+        case "anew":
+          this.peers.get(action.id)?.close();
+          this.#paths.delete(action.id);
+          this.#add(action.id, action.name, false, true);
+          break;
         case "meet":
           this.peers.get(action.id)?.setPresent(true, action.offer);
           break;
@@ -294,8 +301,9 @@ export class Call {
    * @param {string} id
    * @param {string} name
    * @param {boolean} offer
+   * @param {boolean} [again]  known from before
    */
-  #add(id, name, offer) {
+  #add(id, name, offer, again = false) {
     const peer = new Peer({
       offer,
       config: this.#config,
@@ -312,7 +320,10 @@ export class Call {
       startBitrate: () => startBitrate(this.peers.size),
     });
     this.peers.set(id, peer);
-    this.#options.onpeer(id, name, peer);
+    const { onagain, ongone, onpeer } = this.#options;
+    if (again && onagain) return onagain(id, name, peer);
+    if (again) ongone(id);
+    onpeer(id, name, peer);
   }
 
   /** Of a camera that sends nothing, the last picture would stand still. */

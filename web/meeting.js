@@ -142,6 +142,11 @@ export class Meeting {
         this.#whenShown((view) => view.add(id, peerName, peer));
         this.#watch.add(id, peer);
       },
+      onagain: (id, peerName, peer) => {
+        this.#whenShown((view) => view.replace(id, peerName, peer));
+        this.#watch.remove(id);
+        this.#watch.add(id, peer);
+      },
       onchange: (id) => {
         const peer = call.peers.get(id);
         if (peer) this.#whenShown((view) => view.update(id, peer));

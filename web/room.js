@@ -8,9 +8,11 @@
  * - add: a new peer; `offer` says whether this page offers (and is the impolite one) or waits for an offer
  * - meet: a known peer is (again) there; make sure that the connection lives. With `offer`, this page offers if nothing
  *   has been begun yet
+ * - anew: a known peer that knows nothing of this page any more, which has lost its seat: begin anew with it
  * - absent: a known peer is not there; nothing can be sent to it
  * - remove: a peer is gone for good
  * @typedef {{ type: "add", id: string, name: string, offer: boolean }
+ *   | { type: "anew", id: string, name: string }
  *   | { type: "meet", id: string, offer: boolean }
  *   | { type: "absent", id: string }
  *   | { type: "remove", id: string }} Action
@@ -36,9 +38,10 @@ export class Room {
    * @returns {Action[]}
    */
   welcome({ resumed, peers }, now) {
-    /** @type {Action[]} */
-    const actions = resumed ? [] : [...this.members.keys()].map((id) => this.#remove(id));
     const listed = new Set(peers.map((peer) => peer.id));
+    if (!resumed) return this.#enterAgain(peers, listed);
+    /** @type {Action[]} */
+    const actions = [];
     for (const member of this.members.values()) {
       if (listed.has(member.id)) continue;
       member.absentUntil = now + this.#keepMs();
@@ -46,6 +49,22 @@ export class Room {
     }
     for (const peer of peers) actions.push(this.#see(peer, false));
     return actions;
+  }
+
+  /**
+   * As somebody new; some may be there whom the page knows from before.
+   * @param {PeerInfo[]} peers
+   * @param {Set<string>} listed  their ids
+   * @returns {Action[]}
+   */
+  #enterAgain(peers, listed) {
+    const gone = [...this.members.keys()].filter((id) => !listed.has(id)).map((id) => this.#remove(id));
+    const there = peers.map(({ id, name }) => {
+      const known = this.members.has(id);
+      this.members.set(id, { id, name, absentUntil: null });
+      return known ? /** @type {Action} */ ({ type: "anew", id, name }) : /** @type {Action} */ ({ type: "add", id, name, offer: false });
+    });
+    return [...gone, ...there];
   }
 
   /**

@@ -113,6 +113,47 @@ for (const [name, launch] of BROWSERS) {
   });
 }
 
+for (const [name, launch] of BROWSERS) {
+  test(`after an absence that costs the seat, in the same tiles, ${name}`, async (t) => {
+    const interruptible = () => {
+      const { WebSocket } = globalThis;
+      globalThis.testSockets = [];
+      globalThis.WebSocket = class extends WebSocket {
+        constructor(url, ...rest) {
+          super(globalThis.testAway ? `${url}-nowhere` : url, ...rest);
+          globalThis.testSockets.push(this);
+        }
+      };
+    };
+    const server = await Server.start({ env: { CALLBOX__SIGNALING__RESUME: "2s" } });
+    const browser = await launch();
+    t.after(async () => {
+      await browser.close();
+      await server.stop();
+    });
+    const url = `${server.url}/r/absent`;
+    const ana = await Person.join(browser, `${url}?name=Ana`, { before: interruptible });
+    const bo = await Person.join(browser, `${url}?name=Bo`);
+    await seeAndHear([ana, bo]);
+    await ana.markTiles();
+    await ana.press("#hand");
+    const [{ id }] = await ana.tiles();
+
+    await ana.page.evaluate(() => {
+      globalThis.testAway = true;
+      globalThis.testSockets.at(-1).close(4000);
+    });
+    await until("Ana's seat is given up", async () => (await bo.tiles()).length === 0);
+    await ana.page.evaluate(() => (globalThis.testAway = false));
+    await until("Ana is there again", async () => (await bo.tiles())[0]?.state === "connected");
+    await until("connected", async () => (await ana.tiles())[0]?.state === "connected");
+    for (const person of [bo, ana]) await moving(person);
+    assert.deepEqual((await ana.tiles()).map(({ id, mark }) => ({ id, mark })), [{ id, mark: "same" }]);
+    await until("the hand is still up", () => bo.page.$eval("figure.tile", (tile) => tile.classList.contains("hand-up")));
+    await until("the page is calm again", async () => (await ana.text("#server-state")) === "");
+  });
+}
+
 const EXPIRY = "over credentials that expire three times, and a restart then";
 
 /** @param {import("node:test").TestContext} t @param {typeof chromium} launch */

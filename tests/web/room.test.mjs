@@ -40,13 +40,13 @@ test("after a restart of the server, the others are kept for a while", () => {
   assert.equal(room.nextDeadline, null);
 });
 
-test("without a resume everything begins anew", () => {
+test("without a resume everything begins anew, also with those who are known", () => {
   const room = new Room(() => KEEP_MS);
   room.welcome({ resumed: false, peers: [ana, bo] }, 0);
   assert.deepEqual(room.welcome({ resumed: false, peers: [bo, cy] }, 5), [
     { type: "remove", id: "p1" },
-    { type: "remove", id: "p2" },
-    add(bo, false),
+    { type: "anew", id: "p2", name: "Bo" },
     add(cy, false),
   ]);
+  assert.deepEqual(room.peerJoined(bo), [{ type: "meet", id: "p2", offer: true }]);
 });

@@ -169,6 +169,23 @@ export class CallView {
     this.update(id, peer);
   }
 
+  /**
+   * Another connection to the same person.
+   * @param {string} id
+   * @param {string} name
+   * @param {import("../peer.js").Peer} peer
+   */
+  replace(id, name, peer) {
+    const arrival = this.#arrivals.get(id);
+    if (arrival === undefined) {
+      this.tiles.replace(id, peer);
+      this.update(id, peer);
+    } else {
+      clearTimeout(arrival);
+      this.add(id, name, peer);
+    }
+  }
+
   /** How many there are is seen from other tabs, too. */
   #entitle() {
     const { count } = this.#people;

@@ -75,6 +75,19 @@ export class Tiles {
     this.#arrange(true);
   }
 
+  /**
+   * Another connection to the same person.
+   * @param {string} id
+   * @param {import("../peer.js").Peer} peer
+   */
+  replace(id, peer) {
+    const person = this.#people.get(id);
+    if (!person) return;
+    Object.assign(person, { peer, connected: false });
+    person.tile.show(peer.stream);
+    this.#floor.add(id, peer);
+  }
+
   /** It is known who is there; until then nobody is said to be alone. */
   settle() {
     this.#settled = true;
