@@ -113,10 +113,16 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
       await check(ana, "lobby");
       await ana.page.bringToFront();
       await ana.enter();
+      await until("alone", () => ana.text("#alone"));
       await check(ana, "alone");
       await bo.page.bringToFront();
       await bo.enter();
       await seeAndHear([ana, bo]);
+      assert.ok(await ana.page.$$eval("video", (videos) => videos.every((video) => video.hasAttribute("playsinline"))), "iPhones would show one over all");
+      const ask = (person, asked) => person.page.$eval("#hear", (button, asked) => (button.hidden = !asked), asked);
+      await ask(ana, true);
+      await check(ana, "call that asks for a gesture");
+      await ask(ana, false);
       await check(ana, "call");
       await ana.page.click(".signal button");
       await until("there are figures", () => ana.text("#connection-facts .value"));
