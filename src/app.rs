@@ -34,7 +34,6 @@ use crate::tls;
 use crate::web::{self, App, IceServers};
 use relay::{ReadyRelay, ServedRelay, Surroundings};
 
-const TICKET_KEY: &str = "ticket-key";
 /// For each of the three: WebSockets, HTTP requests, the relay.
 const STOP_WITHIN: Duration = Duration::from_millis(1500);
 
@@ -108,7 +107,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
     let unusable = |error: anyhow::Error| config.error("state", format!("{error:#}"));
     let access = Access::open(&config.access, &state).map_err(unusable)?;
     let access = Arc::new(access);
-    let tickets = TicketKey::new(&state.secret(TICKET_KEY).map_err(unusable)?);
+    let tickets = TicketKey::new(&state.secret(state::TICKET_KEY).map_err(unusable)?);
 
     let presence = Presence::new(config.signaling.resume);
     let (turn, relay) = match config.turn.as_ref().zip(turn_listeners) {

@@ -102,7 +102,7 @@ pub fn revoke_all(config: &Config) -> anyhow::Result<String> {
 }
 
 fn state(config: &Config) -> anyhow::Result<State> {
-    let opened = State::open(&config.state);
+    let opened = State::open_served(&config.state);
     Ok(opened.map_err(|error| config.error("state", format!("{error:#}")))?)
 }
 

@@ -19,6 +19,8 @@ pub use version::FILE as MARK;
 
 const SECRET_BYTES: usize = 32;
 const TURN_SECRET: &str = "turn-secret";
+/// Behind tickets for visitors and seats.
+pub const TICKET_KEY: &str = "ticket-key";
 
 /// Readable by its owner only.
 pub const PRIVATE: u32 = 0o600;
@@ -46,6 +48,26 @@ impl State {
             bail!("cannot make {dir}: {error}; name a folder that can be written to");
         }
         version::check(dir)?;
+        Ok(Self {
+            dir: dir.to_owned(),
+        })
+    }
+
+    /// Opens the directory of a server, which is never made here: what would be put into another one no server reads.
+    ///
+    /// # Errors
+    /// When no server has begun it, or a newer program has written it: a sentence with the remedy.
+    pub fn open_served(dir: &Path) -> anyhow::Result<Self> {
+        version::check(dir)?;
+        let begun = [version::FILE, TURN_SECRET, TICKET_KEY]
+            .iter()
+            .any(|name| dir.join(name).exists());
+        if !begun {
+            bail!(
+                "no server has served from {}, or this user may not see it; run this as the server's user, with its configuration and state directory: `sudo -u callbox env STATE_DIRECTORY=/var/lib/callbox callbox …` under systemd",
+                dir.display()
+            );
+        }
         Ok(Self {
             dir: dir.to_owned(),
         })

@@ -111,3 +111,26 @@ async fn the_state_of_a_newer_program_is_left_alone() {
         "1\n"
     );
 }
+
+#[test]
+fn where_no_server_has_served_nothing_is_made_or_said_to_be_done() {
+    for arguments in [
+        &["access", "revoke-all"][..],
+        &["access", "invite", "--room", "team"],
+        &["credentials"],
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(
+            dir.path().join("callbox.toml"),
+            "[access]\nmode = \"invite\"",
+        )
+        .unwrap();
+        let output = run(dir.path(), arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("no server has served from ./state"), "{said}");
+        assert!(said.contains("STATE_DIRECTORY=/var/lib/callbox"), "{said}");
+        assert!(output.stdout.is_empty());
+        assert!(!dir.path().join("state").exists());
+    }
+}

@@ -169,7 +169,6 @@ function access(scene) {
   const command = "callbox access invite --room team --ttl 7d --uses 1";
   return {
     [`${AS_SERVER} ${command}`]: invite,
-    "callbox access revoke-all": asServer,
     "callbox credentials": asServer,
     "callbox credentials --ttl 1h": asServer,
     "callbox access hash": ({ text }) => {
