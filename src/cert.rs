@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::config::{Config, ConfigError};
 use crate::net::{self, Machine};
 use crate::state::{PUBLIC, replace};
-use crate::tls::{self, Authority, Facts, LocalCaFiles};
+use crate::tls::{self, Authority, Facts, LocalCaFiles, Maker};
 
 /// What is on the disk, which a server that runs takes over within seconds.
 #[derive(Debug, Serialize)]
@@ -38,13 +38,14 @@ struct Certificate {
 /// [`ConfigError`] where there is none yet, or it cannot be read.
 pub async fn report(config: &Config, now: SystemTime) -> anyhow::Result<Report> {
     let public = public(config).await?;
-    let (mut file, made) = tls::served_file(config, &public);
+    let (mut file, maker) = tls::served_file(config, &public);
     if let Some(stand_in) = tls::stand_in_file(config)
         && !file.exists()
     {
         file = stand_in;
     }
-    let pem = std::fs::read(&file).map_err(|error| unreadable(config, &file, made, &error))?;
+    let pem = std::fs::read(&file)
+        .map_err(|error| unreadable(config, &file, maker != Maker::Operator, &error))?;
     let der = CertificateDer::from_pem_slice(&pem)
         .ok()
         .with_context(|| format!("{} holds no PEM certificate", file.display()))?;

@@ -17,6 +17,8 @@ const NAMES: &str = "certificate: names";
 const TIME: &str = "certificate: days left";
 /// Renewal has been due for a while, and people do not read mail on each day.
 const SOON: u64 = 14;
+/// Of a life of days: these are renewed when half of it is over.
+const SOON_PART: u64 = 3;
 const DAY: u64 = 86_400;
 
 /// Who vouches for a certificate.
@@ -197,7 +199,7 @@ pub fn time_row(certificate: &Certificate, now: SystemTime) -> Row {
     let renew = if certificate.made_here {
         "restart callbox: it makes a new one"
     } else {
-        "renew it (certbot: `certbot renew`), and restart callbox to have it take the new one"
+        "one that callbox got from an authority it renews by itself: `journalctl -u callbox` says why it has not; another one, renew (certbot: `certbot renew`): callbox takes the new files over"
     };
     if certificate.not_before > now {
         let days = seconds(now, certificate.not_before).div_ceil(DAY);
@@ -211,8 +213,10 @@ pub fn time_row(certificate: &Certificate, now: SystemTime) -> Row {
         let days = seconds(certificate.not_after, now) / DAY;
         return Row::failed(TIME, format!("expired {days} days ago"), renew);
     }
-    let days = seconds(now, certificate.not_after) / DAY;
-    if days < SOON {
+    let left = seconds(now, certificate.not_after);
+    let days = left / DAY;
+    let life = seconds(certificate.not_before, certificate.not_after);
+    if left < (SOON * DAY).min(life / SOON_PART) {
         return Row::warning(TIME, days.to_string(), renew);
     }
     Row::ok(TIME, days.to_string())
@@ -362,10 +366,13 @@ mod tests {
             let certificate = read(&[self_signed("x", from, to)], &[]);
             time_row(&certificate, now()).status
         };
-        let before = now() - days(1);
+        let before = now() - days(76);
         assert_eq!(status(before, now() + days(14)), Status::Ok);
         assert_eq!(status(before, now() + days(13)), Status::Warning);
         assert_eq!(status(before, now()), Status::Failed);
+        // An address's, of six days, is renewed after three.
+        assert_eq!(status(now() - days(4), now() + days(2)), Status::Ok);
+        assert_eq!(status(now() - days(5), now() + days(1)), Status::Warning);
         assert_eq!(status(now() + days(1), now() + days(2)), Status::Failed);
         let mut ours = params("x", before, now());
         let name = rcgen::DnType::OrganizationName;

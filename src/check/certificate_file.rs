@@ -5,7 +5,7 @@ use std::path::Path;
 use rustls::pki_types::CertificateDer;
 
 use super::report::{Row, quote};
-use crate::tls;
+use crate::tls::{self, Maker};
 
 const NAME: &str = "certificate: file";
 
@@ -19,15 +19,22 @@ pub enum OnDisk {
     There(Vec<CertificateDer<'static>>),
 }
 
-/// `shown`: the fingerprint of what the running server shows; `None` where none runs. `made`: by callbox itself, where
-/// it is missing.
-pub fn row(disk: &OnDisk, path: &Path, shown: Option<&str>, made: bool) -> Row {
+/// `shown`: the fingerprint of what the running server shows; `None` where none runs.
+pub fn row(disk: &OnDisk, path: &Path, shown: Option<&str>, maker: Maker) -> Row {
     let file = path.display();
     match disk {
-        OnDisk::Missing if made && shown.is_none() => {
+        OnDisk::Missing if maker == Maker::Callbox && shown.is_none() => {
             Row::ok(NAME, format!("{file} will be made at the first start"))
         }
-        OnDisk::Missing if made => Row::warning(
+        OnDisk::Missing if maker == Maker::Authority && shown.is_none() => {
+            Row::ok(NAME, "will be asked for at the first start")
+        }
+        OnDisk::Missing if maker == Maker::Authority => Row::warning(
+            NAME,
+            "the authority has issued none yet, and one of callbox's making stands in",
+            "`journalctl -u callbox` says why; the authority has to reach each of the `domains`, or the public address, on port 80 or 443 from the internet",
+        ),
+        OnDisk::Missing if maker == Maker::Callbox => Row::warning(
             NAME,
             format!("{file} is not there, so the server that runs has another one"),
             "run the check in the folder and with the configuration of the server (`--config`)",
@@ -50,7 +57,7 @@ pub fn row(disk: &OnDisk, path: &Path, shown: Option<&str>, made: bool) -> Row {
             (Some(there), Some(shown)) if there != shown => Row::warning(
                 NAME,
                 format!("the server shows another certificate than {file} holds"),
-                "`sudo systemctl restart callbox`: certificates are read at the start",
+                "`sudo systemctl reload callbox` has it looked at again, and `journalctl -u callbox` says why it was refused; no restart before that is mended: a server that stops may not start again",
             ),
             (Some(_), Some(_)) => Row::ok(NAME, format!("{file} is what the server shows")),
             (Some(_), None) => Row::ok(NAME, format!("{file} can be read")),
@@ -58,7 +65,7 @@ pub fn row(disk: &OnDisk, path: &Path, shown: Option<&str>, made: bool) -> Row {
                 &OnDisk::Broken("it is not an X.509 certificate".to_owned()),
                 path,
                 shown,
-                made,
+                maker,
             ),
         },
     }
@@ -76,12 +83,12 @@ mod tests {
     use super::*;
     use crate::check::report::Status;
 
-    fn judged(disk: &OnDisk, shown: Option<&str>, made: bool) -> Row {
-        row(disk, Path::new("certs/cert.pem"), shown, made)
+    fn judged(disk: &OnDisk, shown: Option<&str>, maker: Maker) -> Row {
+        row(disk, Path::new("certs/cert.pem"), shown, maker)
     }
 
     #[test]
-    fn a_renewed_certificate_is_taken_at_a_restart() {
+    fn a_certificate_that_was_not_taken_over_is_no_reason_for_a_restart() {
         let key = KeyPair::generate().unwrap();
         let leaf = CertificateParams::new(vec!["x".to_owned()])
             .unwrap()
@@ -89,27 +96,49 @@ mod tests {
             .unwrap();
         let there = OnDisk::There(vec![leaf.der().clone()]);
         let shown = fingerprint(&[leaf.der().clone()]).unwrap();
-        assert_eq!(judged(&there, Some(&shown), true).status, Status::Ok);
-        assert_eq!(judged(&there, None, true).status, Status::Ok);
-        let other = judged(&there, Some("AB:CD"), true);
+        assert_eq!(
+            judged(&there, Some(&shown), Maker::Callbox).status,
+            Status::Ok
+        );
+        assert_eq!(judged(&there, None, Maker::Callbox).status, Status::Ok);
+        let other = judged(&there, Some("AB:CD"), Maker::Callbox);
         assert_eq!(other.status, Status::Warning);
-        assert!(other.remedy.unwrap().contains("systemctl restart callbox"));
+        let remedy = other.remedy.unwrap();
+        assert!(remedy.contains("systemctl reload callbox"), "{remedy}");
+        assert!(!remedy.contains("systemctl restart"), "{remedy}");
     }
 
     #[test]
     fn what_is_not_there_or_no_certificate_has_its_remedy() {
-        assert_eq!(judged(&OnDisk::Missing, None, true).status, Status::Ok);
         assert_eq!(
-            judged(&OnDisk::Missing, Some("AB"), true).status,
+            judged(&OnDisk::Missing, None, Maker::Callbox).status,
+            Status::Ok
+        );
+        assert_eq!(
+            judged(&OnDisk::Missing, Some("AB"), Maker::Callbox).status,
             Status::Warning
         );
-        assert_eq!(judged(&OnDisk::Missing, None, false).status, Status::Failed);
-        assert_eq!(judged(&OnDisk::Hidden, None, false).status, Status::Skipped);
+        assert_eq!(
+            judged(&OnDisk::Missing, None, Maker::Authority).status,
+            Status::Ok
+        );
+        let row = judged(&OnDisk::Missing, Some("AB"), Maker::Authority);
+        assert_eq!(row.status, Status::Warning);
+        assert!(row.found.contains("issued none yet"), "{}", row.found);
+        assert!(row.remedy.unwrap().contains("port 80"));
+        assert_eq!(
+            judged(&OnDisk::Missing, None, Maker::Operator).status,
+            Status::Failed
+        );
+        assert_eq!(
+            judged(&OnDisk::Hidden, None, Maker::Operator).status,
+            Status::Skipped
+        );
         for broken in [
             OnDisk::Broken("no PEM".to_owned()),
             OnDisk::There(vec![vec![1, 2].into()]),
         ] {
-            let row = judged(&broken, None, false);
+            let row = judged(&broken, None, Maker::Operator);
             assert_eq!(row.status, Status::Failed);
             assert!(row.remedy.unwrap().contains("`tls.cert`"));
         }

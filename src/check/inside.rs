@@ -20,7 +20,7 @@ use crate::config::{Config, Secret};
 use crate::listen;
 use crate::net::{self, Machine};
 use crate::state::State;
-use crate::tls;
+use crate::tls::{self, Maker};
 
 /// What is looked at, and where it lies.
 pub struct Inside {
@@ -226,7 +226,7 @@ fn local(inside: &Inside, https: IpAddr, addresses: Here) -> Local {
     relay_ports.extend(turn.and_then(|turn| Some((Transport::Tls, turn.tls_listen?.port()))));
     // One that the system chose is not known.
     relay_ports.retain(|(_, port)| *port != 0);
-    let (file, made) = certificate_file(inside, &addresses);
+    let (file, maker) = certificate_file(inside, &addresses);
     Local {
         https,
         turn: turn.map_or(https, |turn| own_ip(turn.listen.ip())),
@@ -237,7 +237,7 @@ fn local(inside: &Inside, https: IpAddr, addresses: Here) -> Local {
         certificate: OwnFile {
             disk: machine::certificates(&file),
             path: file,
-            made,
+            maker,
         },
     }
 }
@@ -250,10 +250,10 @@ fn names(config: &Config) -> Vec<String> {
     }
 }
 
-/// Where the certificate is, and whether callbox makes it.
-fn certificate_file(inside: &Inside, here: &Here) -> (PathBuf, bool) {
-    let (path, made) = tls::served_file(&inside.config, &here.public);
-    (inside.place(&path), made)
+/// Where the certificate is, and who brings it.
+fn certificate_file(inside: &Inside, here: &Here) -> (PathBuf, Maker) {
+    let (path, maker) = tls::served_file(&inside.config, &here.public);
+    (inside.place(&path), maker)
 }
 
 /// What can be told of a server before it starts.
@@ -263,9 +263,9 @@ fn rows_without_server(inside: &Inside, machine: &Machine, here: &Here, roots: &
         .map(drop)
         .map_err(|error| error.to_string());
     let mut rows = vec![running::ports_row(bound.err().as_deref())];
-    let (file, made) = certificate_file(inside, here);
+    let (file, maker) = certificate_file(inside, here);
     let disk = machine::certificates(&file);
-    rows.push(certificate_file::row(&disk, &file, None, made));
+    rows.push(certificate_file::row(&disk, &file, None, maker));
     if let OnDisk::There(chain) = &disk {
         rows.extend(site::certificate_rows(
             names(config),

@@ -21,6 +21,7 @@ use super::public_ip::Here;
 use super::report::Row;
 use super::target::Target;
 use super::{clock, dns, page, ports, relaying, websocket};
+use crate::tls::Maker;
 
 const HTTP1: &[&[u8]] = &[b"http/1.1"];
 const SCRIPTS: [&str; 2] = ["/config.js", "/config.global.js"];
@@ -56,8 +57,7 @@ pub struct Local {
 pub struct OwnFile {
     pub path: PathBuf,
     pub disk: OnDisk,
-    /// Does callbox make it where it is missing?
-    pub made: bool,
+    pub maker: Maker,
 }
 
 /// What the certificate is judged with.
@@ -232,7 +232,7 @@ pub fn certificate_rows(
 
 /// Is it the one on this machine's disk?
 fn file_row(site: &Site, chain: &Chain) -> Option<Row> {
-    let OwnFile { path, disk, made } = &site.local.as_ref()?.certificate;
+    let OwnFile { path, disk, maker } = &site.local.as_ref()?.certificate;
     let shown = chain
         .first()
         .and_then(|leaf| crate::tls::facts(leaf).ok())?;
@@ -240,7 +240,7 @@ fn file_row(site: &Site, chain: &Chain) -> Option<Row> {
         disk,
         path,
         Some(&shown.fingerprint),
-        *made,
+        *maker,
     ))
 }
 

@@ -115,15 +115,30 @@ pub fn has_local_ca(config: &Config, public: &[IpAddr]) -> bool {
     }
 }
 
-/// Where the certificate lies that is served, and whether callbox makes it. `public` as in [`has_local_ca`].
-pub fn served_file(config: &Config, public: &[IpAddr]) -> (PathBuf, bool) {
+/// Who brings a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Maker {
+    Operator,
+    /// This program, whenever there is none.
+    Callbox,
+    /// An authority, when it is convinced.
+    Authority,
+}
+
+/// Where the certificate lies that is served, and who brings it. `public` as in [`has_local_ca`].
+pub fn served_file(config: &Config, public: &[IpAddr]) -> (PathBuf, Maker) {
     match &config.tls.source {
-        CertificateSource::Provided { cert, .. } => (cert.clone(), false),
+        CertificateSource::Provided { cert, .. } => (cert.clone(), Maker::Operator),
         CertificateSource::SelfSigned { .. } if has_local_ca(config, public) => {
-            (LocalCaFiles::new(&config.state).served, true)
+            (LocalCaFiles::new(&config.state).served, Maker::Callbox)
         }
-        CertificateSource::SelfSigned { dir } => (self_signed::certificate_file(dir), true),
-        CertificateSource::Acme(acme) => (acme::issued_file(&config.state, &acme.directory), true),
+        CertificateSource::SelfSigned { dir } => {
+            (self_signed::certificate_file(dir), Maker::Callbox)
+        }
+        CertificateSource::Acme(acme) => (
+            acme::issued_file(&config.state, &acme.directory),
+            Maker::Authority,
+        ),
     }
 }
 

@@ -108,7 +108,7 @@ async fn what_lies_on_the_disk_is_compared_with_the_server() {
     assert_eq!(checked.code, 0);
     let row = checked.row("certificate: file");
     assert!(
-        row["remedy"].as_str().unwrap().contains("restart callbox"),
+        row["remedy"].as_str().unwrap().contains("reload callbox"),
         "{row:#}"
     );
 

@@ -95,7 +95,7 @@ async fn an_expired_certificate_is_named_and_the_rest_is_looked_at() {
     checked.expect_failed(
         "certificate: days left",
         "expired 3 days ago",
-        "restart callbox",
+        "certbot renew",
     );
     assert_eq!(checked.with("failed").len(), 1, "{:#}", checked.json);
     assert_eq!(checked.status("a packet through two relays"), "ok");
