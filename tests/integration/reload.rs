@@ -151,14 +151,34 @@ async fn the_hook_for_certbot_hands_a_renewed_certificate_over() {
     let lineage = tempfile::tempdir().unwrap();
     let renewed = bring(lineage.path(), &["call.example.com"], |_| {});
     rename_as_certbot(lineage.path());
+    run_hook(lineage.path(), server.dir.path());
+    server.signal(Signal::HUP);
+    until("the renewed one", &server, async || {
+        shown(server.https).await == renewed
+    })
+    .await;
+
+    // The machine has a certificate for something else, too.
+    let other = tempfile::tempdir().unwrap();
+    bring(other.path(), &["mail.example.com"], |_| {});
+    rename_as_certbot(other.path());
+    let pair =
+        || ["fullchain.pem", "privkey.pem"].map(|name| std::fs::read(server.path(name)).unwrap());
+    let before = pair();
+    run_hook(other.path(), server.dir.path());
+    assert!(pair() == before);
+}
+
+/// As certbot does once it has renewed what lies there.
+fn run_hook(lineage: &Path, dir: &Path) {
     let hook = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/certbot-deploy-hook");
     let group = std::process::Command::new("id")
         .arg("-gn")
         .output()
         .unwrap();
     let status = std::process::Command::new(hook)
-        .env("RENEWED_LINEAGE", lineage.path())
-        .env("CALLBOX_DIR", server.dir.path())
+        .env("RENEWED_LINEAGE", lineage)
+        .env("CALLBOX_DIR", dir)
         .env(
             "CALLBOX_GROUP",
             String::from_utf8(group.stdout).unwrap().trim(),
@@ -166,9 +186,4 @@ async fn the_hook_for_certbot_hands_a_renewed_certificate_over() {
         .status()
         .unwrap();
     assert!(status.success());
-    server.signal(Signal::HUP);
-    until("the renewed one", &server, async || {
-        shown(server.https).await == renewed
-    })
-    .await;
 }
