@@ -38,16 +38,16 @@ pub async fn keep(
     }
 }
 
-/// What was judged by a wrong clock is judged again.
+/// What was judged by a wrong clock is judged again, and what expires is trusted no longer.
 async fn heed_clock(served: &Served, look: Option<Arc<Notify>>) {
     let mut clock = Watch::start();
     loop {
         sleep(LOOK).await;
+        let now = SystemTime::now();
+        served.judge(now);
         if clock.was_set() {
-            let now = SystemTime::now();
             let time = humantime::format_rfc3339_seconds(now);
             tracing::info!("the clock was set, and says {time}");
-            served.judge(now);
             if let Some(look) = &look {
                 look.notify_one();
             }
