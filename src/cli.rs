@@ -103,7 +103,7 @@ pub struct Options {
     /// Have the name, or without one the public address, certified by Let's Encrypt; ports become 443 and 80 unless configured
     #[arg(long, global = true)]
     acme: bool,
-    /// error, warn, info, debug, trace, or a filter
+    /// error, warn, info, debug, trace, or a filter; json for machines, also as in json,debug
     #[arg(long, value_name = "LEVEL", global = true)]
     log: Option<String>,
 }

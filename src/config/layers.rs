@@ -26,6 +26,9 @@ pub struct Overrides {
     pub log: Option<String>,
 }
 
+/// Of the log.
+const FORMATS: [&str; 2] = ["text", "json"];
+
 /// What `--acme` and `--domain` mean.
 const ACME: &str = r#"
 listen = "[::]:443"
@@ -166,14 +169,23 @@ impl Sources {
         let arguments = [
             ("--listen", ["listen"].as_slice(), &self.arguments.listen),
             ("--public-ip", &["public_ip"], &self.arguments.public_ip),
-            ("--log", &["log", "level"], &self.arguments.log),
         ];
+        let (format, level) = self
+            .arguments
+            .log
+            .as_deref()
+            .map_or((None, None), split_log);
+        let log = [(["log", "format"], format), (["log", "level"], level)];
+        let log = log
+            .iter()
+            .filter_map(|(keys, value)| Some(single("argument --log".to_owned(), keys, (*value)?)));
         arguments
             .into_iter()
             .filter_map(|(name, keys, value)| {
                 let value = value.as_ref()?;
                 Some(single(format!("argument {name}"), keys, value))
             })
+            .chain(log)
             .collect()
     }
 
@@ -238,6 +250,19 @@ fn syntax_error(label: &str, text: &str, error: &toml::de::Error) -> ConfigError
             "not TOML: {}; text values stand in quotes",
             error.message().replace('\n', ", ")
         ),
+    }
+}
+
+/// Format and level in `--log`: either, or both with a comma between.
+fn split_log(text: &str) -> (Option<&str>, Option<&str>) {
+    let (first, rest) = match text.split_once(',') {
+        Some((first, rest)) => (first, Some(rest)),
+        None => (text, None),
+    };
+    if FORMATS.contains(&first.trim()) {
+        (Some(first.trim()), rest)
+    } else {
+        (None, Some(text))
     }
 }
 

@@ -67,6 +67,42 @@ fn later_sources_win() {
 }
 
 #[test]
+fn the_logs_format_and_level_are_told_by_one_argument() {
+    for (text, json, level) in [
+        ("json", true, "warn"),
+        ("text", false, "warn"),
+        ("debug", false, "debug"),
+        ("json,debug", true, "debug"),
+        (
+            "json,info,callbox::turn=debug",
+            true,
+            "info,callbox::turn=debug",
+        ),
+        (
+            "info,callbox::turn=debug",
+            false,
+            "info,callbox::turn=debug",
+        ),
+    ] {
+        let mut given = given("[log]\nlevel = \"warn\"", &[]);
+        given.sources.arguments.log = Some(text.to_owned());
+        let config = given.config();
+        assert_eq!(
+            (config.log.json, &*config.log.level),
+            (json, level),
+            "{text}"
+        );
+    }
+    let mut given = given("", &[]);
+    given.sources.arguments.log = Some("xml".to_owned());
+    let error = Config::load(&given.sources).unwrap_err().to_string();
+    assert!(
+        error.starts_with("argument --log: log.level: \"xml\" is not a level"),
+        "{error}"
+    );
+}
+
+#[test]
 fn the_state_directory_of_systemd_is_only_a_default() {
     let state = |file, variables: &[_]| given(file, variables).config().state;
     assert_eq!(state("", &[]), PathBuf::from("./state"));
