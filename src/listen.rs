@@ -254,7 +254,12 @@ impl Blame<'_> {
             ),
             _ => format!("cannot listen on {address}: {error}; choose another address"),
         };
-        self.config.error(key, problem)
+        let refused = self.config.error(key, problem);
+        match error.kind() {
+            // At boot an address may come later.
+            ErrorKind::AddrNotAvailable => refused.passing(),
+            _ => refused,
+        }
     }
 
     fn own_addresses(&self) -> String {

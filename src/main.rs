@@ -20,7 +20,9 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("callbox: {error:#}");
-            let ours = error.downcast_ref::<ConfigError>().is_some();
+            let ours = error
+                .downcast_ref::<ConfigError>()
+                .is_some_and(|error| !error.passes);
             ExitCode::from(if ours { EXIT_CONFIG } else { EXIT_FAILURE })
         }
     }

@@ -118,6 +118,7 @@ fn password_in(path: &Path) -> Result<Secret, ConfigError> {
         std::fs::read_to_string(path)
     };
     let wrong = |problem: String| ConfigError {
+        passes: false,
         origin: path.display().to_string(),
         key: "--password".to_owned(),
         problem,
@@ -141,6 +142,7 @@ fn roots(ca: Option<&Path>) -> Result<Roots, ConfigError> {
         return Ok(Roots::default());
     };
     let wrong = |problem: String| ConfigError {
+        passes: false,
         origin: path.display().to_string(),
         key: "--ca".to_owned(),
         problem,

@@ -136,6 +136,7 @@ impl Sources {
         };
         let label = path.display().to_string();
         let text = std::fs::read_to_string(&path).map_err(|error| ConfigError {
+            passes: false,
             origin: label.clone(),
             key: "--config".to_owned(),
             problem: format!("cannot be read: {error}; name a readable TOML file"),
@@ -154,6 +155,7 @@ impl Sources {
             let keys: Vec<&str> = path.split("__").collect();
             if keys.starts_with(&["turn", "users"]) {
                 return Err(ConfigError {
+                    passes: false,
                     origin: label,
                     key: "turn.users".to_owned(),
                     problem: "named users are read from a file only; add them under [turn.users]"
@@ -244,6 +246,7 @@ fn syntax_error(label: &str, text: &str, error: &toml::de::Error) -> ConfigError
     let line = before.matches('\n').count() + 1;
     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
     ConfigError {
+        passes: false,
         origin: label.to_owned(),
         key: format!("line {line}, column {column}"),
         problem: format!(
@@ -270,6 +273,7 @@ fn split_log(text: &str) -> (Option<&str>, Option<&str>) {
 fn single(label: String, keys: &[&str], value: &str) -> Result<Layer, ConfigError> {
     let Some((first, rest)) = keys.split_first() else {
         return Err(ConfigError {
+            passes: false,
             origin: label,
             key: String::new(),
             problem: "names no key".to_owned(),
@@ -330,12 +334,14 @@ fn broken(label: &str, error: &config::ConfigError) -> ConfigError {
     if let Some((field, rest)) = unknown {
         let table = key.map(|table| format!("{table}.")).unwrap_or_default();
         return ConfigError {
+            passes: false,
             origin: label.to_owned(),
             key: format!("{table}{field}"),
             problem: format!("unknown key{}", rest.replace('`', "").replace(" or ", ", ")),
         };
     }
     ConfigError {
+        passes: false,
         origin: label.to_owned(),
         key: key.unwrap_or_else(|| "configuration".to_owned()),
         problem: format!(

@@ -30,6 +30,9 @@ pub struct ConfigError {
     pub key: String,
     /// What is wrong and what to do about it.
     pub problem: String,
+    /// May it be right later without a change, such as once the machine has its address? Else whoever started the program
+    /// need not try again.
+    pub passes: bool,
 }
 
 /// The effective configuration.
@@ -286,6 +289,16 @@ impl ConfigError {
             origin: origins.of(key),
             key: key.to_owned(),
             problem: problem.into(),
+            passes: false,
+        }
+    }
+
+    /// One of those that may pass.
+    #[must_use]
+    pub fn passing(self) -> Self {
+        Self {
+            passes: true,
+            ..self
         }
     }
 }

@@ -76,7 +76,8 @@ impl Acme {
             return Err(config.error(
                 "tls.acme",
                 "there is nothing to certify: no domain is configured and no public address was found; set `domains` (or --domain), or `public_ip`",
-            ));
+            )
+            .passing());
         }
         let names = identifiers.iter().map(name).collect();
         Ok(Self {

@@ -52,8 +52,6 @@ export class Vps {
     this.write("/etc/hostname", "vps\n");
     this.write("/etc/hosts", `127.0.0.1 localhost\n127.0.1.1 vps\n${hosts}`);
     this.write("/etc/sudoers.d/ana", "ana ALL=(ALL) NOPASSWD:ALL\n");
-    // Nobody types as fast as this test; systemd would take so many restarts for a service that fails.
-    this.write("/etc/systemd/system/callbox.service.d/test.conf", "[Unit]\nStartLimitIntervalSec=0\n");
     execFileSync("chroot", [this.root, "useradd", "--create-home", "--shell", "/bin/bash", "ana"]);
     for (const folder of ["config", "deploy"]) cpSync(path.join(REPOSITORY, folder), path.join(this.root, this.cwd, folder), { recursive: true });
     mkdirSync(path.join(this.root, this.cwd, "target/release"), { recursive: true });
