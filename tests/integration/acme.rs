@@ -1,5 +1,7 @@
 //! Certificates from an authority.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -82,6 +84,15 @@ async fn two_names_are_certified_over_either_port_and_kept_over_a_restart() {
         assert_eq!(names, ["call.example.com", "www.example.com"]);
         let log = server.log();
         assert!(log.contains("the authority has certified"), "{log}");
+
+        let kept: Vec<_> = files_below(&server.path("state/acme"));
+        for name in ["account.json", "certificate.pem"] {
+            assert!(kept.iter().any(|file| file.ends_with(name)), "{kept:?}");
+        }
+        for file in kept {
+            let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+        }
 
         let (_, first) = tls_with_certificate(server.https).await;
         authority.stop();
@@ -190,6 +201,11 @@ async fn a_refusal_is_told_in_the_authoritys_words_with_a_remedy() {
         server.log().contains("forbidden by policy").then_some(())
     })
     .await;
+    let log = server.log();
+    assert!(
+        log.contains("let `domains` name what this authority certifies"),
+        "{log}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -329,4 +345,18 @@ async fn an_address_is_ordered_with_the_profile_for_short_lives_and_a_name_witho
         drop(server);
         orders.lock().unwrap().clear();
     }
+}
+
+fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap();
+    entries
+        .map(|entry| entry.unwrap().path())
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_below(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }

@@ -5,6 +5,7 @@ mod challenges;
 mod client;
 mod order;
 mod plan;
+mod remedy;
 pub(super) mod schedule;
 mod store;
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
-use instant_acme::{Account, Error, Identifier, NewAccount};
+use instant_acme::{Account, Identifier, NewAccount};
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -32,8 +33,9 @@ use order::{Proof, name_of};
 use plan::{Plan, Step};
 use store::Store;
 
-/// An authority that answers, but never comes to an end, is given up after that.
-const ORDER_WITHIN: Duration = Duration::from_secs(300);
+/// An authority that answers, but never comes to an end, is given up after that: longer than each step of an order waits,
+/// since these say what they waited for.
+const ORDER_WITHIN: Duration = Duration::from_secs(480);
 
 /// What is kept may have been exchanged by somebody.
 const LOOK_AGAIN: Duration = Duration::from_secs(3600);
@@ -181,9 +183,10 @@ impl Acme {
                 let pause = plan.failed(Instant::now(), random());
                 tracing::warn!(
                     retry_in = %humantime::format_duration(Duration::from_secs(pause.as_secs())),
-                    "no certificate for {} by {}: {error:#}",
+                    "no certificate for {} by {}: {error:#}{}",
                     self.names.join(", "),
                     name_of(proof),
+                    remedy::for_refusal(&error).map_or_else(String::new, |remedy| format!("; {remedy}")),
                 );
                 if was_set {
                     plan.clock_was_set(Instant::now());
@@ -226,7 +229,7 @@ impl Acme {
         };
         timeout(ORDER_WITHIN, issue)
             .await
-            .context("the authority takes too long")?
+            .context("the authority takes too long; it is asked again by itself")?
     }
 
     /// Disks may be slow, and calls go on meanwhile.
@@ -323,11 +326,7 @@ fn name(identifier: &Identifier) -> String {
 }
 
 fn is_unknown_account(error: &anyhow::Error) -> bool {
-    let problem = error.chain().find_map(|cause| match cause.downcast_ref() {
-        Some(Error::Api(problem)) => problem.r#type.as_deref(),
-        _ => None,
-    });
-    problem == Some(NO_ACCOUNT)
+    remedy::problem(error) == Some(NO_ACCOUNT)
 }
 
 /// From 0 to 1; only spreads load, so the middle will do where the system gives none.

@@ -10,6 +10,7 @@ use instant_acme::{
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256};
 
 use super::challenges::{Challenges, Offer};
+use super::remedy;
 
 /// How long validation may take.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -200,20 +201,11 @@ async fn refusal(order: &mut Order, proof: Proof, error: Option<Error>) -> anyho
         }));
     }
     match (reasons.is_empty(), error) {
-        (false, _) => anyhow::anyhow!("{}; {}", reasons.join("; "), remedy(proof)),
+        (false, _) => anyhow::anyhow!("{}; {}", reasons.join("; "), remedy::for_proof(proof)),
         (true, Some(error)) => anyhow::Error::from(error).context("not validated"),
-        (true, None) => anyhow::anyhow!("not validated, and no reason given"),
-    }
-}
-
-fn remedy(proof: Proof) -> &'static str {
-    match proof {
-        Proof::Http => {
-            "the names must lead to this machine, and its port 80 ([http] redirect) must be open to the world, in the firewall and in the provider's"
-        }
-        Proof::Tls => {
-            "the names must lead to this machine, and its port 443 (listen) must be open to the world, in the firewall and in the provider's"
-        }
+        (true, None) => anyhow::anyhow!(
+            "not validated, and no reason given; the authority is asked again by itself"
+        ),
     }
 }
 
