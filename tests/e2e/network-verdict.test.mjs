@@ -75,7 +75,11 @@ const listen = (person) =>
     const place = document.querySelector("#announcements");
     new MutationObserver(() => globalThis.testSaid.push(place.textContent)).observe(place, { childList: true });
   });
-const said = (person) => person.page.evaluate(() => globalThis.testSaid);
+/** What of that judges a connection; where packets are lost, a connection may be lost and come back besides. */
+const said = async (person) => {
+  const all = await person.page.evaluate(() => globalThis.testSaid);
+  return all.map((text) => text.replace(/The connection to \w+ is lost\. Reconnecting\.|\w+ is back\./g, "").trim()).filter(Boolean);
+};
 
 /** Two people in a room, who see and hear each other. */
 async function meet(browser, room, query = "") {
