@@ -7,7 +7,7 @@
  * @typedef {object} Verdict
  * @property {Level} level
  * @property {Fault | null} fault  null while it is good, and while it is not known yet
- * @property {number} samples  for how many it has not been good
+ * @property {number} samples  for how many it has not been good, without a word of the other side that explains it
  *
  * @typedef {object} Judgement
  * @property {Map<string, Verdict>} verdicts  of each peer
@@ -30,13 +30,15 @@ const LEAST_AVAILABLE = 100_000;
 const LOOK_BACK = 3;
 const CLEARLY = 0.6;
 
-/** So many samples the other side gets to say that it is its fault. */
+/** So many samples the other side gets to say that it is its fault, and its word holds after it was taken back. */
 const PATIENCE = 4;
 
-/** A packet of a TCP connection that is lost is sent again after 200 ms or more. */
-const SPIKE_MS = 150;
+/** A packet of a TCP connection that is lost is sent again after 200 ms or more; a busy machine is late by less, mostly. */
+const SPIKE_MS = 190;
 const SPIKES = 2;
 const SPIKES_OF = 8;
+/** So many answers in time clear a link: one that loses a tenth of its packets gives them once in a thousand times. */
+const STEADY = 30;
 
 /** @type {Judgement} */
 export const NOTHING = { verdicts: new Map(), own: false };
@@ -46,14 +48,15 @@ export const NOTHING = { verdicts: new Map(), own: false };
  * @param {object} given
  * @param {Map<string, Judged>} given.peers
  * @param {boolean} given.shaky  is the link to the server? From {@link isShaky}
+ * @param {boolean} given.steady  has it been cleared of that? From {@link isSteady}
  * @returns {Judgement}
  */
-export function judge(before, { peers, shaky }) {
+export function judge(before, { peers, shaky, steady }) {
   const levels = new Map([...peers].map(([id, peer]) => [id, levelNow(before.verdicts.get(id)?.level ?? "good", peer)]));
   const off = [...peers].filter(([id]) => levels.get(id) !== "good");
   // What the others have explained already is not sought here, so that a verdict does not swing.
   const open = off.some(([id, { trouble }]) => !trouble && before.verdicts.get(id)?.fault !== "theirs");
-  const own = off.length > 0 && (before.own || (shaky && open));
+  const own = off.length > 0 && ((before.own && !steady) || (shaky && open));
   const unexplained = off.filter(([, { trouble }]) => !trouble).length;
   const common = unexplained >= 2 && unexplained > peers.size - off.length;
   const verdicts = new Map();
@@ -61,7 +64,8 @@ export function judge(before, { peers, shaky }) {
     const { samples = 0, fault: last = null } = before.verdicts.get(id) ?? {};
     const trouble = peers.get(id)?.trouble ?? false;
     const fault = faultOf({ own, trouble, last, samples, common });
-    verdicts.set(id, level === "good" ? { level, fault: null, samples: 0 } : { level, fault, samples: samples + 1 });
+    const unheard = trouble ? 0 : samples + 1;
+    verdicts.set(id, level === "good" ? { level, fault: null, samples: 0 } : { level, fault, samples: unheard });
   }
   return { verdicts, own };
 }
@@ -78,7 +82,7 @@ export function isTrouble({ verdicts }) {
  * @returns {Fault | null}
  */
 function faultOf({ own, trouble, last, samples, common }) {
-  if (last === "theirs") return last;
+  if (last === "theirs" && (trouble || samples < PATIENCE)) return last;
   if (own) return "mine";
   if (trouble) return "theirs";
   if (samples < PATIENCE) return last;
@@ -132,8 +136,24 @@ function rank({ received, sent, roundTrip, available, limited }, strict = 1) {
  * @param {number[]} roundTrips  milliseconds; the newest is the last
  */
 export function isShaky(roundTrips) {
+  return spikes(roundTrips, SPIKES_OF) >= SPIKES;
+}
+
+/**
+ * Has it lost none for so long that it was something else that made answers late, such as a busy machine?
+ * @param {number[]} roundTrips  milliseconds; the newest is the last
+ */
+export function isSteady(roundTrips) {
+  return roundTrips.length >= STEADY && spikes(roundTrips, STEADY) === 0;
+}
+
+/**
+ * @param {number[]} roundTrips
+ * @param {number} last  so many are looked at
+ */
+function spikes(roundTrips, last) {
   const least = Math.min(...roundTrips);
-  return roundTrips.slice(-SPIKES_OF).filter((each) => each > least + SPIKE_MS).length >= SPIKES;
+  return roundTrips.slice(-last).filter((each) => each > least + SPIKE_MS).length;
 }
 
 /**

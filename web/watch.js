@@ -1,7 +1,7 @@
 // Watches over the connections of a call: samples each of them, keeps the last samples, and judges them. Knows no DOM.
 
 import { sampleOf } from "./stats.js";
-import { NOTHING, isShaky, isTrouble, judge, levelOf } from "./verdict.js";
+import { NOTHING, isShaky, isSteady, isTrouble, judge, levelOf } from "./verdict.js";
 
 export const SAMPLE_MS = 2_000;
 /** Two minutes. */
@@ -145,7 +145,11 @@ export class Watch {
     );
     const since = performance.now() - ANSWER_MS;
     const answers = this.#answers.filter(({ at }) => at > since).map(({ ms }) => ms);
-    this.#judgement = judge(this.#judgement, { peers, shaky: !this.#online || isShaky(answers) });
+    this.#judgement = judge(this.#judgement, {
+      peers,
+      shaky: !this.#online || isShaky(answers),
+      steady: this.#online && isSteady(answers),
+    });
     for (const [id, watched] of this.#watched) watched.verdict = this.#judgement.verdicts.get(id) ?? watched.verdict;
     const { verdicts } = this.#judgement;
     // Before a verdict falls, so that it can name the fault.

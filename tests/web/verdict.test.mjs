@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NOTHING, isShaky, isTrouble, judge, sentence } from "../../web/verdict.js";
+import { NOTHING, isShaky, isSteady, isTrouble, judge, sentence } from "../../web/verdict.js";
 
 const flow = { bitrate: 1, loss: 0, jitter: 5, camera: null, screen: null, codecs: [] };
 /** A sample that is good but for this. */
@@ -15,14 +15,14 @@ class Story {
   #samples = new Map();
 
   /** @param {Record<string, object>} peers  what the next sample of each is like, and `trouble` and `connected` */
-  next(peers, { shaky = false, times = 1 } = {}) {
+  next(peers, { shaky = false, steady = false, times = 1 } = {}) {
     for (let time = 0; time < times; time += 1) {
       const judged = Object.entries(peers).map(([id, { trouble = false, connected = true, ...like }]) => {
         const samples = [...(this.#samples.get(id) ?? []), sample(like)];
         this.#samples.set(id, samples);
         return [id, { samples, trouble, connected }];
       });
-      this.judgement = judge(this.judgement, { peers: new Map(judged), shaky });
+      this.judgement = judge(this.judgement, { peers: new Map(judged), shaky, steady });
     }
     return Object.fromEntries([...this.judgement.verdicts].map(([id, { level, fault }]) => [id, fault ? `${level} ${fault}` : level]));
   }
@@ -75,6 +75,18 @@ test("with a shaky link to the server it is mine, as long as it lasts", () => {
   assert.match(story.next({ bo: lossy, cy: {} }, { times: 9 }).bo, /path/, "another time is another matter");
 });
 
+test("it is not mine any more once the link to the server is cleared, and the others take that over", () => {
+  const [ana, bo] = [new Story(), new Story()];
+  ana.next({ bo: lossy }, { shaky: true, times: 2 });
+  bo.next({ ana: { ...lossy, trouble: true } }, { times: 8 });
+  assert.deepEqual(ana.next({ bo: lossy }, { times: 6 }), { bo: "bad mine" });
+  assert.deepEqual(ana.next({ bo: lossy }, { steady: true }), { bo: "bad path" });
+  assert.equal(isTrouble(ana.judgement), false);
+  assert.deepEqual(ana.next({ bo: lossy }, { times: 3 }), { bo: "bad path" });
+  assert.deepEqual(bo.next({ ana: lossy }, { times: 4 }), { ana: "bad theirs" }, "they may be the first to recover");
+  assert.deepEqual(bo.next({ ana: lossy }), { ana: "bad path" });
+});
+
 test("it is theirs when they say so, also when they say so late", () => {
   const story = new Story();
   assert.deepEqual(story.next({ bo: lossy }, { times: 9 }), { bo: "bad path" });
@@ -117,6 +129,14 @@ test("a link to the server is shaky when answers come late again and again, howe
   assert.equal(isShaky([20, 230, 21, 22]), false, "once is chance");
   assert.equal(isShaky([20, 230, 21, 22, 450]), true);
   assert.equal(isShaky([230, 450, ...Array(8).fill(20)]), false, "it is over");
+});
+
+test("a link is cleared by many answers in time, and by nothing less", () => {
+  assert.equal(isSteady([]), false);
+  assert.equal(isSteady(Array(29).fill(20)), false);
+  assert.equal(isSteady([...Array(9).fill(20), 450, ...Array(29).fill(20)]), false);
+  assert.equal(isSteady([230, 450, ...Array(30).fill(20)]), true);
+  assert.equal(isSteady(Array.from({ length: 40 }, (_, index) => 600 + 4 * index)), true, "far, and a little uneven");
 });
 
 test("a sentence says whose it is", () => {
