@@ -100,10 +100,13 @@ export class Devices {
     this.#fitSpeaker();
   }
 
-  /** @param {string} id  of a speaker that does not take the sound, which goes on where it went before */
-  speakerRefused(id) {
+  /**
+   * @param {string} id  of a speaker that does not take the sound
+   * @param {string} [instead]  the one that does; by default that of before
+   */
+  speakerRefused(id, instead = this.#before) {
     if (this.#speaker !== id) return;
-    this.#speaker = this.#wanted = this.#before;
+    this.#speaker = this.#wanted = instead;
     this.#before = "";
     this.#options.onchange();
   }

@@ -194,7 +194,7 @@ export class Meeting {
       onwant: (id, wanted) => this.#call?.peers.get(id)?.want(wanted),
       connection: (id) => this.#watch.get(id),
       speaker: () => this.#devices.speaker,
-      onsilent: (id) => this.#speakerRefused(id, "Sound goes to the system's own."),
+      onsilent: (id) => this.#speakerRefused(id, ""),
       chosen: this.#remembered.memory,
       onchoice: (choice) => this.#remembered.set(choice),
       onleave: () => this.#leave(),
@@ -245,17 +245,18 @@ export class Meeting {
   /** @param {string} id */
   async #setSpeaker(id) {
     const done = (await this.#view?.tiles.setSink(id)) ?? true;
-    if (!done) this.#speakerRefused(id, "Sound stays where it was.");
+    if (!done) this.#speakerRefused(id);
   }
 
   /**
    * @param {string} id
-   * @param {string} instead  where sound goes now
+   * @param {string} [instead]  where sound goes now; by default where it went before
    */
   #speakerRefused(id, instead) {
-    this.#devices.speakerRefused(id);
+    this.#devices.speakerRefused(id, instead);
     this.#remembered.set({ speaker: this.#devices.speaker });
-    this.#say(`This speaker cannot be used now. ${instead}`);
+    const where = instead === "" ? "Sound goes to the system's own." : "Sound stays where it was.";
+    this.#say(`This speaker cannot be used now. ${where}`);
   }
 
   /** @param {import("./quality.js").Limit} limit */

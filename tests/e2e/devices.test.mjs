@@ -93,9 +93,10 @@ for (const name of ["Chromium", "Firefox"]) {
     assert.equal((await sinks()).join(), "out-3,out-3");
     const dee = await lobby(browser, "in-call");
     await busy(dee, "out-1");
-    await dee.page.select(SPEAKER, "out-1");
+    for (const id of ["out-2", "out-1"]) await dee.page.select(SPEAKER, id);
     await dee.enter();
     await until("it refuses", async () => (await dee.text("#notice")) === "This speaker cannot be used now. Sound goes to the system's own.");
+    assert.equal(await value(dee, SPEAKER), "");
     await dee.close();
     await until("she is gone", async () => (await ana.tiles()).length === 2);
     await unplug(ana, "out-3");

@@ -153,9 +153,12 @@ export class Tiles {
   /**
    * @param {HTMLVideoElement} video  that is new
    * @param {string} id  of the speaker
+   * @returns {Promise<void>}
    */
   async #lead(video, id) {
-    if ((await setSink(video, id)) || this.#sink !== id) return;
+    if (await setSink(video, id)) return;
+    // Another one was chosen meanwhile, or the one of before again.
+    if (this.#sink !== id) return this.#lead(video, this.#sink);
     await this.setSink("");
     this.#options.onsilent(id);
   }
