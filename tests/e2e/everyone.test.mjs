@@ -120,8 +120,11 @@ for (const [name, launch] of Object.entries({ Chromium: chromium, Firefox: firef
       await seeAndHear([ana, bo]);
       assert.ok(await ana.page.$$eval("video", (videos) => videos.every((video) => video.hasAttribute("playsinline"))), "iPhones would show one over all");
       const ask = (person, asked) => person.page.$eval("#hear", (button, asked) => (button.hidden = !asked), asked);
+      await ana.page.bringToFront();
+      await until("all pictures move", () => ana.page.$$eval("video.remote", (videos) => videos.every((video) => !video.paused)));
       await ask(ana, true);
       await check(ana, "call that asks for a gesture");
+      assert.ok(await ana.text("#hear"), "it was there until the end");
       await ask(ana, false);
       await check(ana, "call");
       await ana.page.click(".signal button");
