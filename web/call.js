@@ -44,7 +44,8 @@ export function configure(config, relay) {
  * @property {MediaStream} stream  the own microphone and camera
  * @property {(id: string, name: string, peer: Peer) => void} onpeer  somebody came
  * @property {(id: string, name: string, peer: Peer) => void} [onagain]  another connection to somebody who was there before,
- *   after the page had been away for too long to keep its seat; by default told as `ongone` and `onpeer`
+ *   with the same streams, after the page had been away for too long to keep its seat; by default told as `ongone` and
+ *   `onpeer`
  * @property {(id: string) => void} onchange  state or tracks of somebody changed, or what they say of themselves
  * @property {(id: string) => void} ongone
  * @property {(online: boolean) => void} onstate  is the server there?
@@ -258,9 +259,7 @@ export class Call {
           this.#add(action.id, action.name, action.offer);
           break;
         case "anew":
-          this.peers.get(action.id)?.close();
-          this.#paths.delete(action.id);
-          this.#add(action.id, action.name, false, true);
+          this.#addAgain(action.id, action.name);
           break;
         case "meet":
           this.peers.get(action.id)?.setPresent(true, action.offer);
@@ -301,9 +300,30 @@ export class Call {
    * @param {string} id
    * @param {string} name
    * @param {boolean} offer
-   * @param {boolean} [again]  known from before
    */
-  #add(id, name, offer, again = false) {
+  #add(id, name, offer) {
+    this.#options.onpeer(id, name, this.#connect(id, offer));
+  }
+
+  /**
+   * @param {string} id  of somebody known from before
+   * @param {string} name
+   */
+  #addAgain(id, name) {
+    const before = this.peers.get(id);
+    before?.close();
+    this.#paths.delete(id);
+    const { onagain, ongone, onpeer } = this.#options;
+    if (!onagain) ongone(id);
+    (onagain ?? onpeer)(id, name, this.#connect(id, false, before));
+  }
+
+  /**
+   * @param {string} id
+   * @param {boolean} offer
+   * @param {Peer} [before]  to the same person
+   */
+  #connect(id, offer, before) {
     const peer = new Peer({
       offer,
       config: this.#config,
@@ -318,12 +338,9 @@ export class Call {
       onwant: () => this.#shape(id),
       onbye: () => this.#act(this.#room.peerLeft(id)),
       startBitrate: () => startBitrate(this.peers.size),
-    });
+    }, before);
     this.peers.set(id, peer);
-    const { onagain, ongone, onpeer } = this.#options;
-    if (again && onagain) return onagain(id, name, peer);
-    if (again) ongone(id);
-    onpeer(id, name, peer);
+    return peer;
   }
 
   /** Of a camera that sends nothing, the last picture would stand still. */

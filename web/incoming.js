@@ -12,11 +12,10 @@ export class Incoming {
 
   /** Pictures that have come, until the other side ends them. @type {Set<Slot>} */
   #seen = new Set();
-  #onchange;
 
   /** @param {() => void} onchange  tracks, or their being muted */
   constructor(onchange) {
-    this.#onchange = onchange;
+    this.onchange = onchange;
   }
 
   /**
@@ -31,10 +30,10 @@ export class Incoming {
     stream.addTrack(track);
     track.onunmute = () => {
       this.#seen.add(slot);
-      this.#onchange();
+      this.onchange();
     };
-    track.onmute = this.#onchange;
-    this.#onchange();
+    track.onmute = () => this.onchange();
+    this.onchange();
   }
 
   /**

@@ -38,6 +38,7 @@ export class Peer {
   #options;
   #polite;
   #config;
+  /** @type {Incoming} */
   #incoming;
   #link;
   /** The last that was wanted: it is said once there is a channel. @type {import("./talk.js").Wanted | null} */
@@ -55,12 +56,17 @@ export class Peer {
   #firstOfferTimer;
   #asking = new Asking(() => this.#sendAsking(), () => void this.#negotiation.offer());
 
-  /** @param {Options} options */
-  constructor(options) {
+  /**
+   * @param {Options} options
+   * @param {Peer} [before]  closed; this one takes its place, its streams, and what was known of the person
+   */
+  constructor(options, before) {
     this.#options = options;
     this.#polite = !options.offer;
     this.#config = options.config;
-    this.#incoming = new Incoming(() => options.onchange());
+    this.#incoming = before ? before.#incoming : new Incoming(options.onchange);
+    this.#incoming.onchange = options.onchange;
+    this.remote = before?.remote ?? null;
     this.#link = this.#connect();
     if (options.offer) this.#start();
     else this.#firstOfferTimer = setTimeout(() => this.#start(), FIRST_OFFER_MS);

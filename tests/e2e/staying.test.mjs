@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Person, chromium, firefox } from "./lib/browser.mjs";
 import { moving, seeAndHear } from "./lib/expect.mjs";
+import { fakeScreen } from "./lib/screen.mjs";
 import { Server } from "./lib/server.mjs";
 import { until } from "./lib/until.mjs";
 
@@ -133,11 +134,28 @@ for (const [name, launch] of BROWSERS) {
     });
     const url = `${server.url}/r/absent`;
     const ana = await Person.join(browser, `${url}?name=Ana`, { before: interruptible });
-    const bo = await Person.join(browser, `${url}?name=Bo`);
+    const bo = await Person.join(browser, `${url}?name=Bo`, { before: fakeScreen });
     await seeAndHear([ana, bo]);
+    await bo.press("#share");
+    await bo.press("#hand");
+    await ana.page.waitForSelector("video.shared");
+    await until("both are said", async () => {
+      const [screen, hand] = [await ana.page.$eval("#announcements", (region) => region.textContent), await ana.text("#notice")];
+      return screen.includes("Bo shares a screen.") && hand === "Bo raised a hand.";
+    });
     await ana.markTiles();
     await ana.press("#hand");
     const [{ id }] = await ana.tiles();
+    await ana.page.$eval("figure.tile:not(.screen) .enlarge", (button) => button.click());
+    // What is said of Bo from now on.
+    await ana.page.evaluate(() => {
+      globalThis.testSaid = [];
+      for (const id of ["announcements", "notice"]) {
+        const region = document.getElementById(id);
+        const options = { childList: true, characterData: true, subtree: true };
+        new MutationObserver(() => globalThis.testSaid.push(region.textContent)).observe(region, options);
+      }
+    });
 
     await ana.page.evaluate(() => {
       globalThis.testAway = true;
@@ -149,7 +167,14 @@ for (const [name, launch] of BROWSERS) {
     await until("connected", async () => (await ana.tiles())[0]?.state === "connected");
     for (const person of [bo, ana]) await moving(person);
     assert.deepEqual((await ana.tiles()).map(({ id, mark }) => ({ id, mark })), [{ id, mark: "same" }]);
-    await until("the hand is still up", () => bo.page.$eval("figure.tile", (tile) => tile.classList.contains("hand-up")));
+    const time = () => ana.page.$eval("video.shared", (video) => video.currentTime);
+    const then = await time();
+    await until("the screen moves", async () => (await time()) > then);
+    assert.ok(await ana.page.$eval("figure.tile.big", (tile) => !tile.classList.contains("screen")), "whom she had made big is big");
+    assert.ok(await ana.page.$eval("figure.tile:not(.screen)", (tile) => tile.classList.contains("hand-up")), "Bo's hand is up");
+    const said = await ana.page.evaluate(() => globalThis.testSaid.join(" "));
+    assert.doesNotMatch(said, /shares|stopped|raised/, "nothing of that is news");
+    await until("the hand is still up", () => bo.page.$eval("figure.tile:not(.screen)", (tile) => tile.classList.contains("hand-up")));
     await until("the page is calm again", async () => (await ana.text("#server-state")) === "");
   });
 }

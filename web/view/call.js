@@ -148,6 +148,7 @@ export class CallView {
    */
   add(id, name, peer) {
     const later = this.#joined;
+    this.tiles.expect();
     this.#arrivals.set(id, setTimeout(() => this.#show(id, personName(name), peer, later), ARRIVAL_MS));
   }
 
@@ -170,7 +171,7 @@ export class CallView {
   }
 
   /**
-   * Another connection to the same person.
+   * Another connection to the same person, with the same streams.
    * @param {string} id
    * @param {string} name
    * @param {import("../peer.js").Peer} peer

@@ -114,11 +114,6 @@ export class Tile {
     if (before && gliding) glide(this.element, before, box);
   }
 
-  /** @param {MediaStream} stream  in place of the one that was shown */
-  show(stream) {
-    this.video.srcObject = stream;
-  }
-
   /** @param {boolean} big */
   setBig(big) {
     this.element.classList.toggle("big", big);

@@ -84,8 +84,13 @@ export class Tiles {
     const person = this.#people.get(id);
     if (!person) return;
     Object.assign(person, { peer, connected: false });
-    person.tile.show(peer.stream);
     this.#floor.add(id, peer);
+  }
+
+  /** Somebody is about to come. */
+  expect() {
+    this.#settled = false;
+    this.#empty.hidden = true;
   }
 
   /** It is known who is there; until then nobody is said to be alone. */
