@@ -1,5 +1,6 @@
 //! The TCP port: certificate, headers, pages, deadlines.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use rustix::process::Signal;
@@ -8,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::support::ports::free_port;
 use crate::support::{PATIENCE, Server, get, json_of, plain, request, tls, tls_with_certificate};
 
 #[tokio::test]
@@ -164,9 +166,7 @@ async fn without_a_relay_there_are_no_ice_servers() {
 
 #[tokio::test]
 async fn plain_http_is_redirected_on_both_ports() {
-    let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let redirect = probe.local_addr().unwrap();
-    drop(probe);
+    let redirect = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let server = Server::start(&format!("[http]\nredirect = \"{redirect}\"\n"));
     let same = plain(server.https, "/r/team?name=Ana", &server.https.to_string()).await;
     assert_eq!(same.status, 307);

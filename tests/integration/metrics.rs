@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
-use crate::support::authority::free_port;
+use crate::support::ports::free_port;
 use crate::support::{Client, PATIENCE, Server, plain};
 
 /// A server, and where its metrics are.

@@ -1,6 +1,6 @@
 //! The check of this machine and of the server that the configuration describes; and what a server says at its start.
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -9,14 +9,12 @@ use rustix::process::Signal;
 
 use super::Checked;
 use crate::support::fake::certificate;
+use crate::support::ports::free_port;
 use crate::support::{PATIENCE, Server, program};
 
 /// Ports that nobody has: of the page, and of TURN over UDP, TCP and TLS.
 fn free_ports() -> (u16, u16, u16) {
-    let tcp = || TcpListener::bind("127.0.0.1:0").unwrap();
-    let (page, tls, udp) = (tcp(), tcp(), UdpSocket::bind("127.0.0.1:0").unwrap());
-    let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
-    (port(&page), udp.local_addr().unwrap().port(), port(&tls))
+    (free_port(), free_port(), free_port())
 }
 
 const SELF_SIGNED: &str = "[tls]\nlocal_ca = false\n";

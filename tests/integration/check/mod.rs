@@ -5,13 +5,14 @@ mod hostile;
 mod inside;
 mod outside;
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::support::fake::{Fake, response};
+use crate::support::ports::free_port;
 use crate::support::program;
 
 /// What the check printed with `--json`.
@@ -96,12 +97,7 @@ async fn check(address: SocketAddr) -> Checked {
 
 /// A port of UDP and one of TCP where nothing listens.
 fn closed_ports() -> (u16, u16) {
-    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
-    (
-        udp.local_addr().unwrap().port(),
-        tcp.local_addr().unwrap().port(),
-    )
+    (free_port(), free_port())
 }
 
 /// What /config.js says where the relay is said to be on these ports.

@@ -1,14 +1,14 @@
 //! Pebble, the ACME server for tests of Let's Encrypt's makers.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 
 use super::PATIENCE;
+use super::ports::free_port;
 
 /// Pebble, and the name server that it asks: every name is 127.0.0.1.
 pub struct Authority {
@@ -23,18 +23,6 @@ pub struct Authority {
 pub struct Ports {
     pub http: u16,
     pub tls: u16,
-}
-
-/// A port that nothing listens on, and that no connection of another test gets by chance: below those that the kernel
-/// gives out.
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % 10_000).unwrap();
-    let mut ports =
-        std::iter::repeat_with(|| 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000);
-    ports
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .unwrap()
 }
 
 impl Ports {

@@ -7,6 +7,7 @@ pub mod disk;
 pub mod fake;
 pub mod http;
 pub mod nginx;
+pub mod ports;
 
 use std::io::Read;
 use std::net::SocketAddr;

@@ -5,7 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::PATIENCE;
-use super::authority::{free_port, make_server_certificate};
+use super::authority::make_server_certificate;
+use super::ports::free_port;
 
 /// From where it asks callbox, so that it is not taken for the test itself.
 pub const ADDRESS: &str = "127.0.0.3";
