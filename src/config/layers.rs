@@ -2,7 +2,7 @@
 //! can name it; then they are merged.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use config::builder::DefaultState;
 use config::{
@@ -94,7 +94,7 @@ impl Sources {
     /// Is there another configuration file than the one of the whole machine?
     pub fn names_own_file(&self) -> bool {
         let [beside, _] = DEFAULT_FILES;
-        self.arguments.config.is_some() || PathBuf::from(beside).try_exists().unwrap_or(true)
+        self.arguments.config.is_some() || is_there(Path::new(beside))
     }
 
     /// Checks each source alone, then merges them: defaults < file < environment < arguments.
@@ -124,11 +124,10 @@ impl Sources {
     fn file_layer(&self) -> Result<Option<Layer>, ConfigError> {
         let path = match &self.arguments.config {
             Some(path) => path.clone(),
-            // One that cannot even be looked at is there, and reading it says so.
             None => match DEFAULT_FILES
                 .map(PathBuf::from)
                 .into_iter()
-                .find(|path| path.try_exists().unwrap_or(true))
+                .find(|path| is_there(path))
             {
                 Some(path) => path,
                 None => return Ok(None),
@@ -229,6 +228,13 @@ impl Sources {
 }
 
 /// A layer from TOML text.
+/// Is there a configuration file? One that cannot be looked at is there, and reading it says so; where not even its folder
+/// can be seen, as in somebody else's home, there is none.
+fn is_there(path: &Path) -> bool {
+    let folder = path.parent().unwrap_or(path);
+    folder.symlink_metadata().is_ok() && path.try_exists().unwrap_or(true)
+}
+
 fn checked(label: String, text: &str) -> Result<Layer, ConfigError> {
     text.parse::<toml::Table>()
         .map_err(|error| syntax_error(&label, text, &error))?;

@@ -57,6 +57,8 @@ export class Vps {
     mkdirSync(path.join(this.root, this.cwd, "target/release"), { recursive: true });
     cpSync(program, path.join(this.root, this.cwd, "target/release/callbox"));
     execFileSync("chroot", [this.root, "chown", "-R", "ana:ana", "/home/ana"]);
+    // As adduser makes it: nobody else sees what is in it.
+    execFileSync("chroot", [this.root, "chmod", "700", "/home/ana"]);
   }
 
   async #start(machine) {
