@@ -185,6 +185,7 @@ pub fn name_of(proof: Proof) -> &'static str {
 /// Why the authority is not convinced, in its own words.
 async fn refusal(order: &mut Order, proof: Proof, error: Option<Error>) -> anyhow::Error {
     let mut reasons = Vec::new();
+    let mut kind = None;
     let mut authorizations = order.authorizations();
     while let Some(Ok(mut authorization)) = authorizations.next().await {
         let identifier = authorization.identifier().to_string();
@@ -195,13 +196,18 @@ async fn refusal(order: &mut Order, proof: Proof, error: Option<Error>) -> anyho
             .challenges
             .iter()
             .filter_map(|each| each.error.as_ref());
-        reasons.extend(problems.map(|problem| {
+        for problem in problems {
             let text = problem.detail.as_deref().unwrap_or("no reason given");
-            format!("{identifier}: {text}")
-        }));
+            reasons.push(format!("{identifier}: {text}"));
+            kind = kind.or_else(|| problem.r#type.clone());
+        }
     }
     match (reasons.is_empty(), error) {
-        (false, _) => anyhow::anyhow!("{}; {}", reasons.join("; "), remedy::for_proof(proof)),
+        (false, _) => {
+            let known = kind.as_deref().and_then(remedy::for_problem);
+            let what = known.unwrap_or_else(|| remedy::for_proof(proof));
+            anyhow::anyhow!("{}; {what}", reasons.join("; "))
+        }
         (true, Some(error)) => anyhow::Error::from(error).context("not validated"),
         (true, None) => anyhow::anyhow!(
             "not validated, and no reason given; the authority is asked again by itself"

@@ -19,8 +19,12 @@ pub fn for_proof(proof: Proof) -> &'static str {
 /// For a refusal, by the type of its problem (RFC 8555 §6.7); `None` where there is nothing to do but ask again, which
 /// happens by itself.
 pub fn for_refusal(error: &anyhow::Error) -> Option<&'static str> {
-    let kind = problem(error)?.rsplit(':').next()?;
-    Some(match kind {
+    for_problem(problem(error)?)
+}
+
+/// For what an authority says, by its type; `None` as for [`for_refusal`].
+pub fn for_problem(kind: &str) -> Option<&'static str> {
+    Some(match kind.rsplit(':').next()? {
         "rateLimited" => {
             "wait, it is asked again by itself; to try something meanwhile let `[tls.acme] directory` name its staging environment"
         }
@@ -74,6 +78,7 @@ mod tests {
             let said = for_refusal(&refused(kind)).unwrap();
             assert!(said.contains(remedy), "{kind}: {said}");
         }
+        assert_eq!(for_problem("urn:ietf:params:acme:error:connection"), None);
         assert_eq!(for_refusal(&refused("serverInternal")), None);
         assert_eq!(for_refusal(&anyhow::anyhow!("gone")), None);
     }
