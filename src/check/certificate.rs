@@ -66,11 +66,7 @@ impl Certificate {
             X509Certificate::from_der(leaf).context("it is not an X.509 certificate")?;
         let begins = u64::try_from(parsed.validity().not_before.timestamp()).unwrap_or(0);
         let not_before = UNIX_EPOCH + Duration::from_secs(begins);
-        let organizations: Vec<_> = parsed
-            .issuer()
-            .iter_organization()
-            .filter_map(|name| name.as_str().ok())
-            .collect();
+        let organizations = issuers(&parsed);
         // Whom it comes from is one question, when it ends another.
         let at = now.min(facts.not_after).max(not_before);
         let trust = if tls::chains_to(webpki_roots::TLS_SERVER_ROOTS, chain, at) {
@@ -98,11 +94,27 @@ impl Certificate {
             not_before,
             not_after: facts.not_after,
             fingerprint: facts.fingerprint,
-            made_here: [tls::ORGANIZATION, tls::LOCAL_CA]
-                .iter()
-                .any(|ours| organizations.contains(ours)),
+            made_here: is_ours(&organizations),
         })
     }
+}
+
+/// Has callbox made this certificate?
+pub fn made_here(leaf: &CertificateDer<'_>) -> bool {
+    X509Certificate::from_der(leaf).is_ok_and(|(_, parsed)| is_ours(&issuers(&parsed)))
+}
+
+fn issuers<'a>(certificate: &'a X509Certificate<'_>) -> Vec<&'a str> {
+    let organizations = certificate.issuer().iter_organization();
+    organizations
+        .filter_map(|name| name.as_str().ok())
+        .collect()
+}
+
+fn is_ours(organizations: &[&str]) -> bool {
+    [tls::ORGANIZATION, tls::LOCAL_CA]
+        .iter()
+        .any(|ours| organizations.contains(ours))
 }
 
 /// Is the certificate valid for this name or address?

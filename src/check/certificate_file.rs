@@ -19,8 +19,16 @@ pub enum OnDisk {
     There(Vec<CertificateDer<'static>>),
 }
 
-/// `shown`: the fingerprint of what the running server shows; `None` where none runs.
-pub fn row(disk: &OnDisk, path: &Path, shown: Option<&str>, maker: Maker) -> Row {
+/// What the running server shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    pub fingerprint: &'a str,
+    /// Has callbox made it?
+    pub made_here: bool,
+}
+
+/// `shown`: `None` where no server runs.
+pub fn row(disk: &OnDisk, path: &Path, shown: Option<Shown<'_>>, maker: Maker) -> Row {
     let file = path.display();
     match disk {
         OnDisk::Missing if maker == Maker::Callbox && shown.is_none() => {
@@ -29,12 +37,14 @@ pub fn row(disk: &OnDisk, path: &Path, shown: Option<&str>, maker: Maker) -> Row
         OnDisk::Missing if maker == Maker::Authority && shown.is_none() => {
             Row::ok(NAME, "will be asked for at the first start")
         }
-        OnDisk::Missing if maker == Maker::Authority => Row::warning(
-            NAME,
-            "the authority has issued none yet, and one of callbox's making stands in",
-            "`journalctl -u callbox` says why; the authority has to reach each of the `domains`, or the public address, on port 80 or 443 from the internet",
-        ),
-        OnDisk::Missing if maker == Maker::Callbox => Row::warning(
+        OnDisk::Missing if maker == Maker::Authority && shown.is_some_and(|it| it.made_here) => {
+            Row::warning(
+                NAME,
+                "the authority has issued none yet, and one of callbox's making stands in",
+                "`journalctl -u callbox` says why; the authority has to reach each of the `domains`, or the public address, on port 80 or 443 from the internet",
+            )
+        }
+        OnDisk::Missing if maker != Maker::Operator => Row::warning(
             NAME,
             format!("{file} is not there, so the server that runs has another one"),
             "run the check in the folder and with the configuration of the server (`--config`)",
@@ -54,7 +64,7 @@ pub fn row(disk: &OnDisk, path: &Path, shown: Option<&str>, maker: Maker) -> Row
             "let `tls.cert` name a PEM file with the whole chain; one of callbox's making is made anew where cert.pem and key.pem are deleted",
         ),
         OnDisk::There(chain) => match (fingerprint(chain), shown) {
-            (Some(there), Some(shown)) if there != shown => Row::warning(
+            (Some(there), Some(shown)) if there != shown.fingerprint => Row::warning(
                 NAME,
                 format!("the server shows another certificate than {file} holds"),
                 "`sudo systemctl reload callbox` has it looked at again, and `journalctl -u callbox` says why it was refused; no restart before that is mended: a server that stops may not start again",
@@ -84,6 +94,10 @@ mod tests {
     use crate::check::report::Status;
 
     fn judged(disk: &OnDisk, shown: Option<&str>, maker: Maker) -> Row {
+        let shown = shown.map(|fingerprint| Shown {
+            fingerprint,
+            made_here: true,
+        });
         row(disk, Path::new("certs/cert.pem"), shown, maker)
     }
 
@@ -126,6 +140,17 @@ mod tests {
         assert_eq!(row.status, Status::Warning);
         assert!(row.found.contains("issued none yet"), "{}", row.found);
         assert!(row.remedy.unwrap().contains("port 80"));
+        let issued = Shown {
+            fingerprint: "AB",
+            made_here: false,
+        };
+        let elsewhere = super::row(
+            &OnDisk::Missing,
+            Path::new("state/acme"),
+            Some(issued),
+            Maker::Authority,
+        );
+        assert!(elsewhere.remedy.unwrap().contains("`--config`"));
         assert_eq!(
             judged(&OnDisk::Missing, None, Maker::Operator).status,
             Status::Failed

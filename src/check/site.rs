@@ -233,15 +233,12 @@ pub fn certificate_rows(
 /// Is it the one on this machine's disk?
 fn file_row(site: &Site, chain: &Chain) -> Option<Row> {
     let OwnFile { path, disk, maker } = &site.local.as_ref()?.certificate;
-    let shown = chain
-        .first()
-        .and_then(|leaf| crate::tls::facts(leaf).ok())?;
-    Some(certificate_file::row(
-        disk,
-        path,
-        Some(&shown.fingerprint),
-        *maker,
-    ))
+    let leaf = chain.first()?;
+    let shown = certificate_file::Shown {
+        fingerprint: &crate::tls::facts(leaf).ok()?.fingerprint,
+        made_here: certificate::made_here(leaf),
+    };
+    Some(certificate_file::row(disk, path, Some(shown), *maker))
 }
 
 /// What the page gave.

@@ -87,6 +87,11 @@ pub fn row(unit: Option<&Unit>) -> Row {
             "callbox.service has failed",
             "`journalctl -u callbox` says why; then `sudo systemctl restart callbox`",
         ),
+        ("loaded", "activating") => Row::warning(
+            NAME,
+            "callbox.service is starting, or does not come up and is started again and again",
+            "if that lasts, `journalctl -u callbox` says why",
+        ),
         ("loaded", "active") if enabled == "disabled" => Row::warning(
             NAME,
             "callbox.service runs, and does not start with the machine",
@@ -147,6 +152,11 @@ mod tests {
             (
                 ("=active", "=failed"),
                 Status::Failed,
+                "journalctl -u callbox",
+            ),
+            (
+                ("=active", "=activating"),
+                Status::Warning,
                 "journalctl -u callbox",
             ),
             (
