@@ -58,7 +58,6 @@ impl State {
     /// # Errors
     /// When no server has begun it, or a newer program has written it: a sentence with the remedy.
     pub fn open_served(dir: &Path) -> anyhow::Result<Self> {
-        version::check(dir)?;
         let begun = [version::FILE, TURN_SECRET, TICKET_KEY]
             .iter()
             .any(|name| dir.join(name).exists());
@@ -68,6 +67,7 @@ impl State {
                 dir.display()
             );
         }
+        version::check(dir)?;
         Ok(Self {
             dir: dir.to_owned(),
         })
