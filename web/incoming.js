@@ -28,6 +28,8 @@ export class Incoming {
       if (old.kind === track.kind && old !== track) stream.removeTrack(old);
     }
     stream.addTrack(track);
+    // On a busy machine the picture may be there before the track is.
+    if (!track.muted) this.#seen.add(slot);
     track.onunmute = () => {
       this.#seen.add(slot);
       this.onchange();

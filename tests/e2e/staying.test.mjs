@@ -136,18 +136,6 @@ for (const [name, launch] of BROWSERS) {
     const ana = await Person.join(browser, `${url}?name=Ana`, { before: interruptible });
     const bo = await Person.join(browser, `${url}?name=Bo`, { before: fakeScreen });
     await seeAndHear([ana, bo]);
-    await bo.press("#share");
-    await bo.press("#hand");
-    await ana.page.waitForSelector("video.shared");
-    await until("both are said", async () => {
-      const [screen, hand] = [await ana.page.$eval("#announcements", (region) => region.textContent), await ana.text("#notice")];
-      return screen.includes("Bo shares a screen.") && hand === "Bo raised a hand.";
-    });
-    await ana.markTiles();
-    await ana.press("#hand");
-    const [{ id }] = await ana.tiles();
-    await ana.page.$eval("figure.tile:not(.screen) .enlarge", (button) => button.click());
-    // What is said of Bo from now on.
     await ana.page.evaluate(() => {
       globalThis.testSaid = [];
       for (const id of ["announcements", "notice"]) {
@@ -156,6 +144,16 @@ for (const [name, launch] of BROWSERS) {
         new MutationObserver(() => globalThis.testSaid.push(region.textContent)).observe(region, options);
       }
     });
+    const said = () => ana.page.evaluate(() => globalThis.testSaid.join(" "));
+    await bo.press("#share");
+    await bo.press("#hand");
+    await ana.page.waitForSelector("video.shared");
+    await until("both are said", async () => /shares a screen/.test(await said()) && /raised a hand/.test(await said()));
+    await ana.markTiles();
+    await ana.press("#hand");
+    const [{ id }] = await ana.tiles();
+    await ana.page.$eval("figure.tile:not(.screen) .enlarge", (button) => button.click());
+    await ana.page.evaluate(() => (globalThis.testSaid = []));
 
     await ana.page.evaluate(() => {
       globalThis.testAway = true;
@@ -172,8 +170,7 @@ for (const [name, launch] of BROWSERS) {
     await until("the screen moves", async () => (await time()) > then);
     assert.ok(await ana.page.$eval("figure.tile.big", (tile) => !tile.classList.contains("screen")), "whom she had made big is big");
     assert.ok(await ana.page.$eval("figure.tile:not(.screen)", (tile) => tile.classList.contains("hand-up")), "Bo's hand is up");
-    const said = await ana.page.evaluate(() => globalThis.testSaid.join(" "));
-    assert.doesNotMatch(said, /shares|stopped|raised/, "nothing of that is news");
+    assert.doesNotMatch(await said(), /shares|stopped|raised/, "nothing of that is news");
     await until("the hand is still up", () => bo.page.$eval("figure.tile:not(.screen)", (tile) => tile.classList.contains("hand-up")));
     await until("the page is calm again", async () => (await ana.text("#server-state")) === "");
   });
