@@ -13,10 +13,8 @@ export class Incoming {
   /** Pictures that have come, until the other side ends them. @type {Set<Slot>} */
   #seen = new Set();
 
-  /** @param {() => void} onchange  tracks, or their being muted */
-  constructor(onchange) {
-    this.onchange = onchange;
-  }
+  /** Tracks have come, or their being muted has changed. */
+  onchange = () => {};
 
   /**
    * @param {Slot} slot

@@ -64,7 +64,7 @@ export class Peer {
     this.#options = options;
     this.#polite = !options.offer;
     this.#config = options.config;
-    this.#incoming = before ? before.#incoming : new Incoming(options.onchange);
+    this.#incoming = before ? before.#incoming : new Incoming();
     this.#incoming.onchange = options.onchange;
     this.remote = before?.remote ?? null;
     this.#link = this.#connect();

@@ -28,7 +28,8 @@ const unmute = (track, muted = false) => {
 
 test("a picture is shown from its first frame on, until the other side ends it", () => {
   let changes = 0;
-  const incoming = new Incoming(() => (changes += 1));
+  const incoming = new Incoming();
+  incoming.onchange = () => (changes += 1);
   const track = picture();
   incoming.take("screen", track);
   assert.equal(incoming.shows("screen", true), false, "nothing has come yet");
@@ -44,7 +45,7 @@ test("a picture is shown from its first frame on, until the other side ends it",
 });
 
 test("a track that ended shows nothing, and another one takes its place", () => {
-  const incoming = new Incoming(() => {});
+  const incoming = new Incoming();
   const [first, second] = [picture(), picture()];
   incoming.take("video", first);
   unmute(first);
@@ -55,8 +56,15 @@ test("a track that ended shows nothing, and another one takes its place", () => 
   assert.deepEqual(incoming.screen.getTracks(), []);
 });
 
+test("a screen whose picture was there before its track stays, too", () => {
+  const incoming = new Incoming();
+  incoming.take("screen", { ...picture(), muted: false });
+  incoming.take("screen", picture());
+  assert.ok(incoming.shows("screen", true));
+});
+
 test("a screen stays while another connection is made, until the other side says that it is over", () => {
-  const incoming = new Incoming(() => {});
+  const incoming = new Incoming();
   const [first, second] = [picture(), picture()];
   incoming.take("screen", first);
   first.readyState = "ended";
