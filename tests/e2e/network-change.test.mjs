@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import { Person } from "./lib/browser.mjs";
 import { moving, seeAndHear } from "./lib/expect.mjs";
 import { Network } from "./lib/netns.mjs";
+import { listen } from "./lib/said.mjs";
 import { fakeScreen } from "./lib/screen.mjs";
 import { Server } from "./lib/server.mjs";
 import { until } from "./lib/until.mjs";
@@ -67,18 +68,6 @@ async function share([ana, bo]) {
     await until("the screen moves", async () => (await time()) > then);
     assert.equal(await ana.page.$eval("video.shared", (video) => video.testMark), "same");
   };
-}
-
-/**
- * @param {Person} person
- * @returns {Promise<() => Promise<string[]>>} what a screen reader has said since
- */
-async function listen(person) {
-  await person.page.$eval("#announcements", (region) => {
-    globalThis.testSaid = [];
-    new MutationObserver(() => region.textContent && globalThis.testSaid.push(region.textContent)).observe(region, { childList: true });
-  });
-  return () => person.page.evaluate(() => globalThis.testSaid);
 }
 
 /** Of Ana, one after the other. */

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Person, chromium, firefox } from "./lib/browser.mjs";
 import { moving, seeAndHear } from "./lib/expect.mjs";
+import { listen } from "./lib/said.mjs";
 import { fakeScreen } from "./lib/screen.mjs";
 import { Server } from "./lib/server.mjs";
 import { until } from "./lib/until.mjs";
@@ -136,24 +137,17 @@ for (const [name, launch] of BROWSERS) {
     const ana = await Person.join(browser, `${url}?name=Ana`, { before: interruptible });
     const bo = await Person.join(browser, `${url}?name=Bo`, { before: fakeScreen });
     await seeAndHear([ana, bo]);
-    await ana.page.evaluate(() => {
-      globalThis.testSaid = [];
-      for (const id of ["announcements", "notice"]) {
-        const region = document.getElementById(id);
-        const options = { childList: true, characterData: true, subtree: true };
-        new MutationObserver(() => globalThis.testSaid.push(region.textContent)).observe(region, options);
-      }
-    });
-    const said = () => ana.page.evaluate(() => globalThis.testSaid.join(" "));
+    const regions = ["announcements", "notice"];
+    const news = await listen(ana, regions);
     await bo.press("#share");
     await bo.press("#hand");
     await ana.page.waitForSelector("video.shared");
-    await until("both are said", async () => /shares a screen/.test(await said()) && /raised a hand/.test(await said()));
+    await until("both are said", async () => /(?=.*shares a screen)(?=.*raised a hand)/s.test((await news()).join(" ")));
     await ana.markTiles();
     await ana.press("#hand");
     const [{ id }] = await ana.tiles();
     await ana.page.$eval("figure.tile:not(.screen) .enlarge", (button) => button.click());
-    await ana.page.evaluate(() => (globalThis.testSaid = []));
+    const said = await listen(ana, regions);
 
     await ana.page.evaluate(() => {
       globalThis.testAway = true;
@@ -170,7 +164,7 @@ for (const [name, launch] of BROWSERS) {
     await until("the screen moves", async () => (await time()) > then);
     assert.ok(await ana.page.$eval("figure.tile.big", (tile) => !tile.classList.contains("screen")), "whom she had made big is big");
     assert.ok(await ana.page.$eval("figure.tile:not(.screen)", (tile) => tile.classList.contains("hand-up")), "Bo's hand is up");
-    assert.doesNotMatch(await said(), /shares|stopped|raised/, "nothing of that is news");
+    assert.doesNotMatch((await said()).join(" "), /shares|stopped|raised/, "nothing of that is news");
     await until("the hand is still up", () => bo.page.$eval("figure.tile:not(.screen)", (tile) => tile.classList.contains("hand-up")));
     await until("the page is calm again", async () => (await ana.text("#server-state")) === "");
   });
