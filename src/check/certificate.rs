@@ -66,7 +66,7 @@ impl Certificate {
             X509Certificate::from_der(leaf).context("it is not an X.509 certificate")?;
         let begins = u64::try_from(parsed.validity().not_before.timestamp()).unwrap_or(0);
         let not_before = UNIX_EPOCH + Duration::from_secs(begins);
-        let organizations = issuers(&parsed);
+        let organizations = issuing_organizations(&parsed);
         // Whom it comes from is one question, when it ends another.
         let at = now.min(facts.not_after).max(not_before);
         let trust = if tls::chains_to(webpki_roots::TLS_SERVER_ROOTS, chain, at) {
@@ -94,27 +94,26 @@ impl Certificate {
             not_before,
             not_after: facts.not_after,
             fingerprint: facts.fingerprint,
-            made_here: is_ours(&organizations),
+            made_here: made_here(leaf),
         })
     }
 }
 
 /// Has callbox made this certificate?
 pub fn made_here(leaf: &CertificateDer<'_>) -> bool {
-    X509Certificate::from_der(leaf).is_ok_and(|(_, parsed)| is_ours(&issuers(&parsed)))
+    X509Certificate::from_der(leaf).is_ok_and(|(_, parsed)| {
+        let organizations = issuing_organizations(&parsed);
+        [tls::ORGANIZATION, tls::LOCAL_CA]
+            .iter()
+            .any(|ours| organizations.contains(ours))
+    })
 }
 
-fn issuers<'a>(certificate: &'a X509Certificate<'_>) -> Vec<&'a str> {
+fn issuing_organizations<'a>(certificate: &'a X509Certificate<'_>) -> Vec<&'a str> {
     let organizations = certificate.issuer().iter_organization();
     organizations
         .filter_map(|name| name.as_str().ok())
         .collect()
-}
-
-fn is_ours(organizations: &[&str]) -> bool {
-    [tls::ORGANIZATION, tls::LOCAL_CA]
-        .iter()
-        .any(|ours| organizations.contains(ours))
 }
 
 /// Is the certificate valid for this name or address?

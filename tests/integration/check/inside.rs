@@ -12,11 +12,6 @@ use crate::support::fake::certificate;
 use crate::support::ports::free_port;
 use crate::support::{PATIENCE, Server, program};
 
-/// Ports that nobody has: of the page, and of TURN over UDP, TCP and TLS.
-fn free_ports() -> (u16, u16, u16) {
-    (free_port(), free_port(), free_port())
-}
-
 const SELF_SIGNED: &str = "[tls]\nlocal_ca = false\n";
 
 /// A server whose configuration names its ports.
@@ -26,7 +21,7 @@ fn server() -> Server {
 
 pub fn server_with(more: &str) -> Server {
     let dir = tempfile::tempdir().unwrap();
-    let (page, turn, tls) = free_ports();
+    let (page, turn, tls) = (free_port(), free_port(), free_port());
     let config = format!(
         "listen = \"127.0.0.1:{page}\"\n[turn]\nlisten = \"127.0.0.1:{turn}\"\ntls_listen = \"127.0.0.1:{tls}\"\n{more}"
     );

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::fake::{Fake, response};
-use crate::support::ports::free_port;
 use crate::support::program;
 
 /// What the check printed with `--json`.
@@ -93,11 +92,6 @@ async fn check(address: SocketAddr) -> Checked {
     let checked = Checked::of(&url(address), &[]).await;
     assert!(start.elapsed() < LIMIT, "{:?}", start.elapsed());
     checked
-}
-
-/// A port of UDP and one of TCP where nothing listens.
-fn closed_ports() -> (u16, u16) {
-    (free_port(), free_port())
 }
 
 /// What /config.js says where the relay is said to be on these ports.

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::{Checked, check, closed_ports, page, script, url};
+use super::{Checked, check, page, script, url};
 use crate::support::fake::{Fake, certificate, read_head};
+use crate::support::ports::free_port;
 use crate::support::{Client, Server, exported_authority, program};
 
 #[tokio::test]
@@ -47,7 +48,7 @@ async fn a_server_that_is_well_passes() {
 
 #[tokio::test]
 async fn closed_relay_ports_are_named() {
-    let (udp, tcp) = closed_ports();
+    let (udp, tcp) = (free_port(), free_port());
     let fake = page(script(udp, tcp)).await;
     let checked = check(fake.address).await;
     checked.expect_failed("STUN", "nothing listens there", "turn.listen");
@@ -118,7 +119,7 @@ async fn a_certificate_for_another_name_is_named() {
 
 #[tokio::test]
 async fn a_refused_websocket_is_named_with_what_the_server_says() {
-    let (udp, tcp) = closed_ports();
+    let (udp, tcp) = (free_port(), free_port());
     let fake = page(script(udp, tcp)).await;
     let checked = check(fake.address).await;
     checked.expect_failed(
@@ -139,7 +140,7 @@ async fn a_refused_websocket_is_named_with_what_the_server_says() {
 
 #[tokio::test]
 async fn a_server_that_does_not_run_is_one_failure() {
-    let (_, tcp) = closed_ports();
+    let tcp = free_port();
     let checked = check(SocketAddr::from(([127, 0, 0, 1], tcp))).await;
     checked.expect_failed(
         &format!("HTTPS port {tcp}/tcp"),

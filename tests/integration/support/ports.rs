@@ -3,8 +3,8 @@
 use std::net::{TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// A port of UDP and TCP that nothing listens on, and that no connection of another test gets by chance: below those that the kernel
-/// gives out.
+/// A port of UDP and TCP that nothing listens on, and that no connection of another test gets by chance: below those that
+/// the kernel gives out.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % 10_000).unwrap();
