@@ -37,7 +37,7 @@ const PATIENCE = 4;
 const SPIKE_MS = 190;
 const SPIKES = 2;
 const SPIKES_OF = 8;
-/** So many answers in time clear a link: one that loses a tenth of its packets gives them once in a thousand times. */
+/** So many answers in time clear a link: one that loses a tenth of its packets gives them once in five hundred times. */
 const STEADY = 30;
 
 /** @type {Judgement} */
