@@ -18,7 +18,7 @@ const STRICT = {
  */
 async function look(person, expression) {
   if (!person.session) return person.page.evaluate(expression);
-  const { result } = await person.session.send("Runtime.evaluate", { expression, returnByValue: true, userGesture: false });
+  const { result } = await person.session.send("Runtime.evaluate", { expression, returnByValue: true, awaitPromise: true, userGesture: false });
   return result.value;
 }
 
@@ -72,11 +72,21 @@ for (const [name, launch] of Object.entries(STRICT)) {
 
     const cy = await join(browser, name, url, { deny: true });
     await until("the button", () => look(cy, 'document.querySelector("#hear").checkVisibility()'));
+    // Firefox takes its time to refuse: until those who were to be heard have left.
+    await look(cy, `{
+      globalThis.testRefusals = [];
+      const refusal = new DOMException("before a gesture", "NotAllowedError");
+      HTMLMediaElement.prototype.play = () => new Promise((_, reject) => globalThis.testRefusals.push(() => reject(refusal)));
+      document.dispatchEvent(new PointerEvent("pointerup"));
+    }`);
     for (const person of [ana, bo]) {
       assert.deepEqual(person.errors, []);
       await person.close();
     }
     await until("there is nobody to hear", () => look(cy, '!document.querySelector("#hear").checkVisibility()'));
+    const asks = 'for (const refuse of testRefusals) refuse(); new Promise((resolve) => setTimeout(() => resolve(document.querySelector("#hear").checkVisibility())))';
+    assert.equal(await look(cy, asks), false, "nor is anybody asked for a gesture then");
+    assert.ok(await look(cy, "testRefusals.length > 0"));
     assert.deepEqual(cy.errors, []);
   });
 }

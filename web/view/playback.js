@@ -48,8 +48,9 @@ export class Playback {
     try {
       await video.play();
     } catch (error) {
-      // Others are of no consequence, such as that of a tile that is gone meanwhile.
-      if (error instanceof DOMException && error.name === "NotAllowedError") this.#button.hidden = false;
+      // Others are of no consequence, nor is that of a tile that is gone meanwhile.
+      const refused = error instanceof DOMException && error.name === "NotAllowedError";
+      if (refused && this.#silent().includes(video)) this.#button.hidden = false;
       return;
     }
     this.#settle();
