@@ -22,7 +22,7 @@ use crate::check;
 use crate::clock;
 use crate::config::{AccessMode, CertificateSource, Config, ConfigError};
 use crate::front::Front;
-use crate::limits::KeyedRate;
+use crate::limits::{AddressRate, Bounds, PerAddress};
 use crate::listen::{self, Inherited, Listeners};
 use crate::net::{self, Machine};
 use crate::presence::Presence;
@@ -131,14 +131,25 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
 
     let ice = Arc::new(IceServers { turn });
     let settings = config.signaling.clone();
-    let hub = Hub::new(settings, tickets.clone(), Arc::clone(&ice), presence)?;
+    let (total, each) = (
+        config.server.max_connections,
+        settings.max_connections_per_ip,
+    );
+    let websockets = PerAddress::new(Bounds::new(total, each));
+    let hub = Hub::new(
+        settings,
+        websockets,
+        tickets.clone(),
+        Arc::clone(&ice),
+        presence,
+    )?;
     let app = Arc::new(App {
         hub: Arc::clone(&hub),
         access: Arc::clone(&access),
         served: served.clone(),
         ice,
         tickets,
-        visitors: KeyedRate::per_minute(config.signaling.visitors_per_minute),
+        visitors: AddressRate::per_minute(config.signaling.visitors_per_minute),
         origins: config.signaling.origins.clone(),
         max_peers: config.signaling.max_peers,
         resume: config.signaling.resume,
@@ -267,7 +278,11 @@ fn http_server(
     config: &Config,
     handle: Handle<SocketAddr>,
 ) -> std::io::Result<axum_server::Server<SocketAddr, Front>> {
-    const MAX_HEADERS: u32 = 32 * 1024;
+    // No page sends a tenth of it. It is what a stranger can have kept by beginning a request.
+    const MAX_HEADERS: u32 = 16 * 1024;
+    // Of what is sent to the server: forms of a few hundred bytes. RFC 9113 §6.9.2 allows no less for a connection.
+    const FORM: u32 = 16 * 1024;
+    const FORMS: u32 = 65_535;
     let limit = config.server.header_timeout;
     let mut server = axum_server::from_tcp(listener)?
         .acceptor(front)
@@ -281,6 +296,8 @@ fn http_server(
     builder
         .http2()
         .max_header_list_size(MAX_HEADERS)
+        .initial_stream_window_size(FORM)
+        .initial_connection_window_size(FORMS)
         .max_concurrent_streams(64);
     Ok(server)
 }

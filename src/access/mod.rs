@@ -17,7 +17,7 @@ use axum::http::header::COOKIE;
 use ring::digest::{SHA256, digest};
 
 use crate::config::{self, AccessMode, Secret};
-use crate::limits::{AddressKey, KeyedRate};
+use crate::limits::AddressRate;
 use crate::sealed::SealError;
 use crate::signaling::RoomName;
 use crate::state::{self, PRIVATE, State, hex, random_hex};
@@ -52,7 +52,7 @@ pub struct Access {
     epoch: RwLock<String>,
     verifier: Option<Verifier>,
     used: Used,
-    attempts: KeyedRate<AddressKey>,
+    attempts: AddressRate,
 }
 
 impl Access {
@@ -66,7 +66,7 @@ impl Access {
             epoch_file,
             verifier: settings.password_hash.clone().map(Verifier::new),
             used: Used::open(&state.path(USED))?,
-            attempts: KeyedRate::per_minute(settings.attempts_per_minute),
+            attempts: AddressRate::per_minute(settings.attempts_per_minute),
             settings: settings.clone(),
         })
     }

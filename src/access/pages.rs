@@ -1,7 +1,7 @@
 //! The pages before the gate: where one shows a password or an invitation.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use axum::Extension;
 use axum::Router;
@@ -162,7 +162,7 @@ async fn log_in(
     let Some(verifier) = &access.verifier else {
         return page(&access, Door::Shut, &next);
     };
-    if !access.attempts.allows(&client.ip.into()) {
+    if !access.attempts.allows(client.ip, Instant::now()) {
         return page(&access, Door::TooOften, &next);
     }
     let password = fields.get("password").unwrap_or_default().to_owned();

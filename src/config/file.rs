@@ -165,9 +165,12 @@ table! {
     Server {
         max_connections: u32 = 4096,
         max_connections_per_ip: u32 = 1024,
+        handshakes_per_second_per_ip: u32 = 250,
         handshake_timeout: String = "10s".into(),
         header_timeout: String = "20s".into(),
+        answer_timeout: String = "30s".into(),
         idle_timeout: String = "75s".into(),
+        max_age: String = "15m".into(),
         drain: String = "0s".into(),
     }
 }

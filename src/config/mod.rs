@@ -64,9 +64,14 @@ pub struct Config {
 pub struct Server {
     pub max_connections: usize,
     pub max_connections_per_ip: usize,
+    pub handshakes_per_second_per_ip: u32,
     pub handshake_timeout: Duration,
     pub header_timeout: Duration,
+    /// For a client that does not take its answer.
+    pub answer_timeout: Duration,
     pub idle_timeout: Duration,
+    /// Of a connection without a WebSocket.
+    pub max_age: Duration,
     /// How long calls may take to end once the server is to stop.
     pub drain: Duration,
 }

@@ -1,25 +1,46 @@
-//! An accepted connection: plain or TLS, with a deadline for silence and a counted place.
+//! An accepted connection: plain or TLS, with a counted place, and deadlines for silence, for answers that nobody takes,
+//! and for its age.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
+
+use super::answers::Answers;
+use super::crowd::{Spot, Worth};
 
 /// A stream whose first bytes were read already and are given out again.
 pub struct Replayed<S> {
     prefix: Vec<u8>,
     stream: S,
+    /// Bytes that may yet be read.
+    left: usize,
 }
 
 impl<S> Replayed<S> {
     pub fn new(prefix: Vec<u8>, stream: S) -> Self {
-        Self { prefix, stream }
+        Self {
+            prefix,
+            stream,
+            left: usize::MAX,
+        }
+    }
+
+    /// It ends with an error after so many bytes.
+    pub fn up_to(self, left: usize) -> Self {
+        Self { left, ..self }
+    }
+
+    /// Whoever is there may say as much as they like.
+    pub fn unbounded(&mut self) {
+        self.left = usize::MAX;
     }
 
     pub fn into_inner(self) -> S {
@@ -33,12 +54,25 @@ impl<S: AsyncRead + Unpin> AsyncRead for Replayed<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
         if self.prefix.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
+            std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        } else {
+            let length = self.prefix.len().min(buf.remaining());
+            buf.put_slice(&self.prefix[..length]);
+            self.prefix.drain(..length);
+            if self.prefix.is_empty() {
+                self.prefix = Vec::new();
+            }
         }
-        let length = self.prefix.len().min(buf.remaining());
-        buf.put_slice(&self.prefix[..length]);
-        self.prefix.drain(..length);
+        if self.left != usize::MAX {
+            let read = buf.filled().len() - before;
+            let Some(left) = self.left.checked_sub(read) else {
+                buf.set_filled(before);
+                return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+            };
+            self.left = left;
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -50,6 +84,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Replayed<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -70,24 +116,69 @@ pub enum Transport {
     Tls(Box<Replayed<Tls>>),
 }
 
-/// A connection that ends when nothing has passed either way for a while. `P` is what it holds as long as it lives.
-pub struct Connection<P> {
-    transport: Transport,
-    idle_after: Duration,
-    moved: Instant,
-    check: Pin<Box<Sleep>>,
-    _places: P,
+impl Transport {
+    /// The kernel shall keep so many bytes at the most that it has not sent yet: by itself it would keep megabytes.
+    pub fn keep_unsent(&self, bytes: u32) -> io::Result<()> {
+        let socket = match self {
+            Self::Plain(stream) => &stream.stream,
+            Self::Tls(stream) => &stream.stream.get_ref().0.stream,
+        };
+        SockRef::from(socket).set_tcp_notsent_lowat(bytes)
+    }
 }
 
-impl<P> Connection<P> {
-    pub fn new(transport: Transport, idle_after: Duration, places: P) -> Self {
-        let check = Box::pin(tokio::time::sleep(idle_after));
+/// After how long a connection is ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// Over which nothing passes. Of HTTP/2 only answers count, which PINGs are not.
+    pub idle: Duration,
+    /// On which an answer does not move since the client does not take it.
+    pub answer: Duration,
+    /// That has been open for so long, and carries no WebSocket. One in the middle of an answer has twice the time.
+    pub age: Duration,
+}
+
+/// A connection with its deadlines.
+pub struct Connection {
+    transport: Transport,
+    deadlines: Deadlines,
+    opened: Instant,
+    moved: Instant,
+    /// Since when nothing can be written.
+    blocked_since: Option<Instant>,
+    protocol: Protocol,
+    /// At the next deadline, or before.
+    look: Pin<Box<Sleep>>,
+    spot: Spot,
+    worth: Worth,
+}
+
+enum Protocol {
+    /// With its first bytes, which do not tell yet.
+    Unknown(Vec<u8>),
+    /// HTTP/1.1, and WebSockets.
+    One,
+    Two(Box<Answers>),
+}
+
+/// As many bytes tell HTTP/1.1 and HTTP/2 apart.
+const TELLING: usize = 3;
+/// So many answers that are not complete are nothing to speak of.
+const FEW_ANSWERS: usize = 2;
+
+impl Connection {
+    pub fn new(transport: Transport, deadlines: Deadlines, spot: Spot) -> Self {
+        let now = Instant::now();
         Self {
             transport,
-            idle_after,
-            moved: Instant::now(),
-            check,
-            _places: places,
+            deadlines,
+            opened: now,
+            moved: now,
+            blocked_since: None,
+            protocol: Protocol::Unknown(Vec::new()),
+            look: Box::pin(sleep_until(now + deadlines.idle.min(deadlines.age))),
+            worth: spot.worth(),
+            spot,
         }
     }
 
@@ -98,124 +189,182 @@ impl<P> Connection<P> {
         }
     }
 
-    /// An error once the connection has been silent for too long. The timer is only moved when it fires, not with every
-    /// read.
-    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        while self.check.as_mut().poll(cx).is_ready() {
-            let end = self.moved + self.idle_after;
+    fn received(&mut self, bytes: &[u8]) {
+        let now = Instant::now();
+        match &mut self.protocol {
+            Protocol::Unknown(first) => {
+                self.moved = now;
+                first.extend_from_slice(bytes);
+                if first.len() >= TELLING {
+                    let first = std::mem::take(first);
+                    self.protocol = match Answers::of(&first) {
+                        Some(mut answers) => {
+                            answers.received(&first, now.into_std());
+                            Protocol::Two(Box::new(answers))
+                        }
+                        None => Protocol::One,
+                    };
+                }
+            }
+            Protocol::One => self.moved = now,
+            Protocol::Two(answers) => answers.received(bytes, now.into_std()),
+        }
+    }
+
+    fn sent(&mut self, parts: &[IoSlice<'_>], mut length: usize) {
+        let now = Instant::now();
+        self.blocked_since = None;
+        let Protocol::Two(answers) = &mut self.protocol else {
+            self.moved = now;
+            return;
+        };
+        for part in parts {
+            let taken = part.len().min(length);
+            answers.sent(&part[..taken], now.into_std());
+            length -= taken;
+        }
+        if let Some(moved) = answers.moved() {
+            self.moved = moved.into();
+        }
+    }
+
+    /// When it is ended unless something happens.
+    fn end(&self) -> Instant {
+        let answers = match &self.protocol {
+            Protocol::Two(answers) => Some(answers),
+            _ => None,
+        };
+        let waiting = answers.and_then(|answers| answers.waiting_since());
+        let waiting = waiting.map(Instant::from_std);
+        let stalled = waiting.into_iter().chain(self.blocked_since).min();
+        let age = match stalled {
+            _ if self.worth.is_in_use() => None,
+            Some(_) => Some(self.opened + 2 * self.deadlines.age),
+            None => Some(self.opened + self.deadlines.age),
+        };
+        let stalled = stalled.map(|since| since + self.deadlines.answer);
+        let idle = self.moved + self.deadlines.idle;
+        [stalled, age]
+            .into_iter()
+            .flatten()
+            .fold(idle, Instant::min)
+    }
+
+    /// An error once the time of the connection is over, or it has to go for another. The timer is moved when it fires, and
+    /// when a deadline comes to lie before it, not with every read.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if self.worth.poll_evicted(cx).is_ready() {
+            return Poll::Ready(io::ErrorKind::ConnectionReset.into());
+        }
+        let open = match &self.protocol {
+            Protocol::Two(answers) if answers.open() > FEW_ANSWERS => answers.open(),
+            _ => 0,
+        };
+        self.spot.set_answers(open);
+        let end = self.end();
+        if end < self.look.deadline() {
+            self.look.as_mut().reset(end);
+        }
+        while self.look.as_mut().poll(cx).is_ready() {
             if end <= Instant::now() {
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
             }
-            self.check.as_mut().reset(end);
+            self.look.as_mut().reset(end);
         }
         Poll::Pending
+    }
+
+    /// What a write has come to.
+    fn wrote(
+        &mut self,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Pending => self.blocked(cx).map(Err),
+            Poll::Ready(Ok(length)) => {
+                self.sent(parts, length);
+                Poll::Ready(Ok(length))
+            }
+            failed @ Poll::Ready(Err(_)) => failed,
+        }
+    }
+
+    fn blocked(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.blocked_since.get_or_insert_with(Instant::now);
+        self.poll_end(cx)
     }
 }
 
 trait Duplex: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
 
-impl<P: Unpin> AsyncRead for Connection<P> {
+impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
         match self.inner().poll_read(cx, buf) {
-            Poll::Pending => self.poll_idle(cx).map(Err),
-            ready @ Poll::Ready(_) => {
-                self.moved = Instant::now();
-                ready
+            Poll::Pending => self.poll_end(cx).map(Err),
+            Poll::Ready(Ok(())) => {
+                self.received(&buf.filled()[before..]);
+                // There may be something to read at all times.
+                if self.end() <= Instant::now() {
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+                Poll::Ready(Ok(()))
             }
+            failed @ Poll::Ready(Err(_)) => failed,
         }
     }
 }
 
-impl<P: Unpin> AsyncWrite for Connection<P> {
+impl AsyncWrite for Connection {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.inner().poll_write(cx, buf) {
-            Poll::Pending => self.poll_idle(cx).map(Err),
-            ready @ Poll::Ready(_) => {
-                self.moved = Instant::now();
-                ready
-            }
+        let written = self.inner().poll_write(cx, buf);
+        self.wrote(cx, &[IoSlice::new(buf)], written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = self.inner().poll_write_vectored(cx, bufs);
+        self.wrote(cx, bufs, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.transport {
+            Transport::Plain(stream) => stream.is_write_vectored(),
+            Transport::Tls(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.inner().poll_flush(cx) {
-            Poll::Pending => self.poll_idle(cx).map(Err),
-            ready @ Poll::Ready(_) => ready,
+            Poll::Pending => self.blocked(cx).map(Err),
+            Poll::Ready(flushed) => {
+                self.blocked_since = None;
+                Poll::Ready(flushed)
+            }
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner().poll_shutdown(cx)
+        match self.inner().poll_shutdown(cx) {
+            Poll::Pending => self.blocked(cx).map(Err),
+            ready @ Poll::Ready(_) => ready,
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    const IDLE: Duration = Duration::from_millis(300);
-
-    async fn pair(prefix: &[u8]) -> (Connection<()>, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let far = TcpStream::connect(listener.local_addr().unwrap())
-            .await
-            .unwrap();
-        let (near, _) = listener.accept().await.unwrap();
-        let transport = Transport::Plain(Replayed::new(prefix.to_vec(), near));
-        (Connection::new(transport, IDLE, ()), far)
-    }
-
-    #[tokio::test]
-    async fn what_was_read_before_is_given_out_again() {
-        let (mut near, mut far) = pair(b"GET ").await;
-        far.write_all(b"/").await.unwrap();
-        let mut all = [0; 5];
-        near.read_exact(&mut all).await.unwrap();
-        assert_eq!(&all, b"GET /");
-    }
-
-    #[tokio::test]
-    async fn a_reader_that_stops_reading_ends_the_connection() {
-        let (mut near, _far) = pair(b"").await;
-        let chunk = vec![0; 1 << 20];
-        let error = loop {
-            if let Err(error) = near.write_all(&chunk).await {
-                break error;
-            }
-        };
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-    }
-
-    #[tokio::test]
-    async fn silence_ends_a_connection_and_traffic_either_way_keeps_it() {
-        let (mut near, mut far) = pair(b"").await;
-        let start = Instant::now();
-        for _ in 0..4 {
-            tokio::time::sleep(IDLE / 2).await;
-            far.write_all(b"x").await.unwrap();
-            near.read_u8().await.unwrap();
-        }
-        for _ in 0..4 {
-            let waited = tokio::time::timeout(IDLE / 2, near.read_u8()).await;
-            assert!(waited.is_err(), "still open");
-            near.write_all(b"y").await.unwrap();
-        }
-        assert!(start.elapsed() >= IDLE * 4);
-        let quiet = Instant::now();
-        let error = near.read_u8().await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert!(quiet.elapsed() >= IDLE / 2 && quiet.elapsed() < IDLE * 3);
-    }
-}
+mod tests;

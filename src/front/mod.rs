@@ -1,7 +1,9 @@
 //! The one TCP port: told apart by its first bytes into HTTPS (with WebSockets), plain HTTP, which is redirected, and
 //! TURN over TCP and over TLS, which is handed to the relay.
 
+mod answers;
 pub mod connection;
+mod crowd;
 mod preamble;
 pub mod sniff;
 mod turn_port;
@@ -19,22 +21,30 @@ use axum_server::accept::Accept;
 use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{sleep, sleep_until};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::{ServerConfig, ServerConnection};
 use tower::Service;
 
 use crate::config;
-use crate::limits::{PerAddress, Place};
+use crate::limits::{AddressRate, Full};
 use crate::net::canonical;
 use crate::tls::{ACME_ALPN, STUN_ALPN, TURN_ALPN};
 use crate::turn::{Handover, StreamSink};
-use connection::{Connection, Replayed, Tls, Transport};
+use connection::{Connection, Deadlines, Replayed, Tls, Transport};
+use crowd::{Crowd, Spot};
 use preamble::{Preamble, preamble};
 use sniff::{Protocol, sniff};
 
+pub use crowd::Worth;
+
 const FIRST_READ: usize = 16;
+/// What a client may send until the handshake is done. Browsers send two kilobytes; the library would take sixty-four.
+const MAX_HANDSHAKE: usize = 16 * 1024;
+/// What waits encrypted to be sent.
+const TLS_BUFFER: usize = 16 * 1024;
+/// What the kernel keeps of answers that it has not sent yet.
+const NOT_SENT: u32 = 64 * 1024;
 
 /// In the extensions of a request that came over plain HTTP.
 #[derive(Debug, Clone, Copy)]
@@ -55,18 +65,18 @@ pub struct Front {
     https_port: Option<u16>,
     /// `None` where no TURN is spoken.
     turn: Option<StreamSink>,
-    total: Arc<Semaphore>,
-    per_address: PerAddress,
+    crowd: Crowd,
+    /// Of TLS, which costs more than anything else that a stranger can ask for.
+    handshakes: Arc<AddressRate>,
     /// They may say whom they pass a connection on for.
     proxies: Arc<[IpNet]>,
     handshake_timeout: Duration,
-    idle_timeout: Duration,
+    deadlines: Deadlines,
 }
 
-/// What a connection holds while it lives. Those of a proxy for itself are not counted by address.
-type Places = (OwnedSemaphorePermit, Option<Place>);
-
-fn full() -> io::Error {
+/// There is no place for it.
+fn refused(full: Full) -> io::Error {
+    metrics::counter!("callbox_connections_refused_total", "bound" => full.name()).increment(1);
     io::ErrorKind::ConnectionRefused.into()
 }
 
@@ -81,13 +91,18 @@ impl Front {
             tls: Some(tls),
             https_port: None,
             turn,
-            total: Arc::new(Semaphore::new(
-                config.max_connections.min(Semaphore::MAX_PERMITS),
+            crowd: Crowd::new(config),
+            handshakes: Arc::new(AddressRate::new(
+                config.handshakes_per_second_per_ip,
+                Duration::from_secs(1),
             )),
-            per_address: PerAddress::new(config.max_connections_per_ip),
             proxies: proxies.into(),
             handshake_timeout: config.handshake_timeout,
-            idle_timeout: config.idle_timeout,
+            deadlines: Deadlines {
+                idle: config.idle_timeout,
+                answer: config.answer_timeout,
+                age: config.max_age,
+            },
         }
     }
 
@@ -101,22 +116,6 @@ impl Front {
         }
     }
 
-    fn admit(&self, peer: SocketAddr) -> io::Result<Places> {
-        let place = if self.is_proxy(peer) {
-            None
-        } else {
-            Some(self.place(peer)?)
-        };
-        let permit = Arc::clone(&self.total)
-            .try_acquire_owned()
-            .map_err(|_| full())?;
-        Ok((permit, place))
-    }
-
-    fn place(&self, peer: SocketAddr) -> io::Result<Place> {
-        self.per_address.take(peer.ip()).ok_or_else(full)
-    }
-
     fn is_proxy(&self, peer: SocketAddr) -> bool {
         self.proxies.iter().any(|known| known.contains(&peer.ip()))
     }
@@ -126,16 +125,17 @@ impl Front {
     async fn receive(&self, stream: TcpStream) -> io::Result<(Guest, Arrival)> {
         let accepted = Instant::now();
         let peer = canonical(stream.peer_addr()?);
-        let places = self.admit(peer).inspect_err(count_refused)?;
+        let own = (!self.is_proxy(peer)).then_some(peer.ip());
         let mut arrival = Arrival {
             peer,
             accepted,
-            places,
+            spot: self.crowd.admit(own).map_err(refused)?,
         };
-        let identifying = self.shake_hands(stream, &mut arrival);
-        let guest = match timeout(self.handshake_timeout, identifying).await {
-            Ok(guest) => guest,
-            Err(late) => Err(late.into()),
+        let life = arrival.spot.worth();
+        let guest = tokio::select! {
+            guest = self.shake_hands(stream, &mut arrival) => guest,
+            () = sleep(self.handshake_timeout) => Err(io::ErrorKind::TimedOut.into()),
+            () = life.evicted() => Err(io::ErrorKind::ConnectionReset.into()),
         };
         Ok((guest.inspect_err(count_failed)?, arrival))
     }
@@ -147,19 +147,37 @@ impl Front {
             let (source, rest) = unwrap(first, &mut stream).await?;
             first = rest;
             if let Some(source) = source {
-                arrival.places.1 = Some(self.place(source)?);
+                arrival.spot.is_for(source.ip()).map_err(refused)?;
                 arrival.peer = source;
             }
         }
         match (sniff(&first), &self.tls) {
             (Protocol::Tls, Some(tls)) => {
+                self.await_turn(arrival.peer).await;
                 let acceptor = TlsAcceptor::from(Arc::clone(tls));
-                let stream = acceptor.accept(Replayed::new(first, stream)).await?;
+                let stream = Replayed::new(first, stream).up_to(MAX_HANDSHAKE);
+                let bounded = |tls: &mut ServerConnection| tls.set_buffer_limit(Some(TLS_BUFFER));
+                let mut stream = acceptor.accept_with(stream, bounded).await?;
+                stream.get_mut().0.unbounded();
                 inside_tls(stream).await
             }
             (Protocol::Http, _) => Ok(Guest::Http(Transport::Plain(Replayed::new(first, stream)))),
             (Protocol::Turn, _) => Ok(Guest::Turn(Raw::Tcp(stream), first)),
             _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    /// Who asks for handshakes too fast waits. A proxy for itself does not: nobody else could come by it.
+    async fn await_turn(&self, peer: SocketAddr) {
+        if self.is_proxy(peer) {
+            return;
+        }
+        let mut delayed = false;
+        while let Err(at) = self.handshakes.next(peer.ip(), Instant::now()) {
+            if !std::mem::replace(&mut delayed, true) {
+                metrics::counter!("callbox_handshakes_delayed_total").increment(1);
+            }
+            sleep_until(at.into()).await;
         }
     }
 
@@ -173,20 +191,18 @@ impl Front {
                 (stream.into_inner(), Some(Box::new(tls)))
             }
         };
+        let socket = Arc::new(stream.into_std()?);
+        arrival.spot.is_on(&socket);
         turn.hand_over(Handover {
-            socket: stream.into_std()?,
+            socket,
             tls,
             prefix,
             deadline: arrival.accepted + self.handshake_timeout,
             client: arrival.peer,
-            place: Box::new(arrival.places),
+            place: Box::new(arrival.spot),
         });
         Ok(())
     }
-}
-
-fn count_refused(_: &io::Error) {
-    metrics::counter!("callbox_connections_refused_total").increment(1);
 }
 
 fn count_failed(error: &io::Error) {
@@ -205,7 +221,7 @@ struct Arrival {
     /// Who it comes from, once that is known.
     peer: SocketAddr,
     accepted: Instant,
-    places: Places,
+    spot: Spot,
 }
 
 /// Who is at the other end.
@@ -278,7 +294,7 @@ async fn inside_tls(mut stream: Tls) -> io::Result<Guest> {
 }
 
 impl<S: Send + 'static> Accept<TcpStream, S> for Front {
-    type Stream = Connection<Places>;
+    type Stream = Connection;
     type Service = Marked<S>;
     type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
 
@@ -301,13 +317,16 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Front {
                 Transport::Tls(_) => None,
             };
             let peer = Peer(arrival.peer);
-            let connection = Connection::new(transport, front.idle_timeout, arrival.places);
+            transport.keep_unsent(NOT_SENT)?;
+            let worth = arrival.spot.worth();
+            let connection = Connection::new(transport, front.deadlines, arrival.spot);
             Ok((
                 connection,
                 Marked {
                     service,
                     peer,
                     plain,
+                    worth,
                 },
             ))
         })
@@ -320,6 +339,7 @@ pub struct Marked<S> {
     service: S,
     peer: Peer,
     plain: Option<Plain>,
+    worth: Worth,
 }
 
 impl<S, B> Service<Request<B>> for Marked<S>
@@ -335,7 +355,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        self.worth.used();
         request.extensions_mut().insert(self.peer);
+        request.extensions_mut().insert(self.worth.clone());
         if let Some(plain) = self.plain {
             request.extensions_mut().insert(plain);
         }

@@ -18,7 +18,7 @@ use super::switchboard::Switchboard;
 use super::ticket::TicketKey;
 use super::{RoomName, Visit};
 use crate::config::Signaling;
-use crate::limits::{AddressKey, KeyedRate, PerAddress};
+use crate::limits::{AddressKey, AddressRate, PerAddress};
 use crate::presence::Presence;
 use crate::state::random_hex;
 use crate::web::{IceServers, Reached};
@@ -39,7 +39,7 @@ pub struct Hub {
     pub tasks: TaskTracker,
     /// WebSockets by address.
     pub connections: PerAddress,
-    knocks: KeyedRate<AddressKey>,
+    knocks: AddressRate,
 }
 
 /// Where a connection is.
@@ -66,6 +66,7 @@ impl Hub {
     /// When the operating system has no randomness.
     pub fn new(
         settings: Signaling,
+        websockets: PerAddress,
         tickets: TicketKey,
         ice: Arc<IceServers>,
         presence: Presence,
@@ -89,8 +90,8 @@ impl Hub {
             presence,
             next_conn: AtomicU64::new(0),
             deadline_changed,
-            connections: PerAddress::new(settings.max_connections_per_ip),
-            knocks: KeyedRate::per_minute(KNOCKS_PER_MINUTE),
+            connections: websockets,
+            knocks: AddressRate::per_minute(KNOCKS_PER_MINUTE),
             settings,
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -141,7 +142,7 @@ impl Hub {
         self.with(|board| {
             let instant = Instant::now();
             let knocks = board.rooms.has_to_knock(&join, instant);
-            if knocks && !self.knocks.allows(&join.address) {
+            if knocks && !self.knocks.allows(join.address, instant) {
                 return Err(ErrorCode::TooManyKnocks);
             }
             let entry = board.rooms.join(join, instant)?;

@@ -14,7 +14,7 @@ use super::RoomName;
 use super::codes::ErrorCode;
 use super::message::{PeerId, PeerInfo, ServerMessage, SignalData};
 use super::room::{Occupancy, Room, Seat, Waiting};
-use crate::limits::AddressKey;
+use crate::limits::{AddressKey, Bounds, Tally};
 
 pub use events::{Claim, ConnId, Effect, Entry, Join, Joined, Limits};
 
@@ -35,7 +35,7 @@ pub struct Rooms {
     limits: Limits,
     by_name: HashMap<RoomName, Room>,
     seat_by_conn: HashMap<ConnId, (RoomName, PeerId)>,
-    count_by_opener: HashMap<AddressKey, usize>,
+    openers: Tally,
     /// When absent peers lose their seats.
     deadlines: BTreeSet<(Instant, RoomName, PeerId)>,
     /// Who waits before which room.
@@ -48,11 +48,12 @@ pub struct Rooms {
 
 impl Rooms {
     pub fn new(limits: Limits, now: Instant) -> Self {
+        let bounds = Bounds::new(limits.max_rooms, limits.max_rooms_per_address);
         Self {
             limits,
             by_name: HashMap::new(),
             seat_by_conn: HashMap::new(),
-            count_by_opener: HashMap::new(),
+            openers: Tally::new(bounds),
             deadlines: BTreeSet::new(),
             room_by_knock: HashMap::new(),
             opens: true,
@@ -271,17 +272,10 @@ impl Rooms {
         if !self.opens {
             return Err(ErrorCode::Draining);
         }
-        let opened = self
-            .count_by_opener
-            .get(&opener)
-            .copied()
-            .unwrap_or_default();
-        if self.by_name.len() >= self.limits.max_rooms
-            || opened >= self.limits.max_rooms_per_address
-        {
+        if self.openers.room(opener).is_err() {
             return Err(ErrorCode::TooManyRooms);
         }
-        self.count_by_opener.insert(opener, opened + 1);
+        self.openers.add(opener, 1);
         self.by_name.insert(name.clone(), Room::new(opener, now));
         Ok(())
     }
@@ -292,7 +286,7 @@ impl Rooms {
         if self.by_name.get(name).is_some_and(is_empty)
             && let Some(room) = self.by_name.remove(name)
         {
-            self.close_for(room.opener);
+            self.openers.remove(room.opener, 1);
             effects.push(Effect::Closed(name.clone()));
             effects.extend(self.turn_away(room.door.knocks));
         }
@@ -305,15 +299,6 @@ impl Rooms {
         };
         room.seats.retain(|seat| seat.info.id != *id);
         room.tell(id, &ServerMessage::PeerLeft { id: id.clone() })
-    }
-
-    fn close_for(&mut self, opener: AddressKey) {
-        if let Some(count) = self.count_by_opener.get_mut(&opener) {
-            *count -= 1;
-            if *count == 0 {
-                self.count_by_opener.remove(&opener);
-            }
-        }
     }
 }
 

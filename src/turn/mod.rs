@@ -49,7 +49,7 @@ use shard::{Command, Shard, ShardHandle};
 
 pub use peer_policy::PeerPolicy;
 pub use sockets::{LISTENER_BUFFER, set_receive_buffer};
-pub use stream::Handover;
+pub use stream::{Handover, Place};
 pub use streams::StreamLimits;
 
 /// What the threads of the relay are called, before their number.

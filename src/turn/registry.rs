@@ -9,7 +9,7 @@ use super::credentials::CHECK;
 use super::ports::{Claim, RelayedAddresses};
 use super::rate::SharedRate;
 use crate::config::TurnLimits;
-use crate::limits::{AddressKey, KeyedRate};
+use crate::limits::{AddressKey, Bounds, KeyedRate, Tally};
 use crate::presence::Presence;
 
 /// RFC 8656 §7.2 asks for at least 30 seconds.
@@ -29,11 +29,10 @@ pub struct Registry {
     reserved: Mutex<HashMap<[u8; 8], Reserved>>,
 }
 
-#[derive(Default)]
 struct Quotas {
-    total: usize,
     by_holder: HashMap<String, usize>,
-    by_address: HashMap<AddressKey, usize>,
+    /// Of all, by the clients' addresses.
+    places: Tally,
 }
 
 /// A bound port that waits for whoever brings its token.
@@ -60,13 +59,17 @@ impl Registry {
         now: Instant,
     ) -> Self {
         let bitrate = limits.total_bytes_per_second;
+        let bounds = Bounds::new(limits.allocations, limits.allocations_per_ip);
         Self {
             addresses: Arc::new(addresses),
             presence,
             bitrate: bitrate.map(|per_second| SharedRate::new(per_second, now)),
             beginnings: KeyedRate::per_minute(limits.allocations_per_minute),
             limits,
-            quotas: Mutex::default(),
+            quotas: Mutex::new(Quotas {
+                by_holder: HashMap::new(),
+                places: Tally::new(bounds),
+            }),
             reserved: Mutex::default(),
         }
     }
@@ -77,20 +80,16 @@ impl Registry {
         let address = AddressKey::from(ip);
         let mut quotas = lock(&self.quotas);
         let theirs = quotas.by_holder.get(holder).copied().unwrap_or_default();
-        let here = quotas.by_address.get(&address).copied().unwrap_or_default();
         let mut most = self.limits.allocations_per_visitor;
         if holder.starts_with(CHECK) {
             most = most.min(CHECK_ALLOCATIONS);
         }
-        let full = quotas.total >= self.limits.allocations
-            || theirs >= most
-            || here >= self.limits.allocations_per_ip;
+        let full = theirs >= most || quotas.places.room(address).is_err();
         if full || !self.beginnings.allows(&holder.to_owned()) {
             return None;
         }
-        quotas.total += 1;
         quotas.by_holder.insert(holder.to_owned(), theirs + 1);
-        quotas.by_address.insert(address, here + 1);
+        quotas.places.add(address, 1);
         Some(Place {
             registry: Arc::clone(self),
             holder: holder.to_owned(),
@@ -135,16 +134,15 @@ impl Registry {
     }
 
     pub fn allocations(&self) -> usize {
-        lock(&self.quotas).total
+        lock(&self.quotas).places.total()
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut quotas = lock(&self.registry.quotas);
-        quotas.total -= 1;
         give_back(&mut quotas.by_holder, &self.holder);
-        give_back(&mut quotas.by_address, &self.address);
+        quotas.places.remove(self.address, 1);
     }
 }
 
@@ -201,7 +199,7 @@ mod tests {
         drop((first, second, third, fourth));
         assert_eq!(registry.allocations(), 0);
         let quotas = lock(&registry.quotas);
-        assert!(quotas.by_holder.is_empty() && quotas.by_address.is_empty());
+        assert!(quotas.by_holder.is_empty() && quotas.places.total() == 0);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Instant;
 
 use rustls::ServerConnection;
@@ -13,14 +14,23 @@ use super::framing::{self, Frame};
 pub const CHUNK: usize = 64 * 1024;
 /// Room for answers behind a queue that is full of data.
 const ANSWERS: usize = 64 * 1024;
+/// The same for a stranger, of whom the kernel keeps much more than one can have to say.
+const STRANGERS_ANSWERS: usize = 4096;
 /// What rustls reads at once.
 const TLS_READ: usize = 4096;
 /// What a waiting TLS record takes beside its message: header, nonce and tag, and a place in memory.
 const RECORD_OVERHEAD: usize = 128;
 
+/// What counts a connection for as long as it is held, and may take it back.
+pub trait Place: Send {
+    /// Tells whether the connection is of use: where there is no room for others, those go first that are not.
+    fn is_used(&self, used: bool);
+}
+
 /// What a TCP connection is handed over with.
 pub struct Handover {
-    pub socket: TcpStream,
+    /// Whoever counts it may shut it down.
+    pub socket: Arc<TcpStream>,
     pub tls: Option<Box<ServerConnection>>,
     /// What has been read from it already.
     pub prefix: Vec<u8>,
@@ -28,13 +38,13 @@ pub struct Handover {
     pub deadline: Instant,
     /// Whom it comes from, which a proxy in between may have told.
     pub client: SocketAddr,
-    /// What counts it, given back when it ends.
-    pub place: Box<dyn std::any::Any + Send>,
+    /// Given back when it ends.
+    pub place: Box<dyn Place>,
 }
 
 pub struct Stream {
     pub client: Client,
-    socket: TcpStream,
+    socket: Arc<TcpStream>,
     /// Holds its own output.
     tls: Option<Box<ServerConnection>>,
     /// The beginning of a message.
@@ -57,7 +67,7 @@ pub struct Stream {
     pub watched_for_write: bool,
     /// It ends once all is written.
     pub closing: bool,
-    _place: Box<dyn std::any::Any + Send>,
+    place: Box<dyn Place>,
 }
 
 /// A stream that has nothing more to say.
@@ -87,8 +97,13 @@ impl Stream {
             check_at: handover.deadline,
             watched_for_write: false,
             closing: false,
-            _place: handover.place,
+            place: handover.place,
         }
+    }
+
+    /// Does it have an allocation?
+    pub fn is_used(&self, used: bool) {
+        self.place.is_used(used);
     }
 
     pub fn socket(&self) -> &TcpStream {
@@ -104,11 +119,11 @@ impl Stream {
         scratch[..held].copy_from_slice(&self.input);
         let room = &mut scratch[held..];
         let read = match &mut self.tls {
-            None => match self.socket.read(room) {
+            None => match (&*self.socket).read(room) {
                 Ok(0) => return Err(Closed),
                 other => other,
             },
-            Some(tls) => read_tls(tls, &mut self.socket, room),
+            Some(tls) => read_tls(tls, &self.socket, room),
         };
         match read {
             Ok(length) => Ok(held + length),
@@ -150,8 +165,13 @@ impl Stream {
     /// # Errors
     /// [`Closed`] for a client that asks on and on and never reads; sooner for one without an allocation.
     pub fn answer(&mut self, message: &[u8], known: bool) -> Result<(), Closed> {
-        let data = if known { self.max_output } else { 0 };
-        if self.waiting + message.len() > data + ANSWERS {
+        self.place.is_used(known);
+        let room = if known {
+            self.max_output + ANSWERS
+        } else {
+            STRANGERS_ANSWERS
+        };
+        if self.waiting + message.len() > room {
             return Err(Closed);
         }
         self.queue(message)
@@ -190,7 +210,7 @@ impl Stream {
         let before = self.waiting;
         let done = match &mut self.tls {
             None => self.flush_plain(),
-            Some(tls) => flush_tls(tls, &mut self.socket, &mut self.waiting),
+            Some(tls) => flush_tls(tls, &self.socket, &mut self.waiting),
         };
         let done = done.map_err(|_| Closed)?;
         if done {
@@ -204,7 +224,7 @@ impl Stream {
 
     fn flush_plain(&mut self) -> io::Result<bool> {
         while self.waiting > 0 {
-            match self.socket.write(&self.output[self.written..]) {
+            match (&*self.socket).write(&self.output[self.written..]) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(length) => {
                     self.written += length;
@@ -239,7 +259,7 @@ impl Stream {
         if let Some(tls) = self.tls.as_mut().filter(|_| flushed) {
             tls.send_close_notify();
             // It does not matter whether a client that is gone hears it.
-            let _ = tls.write_tls(&mut self.socket);
+            let _ = tls.write_tls(&mut &*self.socket);
         }
         let _ = self.socket.shutdown(Shutdown::Write);
     }
@@ -248,12 +268,12 @@ impl Stream {
 /// Reads once, and decrypts.
 fn read_tls(
     tls: &mut ServerConnection,
-    socket: &mut TcpStream,
+    mut socket: &TcpStream,
     room: &mut [u8],
 ) -> io::Result<usize> {
     let mut decrypted = 0;
     loop {
-        let length = match tls.read_tls(socket) {
+        let length = match tls.read_tls(&mut socket) {
             Err(error) if is_temporary(&error) && decrypted > 0 => return Ok(decrypted),
             other => other?,
         };
@@ -281,11 +301,11 @@ fn plaintext(tls: &mut ServerConnection, room: &mut [u8]) -> io::Result<usize> {
 
 fn flush_tls(
     tls: &mut ServerConnection,
-    socket: &mut TcpStream,
+    mut socket: &TcpStream,
     waiting: &mut usize,
 ) -> io::Result<bool> {
     while tls.wants_write() {
-        match tls.write_tls(socket) {
+        match tls.write_tls(&mut socket) {
             Ok(length) => *waiting = waiting.saturating_sub(length),
             Err(error) if is_temporary(&error) => return Ok(false),
             Err(error) => return Err(error),

@@ -13,6 +13,7 @@ use super::engine::{Client, Engine, Transport};
 use super::framing::{Frame, MAX_MESSAGE};
 use super::poll::Token;
 use super::stream::{CHUNK, Handover, Stream};
+use super::wire::MAX_REQUEST;
 use crate::net::canonical;
 
 /// What one stream may take.
@@ -124,8 +125,12 @@ impl Streams {
         &self.scratch[at..at + length]
     }
 
-    /// Keeps what is not whole yet.
-    pub fn done_reading(&mut self, key: u32, now: Instant) {
+    /// Keeps what is not whole yet. Long messages are data, and only from those who may send some, as `is_known` tells.
+    pub fn done_reading(&mut self, key: u32, is_known: impl FnOnce() -> bool, now: Instant) {
+        if self.filled - self.taken > MAX_REQUEST && !is_known() {
+            self.taken = self.filled;
+            self.ended.push(key);
+        }
         if let Some(stream) = self.by_key.get_mut(key as usize) {
             if self.taken > 0 {
                 stream.last_message = Some(now);
@@ -222,6 +227,7 @@ impl Streams {
                 continue;
             };
             let serves = engine.serves(stream.client);
+            stream.is_used(serves);
             let next = next_check(stream, &self.limits, serves, now);
             stream.check_at = next.unwrap_or(now);
             match next {

@@ -30,7 +30,8 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::access::{self, Access, Scope};
 use crate::config::Config;
-use crate::limits::{AddressKey, KeyedRate};
+use crate::front::Worth;
+use crate::limits::AddressRate;
 use crate::signaling::ticket::TicketKey;
 use crate::signaling::{self, Hub, Visit};
 use crate::tls::Served;
@@ -53,7 +54,7 @@ pub struct App {
     pub ice: Arc<IceServers>,
     pub tickets: TicketKey,
     /// How often one address may become a new visitor.
-    pub visitors: KeyedRate<AddressKey>,
+    pub visitors: AddressRate,
     /// Foreign origins that may use `/ws`.
     pub origins: Vec<String>,
     pub max_peers: usize,
@@ -115,6 +116,7 @@ async fn websocket(
     State(app): State<Shared>,
     Extension(client): Extension<Client>,
     Extension(scope): Extension<Scope>,
+    worth: Option<Extension<Worth>>,
     uri: Uri,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -136,13 +138,14 @@ async fn websocket(
     if app.hub.is_stopping() {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping.\n");
     }
-    let Some(place) = app.hub.connections.take(client.ip) else {
+    let Ok(place) = app.hub.connections.take(client.ip) else {
         return refuse(
             StatusCode::TOO_MANY_REQUESTS,
             "Too many WebSockets from this address.\n",
         );
     };
     let hub = Arc::clone(&app.hub);
+    let in_use = worth.map(|Extension(worth)| worth.in_use());
     upgrade
         .max_message_size(app.message_limit)
         .max_frame_size(app.message_limit)
@@ -150,16 +153,16 @@ async fn websocket(
         .write_buffer_size(0)
         .on_upgrade(move |socket| {
             let tasks = hub.tasks.clone();
-            tasks.track_future(signaling::run(
-                hub,
-                socket,
-                Visit {
-                    address: client.ip,
-                    reached: reached.by(client),
-                    scope,
-                    place,
-                },
-            ))
+            let visit = Visit {
+                address: client.ip,
+                reached: reached.by(client),
+                scope,
+                place,
+            };
+            tasks.track_future(async move {
+                signaling::run(hub, socket, visit).await;
+                drop(in_use);
+            })
         })
 }
 

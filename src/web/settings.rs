@@ -1,7 +1,7 @@
 //! `/config.js`: a script made for each request, which tells a page its `PC_CONFIG` and what else it has to know.
 
 use std::net::IpAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Extension;
 use axum::extract::State;
@@ -82,7 +82,7 @@ fn script(
     let Some(reached) = Reached::from_request(uri, headers) else {
         return (StatusCode::BAD_REQUEST, "The Host header names no host.\n").into_response();
     };
-    if !shared.visitors.allows(&client.ip.into()) {
+    if !shared.visitors.allows(client.ip, Instant::now()) {
         let wait = [(RETRY_AFTER, "60")];
         return (
             StatusCode::TOO_MANY_REQUESTS,

@@ -10,7 +10,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::support::ports::free_port;
-use crate::support::{PATIENCE, Server, get, json_of, plain, request, tls, tls_with_certificate};
+use crate::support::{
+    Client, PATIENCE, Server, get, json_of, plain, request, tls, tls_with_certificate,
+};
 
 #[tokio::test]
 async fn every_response_carries_the_security_headers() {
@@ -283,10 +285,11 @@ async fn handshakes_headers_and_idle_connections_have_deadlines() {
 #[tokio::test]
 async fn connections_from_one_address_are_bounded() {
     let server = Server::start("[server]\nmax_connections_per_ip = 3\n");
+    // Connections that are of no use would have to go.
     let held = [
-        tls(server.https).await,
-        tls(server.https).await,
-        tls(server.https).await,
+        Client::try_open(server.https, None).await.unwrap(),
+        Client::try_open(server.https, None).await.unwrap(),
+        Client::try_open(server.https, None).await.unwrap(),
     ];
     let mut fourth = TcpStream::connect(server.https).await.unwrap();
     assert_eq!(ends_after(&mut fourth, b"").await, 0);
@@ -307,7 +310,10 @@ async fn connections_from_one_address_are_bounded() {
 #[tokio::test]
 async fn connections_are_bounded_in_total() {
     let server = Server::start("[server]\nmax_connections = 2\n");
-    let _held = [tls(server.https).await, tls(server.https).await];
+    let _held = [
+        Client::try_open(server.https, None).await.unwrap(),
+        Client::try_open(server.https, None).await.unwrap(),
+    ];
     let mut third = TcpStream::connect(server.https).await.unwrap();
     assert_eq!(ends_after(&mut third, b"").await, 0);
 }

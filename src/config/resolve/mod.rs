@@ -181,10 +181,16 @@ impl Context<'_> {
                 "server.max_connections_per_ip",
                 server.max_connections_per_ip,
             )?,
+            handshakes_per_second_per_ip: self.positive(
+                "server.handshakes_per_second_per_ip",
+                server.handshakes_per_second_per_ip,
+            )?,
             handshake_timeout: self
                 .duration("server.handshake_timeout", &server.handshake_timeout)?,
             header_timeout: self.duration("server.header_timeout", &server.header_timeout)?,
+            answer_timeout: self.duration("server.answer_timeout", &server.answer_timeout)?,
             idle_timeout: self.idle_timeout(&server.idle_timeout)?,
+            max_age: self.duration("server.max_age", &server.max_age)?,
             drain: self.drain(&server.drain)?,
         })
     }

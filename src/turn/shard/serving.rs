@@ -47,7 +47,8 @@ impl Shard {
             self.inbox.slot(slot)[HEADROOM..HEADROOM + length].copy_from_slice(message);
             self.client_message(client, slot, length, now);
         }
-        self.streams.done_reading(key, now.instant);
+        let is_known = || self.engine.serves(client);
+        self.streams.done_reading(key, is_known, now.instant);
     }
 
     /// A stream that has ended takes its allocation along.

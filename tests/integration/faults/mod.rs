@@ -7,6 +7,7 @@ use std::process::Output;
 use crate::support::program;
 
 mod clock;
+mod crowded;
 mod descriptors;
 mod disk;
 mod people;

@@ -254,7 +254,7 @@ proptest! {
         world.pass(30);
         prop_assert!(world.rooms.by_name.is_empty());
         prop_assert!(world.rooms.seat_by_conn.is_empty());
-        prop_assert!(world.rooms.count_by_opener.is_empty());
+        prop_assert!(world.rooms.openers.total() == 0);
         prop_assert!(world.rooms.deadlines.is_empty());
         prop_assert!(world.rooms.room_by_knock.is_empty());
     }
@@ -262,10 +262,7 @@ proptest! {
 
 fn check_invariants(rooms: &Rooms) {
     assert!(rooms.by_name.len() <= limits().max_rooms);
-    assert_eq!(
-        rooms.count_by_opener.values().sum::<usize>(),
-        rooms.by_name.len()
-    );
+    assert_eq!(rooms.openers.total(), rooms.by_name.len());
     let mut ids = HashSet::new();
     let knocks = rooms.by_name.values().map(|room| room.door.knocks.len());
     assert_eq!(knocks.sum::<usize>(), rooms.room_by_knock.len());

@@ -1,0 +1,58 @@
+//! Many connections that are of no use. They go when there is no room for others.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::{Client, PATIENCE, Server, get};
+
+/// Longer than what has just come is left alone.
+const GRACE: Duration = Duration::from_millis(2500);
+
+async fn silent(server: SocketAddr, count: usize) -> Vec<TcpStream> {
+    let mut streams = Vec::new();
+    for _ in 0..count {
+        streams.push(TcpStream::connect(server).await.unwrap());
+    }
+    streams
+}
+
+/// How many of them the server has closed.
+async fn closed(streams: &mut [TcpStream]) -> usize {
+    let mut count = 0;
+    for stream in streams {
+        let mut byte = [0];
+        let read = timeout(Duration::from_millis(5), stream.read(&mut byte)).await;
+        count += usize::from(matches!(read, Ok(Ok(0) | Err(_))));
+    }
+    count
+}
+
+#[tokio::test]
+async fn silent_connections_keep_nobody_out() {
+    let server = Server::start("[server]\nmax_connections = 40\nmax_connections_per_ip = 40\n");
+    let mut ana = Client::join(server.https, "a", "Ana").await;
+    let mut bo = Client::join(server.https, "a", "Bo").await;
+    ana.expect("peer-joined").await;
+    let mut streams = silent(server.https, 60).await;
+    tokio::time::sleep(GRACE).await;
+    assert!(closed(&mut streams).await >= 60 - 40);
+    // Page, settings and WebSocket of somebody who comes.
+    assert_eq!(get(server.https, "/").await.status, 200);
+    let mut cy = Client::join(server.https, "a", "Cy").await;
+    ana.expect("peer-joined").await;
+    bo.expect("peer-joined").await;
+    cy.expect_nothing().await;
+    let freed = async {
+        while closed(&mut streams).await < 60 - 10 {
+            assert_eq!(get(server.https, "/healthz").await.status, 200);
+        }
+    };
+    timeout(3 * PATIENCE, freed).await.unwrap();
+    // Whoever is in a call was not disturbed.
+    ana.expect_nothing().await;
+    bo.expect_nothing().await;
+}
