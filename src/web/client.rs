@@ -1,14 +1,11 @@
 //! Who is at the far end of a request: the browser itself, or a proxy that tells whom it asks for.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::header::{FORWARDED, HOST, HeaderName};
 use axum::http::uri::{Authority, Uri};
 use axum::http::{HeaderMap, HeaderValue};
-use axum::middleware::Next;
-use axum::response::Response;
 use ipnet::IpNet;
 
 use crate::front::{Peer, Plain};
@@ -31,11 +28,11 @@ struct Told {
 }
 
 /// Finds out who asks, and lets the request look as the browser sent it to a proxy in `trusted`. What others say is ignored.
-pub async fn identify(trusted: Arc<[IpNet]>, mut request: Request, next: Next) -> Response {
+pub fn identify(trusted: &[IpNet], request: &mut Request) {
     let peer = request.extensions().get::<Peer>().map(|Peer(peer)| *peer);
     // Only a request that came through the front has one; of others nothing is believed.
     let peer = peer.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
-    let told = told(peer.ip(), &trusted, request.headers());
+    let told = told(peer.ip(), trusted, request.headers());
     let client = Client {
         ip: told
             .as_ref()
@@ -49,11 +46,10 @@ pub async fn identify(trusted: Arc<[IpNet]>, mut request: Request, next: Next) -
         }
         if let Some(host) = told.host.and_then(|host| HeaderValue::try_from(host).ok()) {
             request.headers_mut().insert(HOST, host);
-            forget_authority(&mut request);
+            forget_authority(request);
         }
     }
     request.extensions_mut().insert(client);
-    next.run(request).await
 }
 
 /// In HTTP/2 the authority stands in place of the header, and would be looked at first.

@@ -13,6 +13,8 @@ use percent_encoding::percent_decode_str;
 use tokio::task::spawn_blocking;
 use tower_http::services::{ServeDir, ServeFile};
 
+use super::packed::{self, Packed};
+
 const ROOM: &str = "/r/{room}";
 const ROOMS: &str = "/r/";
 const CHECK: &str = "/check";
@@ -27,11 +29,15 @@ pub fn routes(root: &Path) -> Router {
     });
     // So that it does not show at the first visitor only.
     let _ = folder.allows(Path::new(INDEX));
+    let packed = Arc::new(Packed::new());
     let page = |name| ServeFile::new(root.join(name));
     Router::new()
         .route_service(ROOM, page(INDEX))
         .route_service(CHECK, page(CHECK_PAGE))
         .fallback_service(ServeDir::new(root))
+        .layer(middleware::from_fn(move |request, next| {
+            packed::pack(Arc::clone(&packed), request, next)
+        }))
         .layer(middleware::from_fn(move |request, next| {
             guard(Arc::clone(&folder), request, next)
         }))

@@ -6,7 +6,6 @@ use axum::http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::Reached;
@@ -31,7 +30,6 @@ const PERMISSIONS: HeaderValue = HeaderValue::from_static(
 const ONE_DAY: HeaderValue = HeaderValue::from_static("max-age=86400");
 
 /// Which headers every response gets.
-#[derive(Clone)]
 pub struct Policy {
     csp: HeaderValue,
     trust: Trust,
@@ -48,9 +46,10 @@ impl Policy {
         Self { csp, trust }
     }
 
-    fn apply(self, headers: &mut HeaderMap) {
+    /// Adds the headers to an answer.
+    pub fn apply(&self, headers: &mut HeaderMap) {
         const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
-        headers.insert(CONTENT_SECURITY_POLICY, self.csp);
+        headers.insert(CONTENT_SECURITY_POLICY, self.csp.clone());
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers
             .entry(REFERRER_POLICY)
@@ -70,19 +69,10 @@ impl Policy {
     }
 }
 
-/// Middleware: adds the headers to every response.
-pub async fn secure(policy: Policy, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    policy.apply(response.headers_mut());
-    response
-}
-
-/// Middleware: answers whatever came over plain HTTP with the same address under `https://`.
-pub async fn redirect_plain_http(request: Request, next: Next) -> Response {
-    match request.extensions().get::<Plain>() {
-        Some(plain) => redirect(&request, plain.https_port),
-        None => next.run(request).await,
-    }
+/// The way from what came over plain HTTP to the same address under `https://`.
+pub fn redirect_plain_http(request: &Request) -> Option<Response> {
+    let plain = request.extensions().get::<Plain>()?;
+    Some(redirect(request, plain.https_port))
 }
 
 fn redirect(request: &Request, https_port: Option<u16>) -> Response {

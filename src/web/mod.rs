@@ -4,10 +4,13 @@ mod acme;
 mod assets;
 mod ca;
 mod client;
-mod compressed;
+mod coding;
+mod embedded;
+mod entrance;
 mod folder;
 mod headers;
 mod lean;
+mod packed;
 mod pc_config;
 mod qr;
 mod reached;
@@ -24,9 +27,6 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
-use ipnet::IpNet;
-use tower_http::compression::CompressionLayer;
-use tower_http::timeout::TimeoutLayer;
 
 use crate::access::{self, Access, Scope};
 use crate::config::Config;
@@ -35,14 +35,13 @@ use crate::limits::AddressRate;
 use crate::signaling::ticket::TicketKey;
 use crate::signaling::{self, Hub, Visit};
 use crate::tls::Served;
+use entrance::Entrance;
 
 pub use assets::asset;
 pub use client::Client;
-pub use headers::redirect_plain_http;
 pub use pc_config::{IceServers, PcConfig, TurnService};
 pub use reached::Reached;
 
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Signaling messages are a few kilobytes; the library's default buffers would take 128 KiB per connection.
 const WS_BUFFER: usize = 4096;
 
@@ -67,11 +66,13 @@ pub type Shared = Arc<App>;
 
 /// All routes. `config` decides which pages are served and under which policy.
 pub fn router(app: Shared, config: &Config, served: &Served) -> Router {
-    let proxies: Arc<[IpNet]> = config.trusted_proxies.as_slice().into();
+    let entrance = Arc::new(Entrance {
+        proxies: config.trusted_proxies.as_slice().into(),
+        challenges: served.challenges().clone(),
+        policy: headers::Policy::new(&config.web, served.trust()),
+    });
     let config = &config.web;
     let access = Arc::clone(&app.access);
-    let policy = headers::Policy::new(config, served.trust());
-    let challenges = served.challenges().clone();
     let dynamic = Router::new()
         .route("/config.js", get(settings::module))
         .route("/config.global.js", get(settings::classic))
@@ -85,20 +86,8 @@ pub fn router(app: Shared, config: &Config, served: &Served) -> Router {
             access::guard(Arc::clone(&access), request, next)
         }))
         .merge(ca::routes(served))
-        .layer(CompressionLayer::new())
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            RESPONSE_TIMEOUT,
-        ))
         .layer(middleware::from_fn(move |request, next| {
-            headers::secure(policy.clone(), request, next)
-        }))
-        .layer(middleware::from_fn(redirect_plain_http))
-        .layer(middleware::from_fn(move |request, next| {
-            acme::answer(challenges.clone(), request, next)
-        }))
-        .layer(middleware::from_fn(move |request, next| {
-            client::identify(Arc::clone(&proxies), request, next)
+            entrance::pass(Arc::clone(&entrance), request, next)
         }))
 }
 

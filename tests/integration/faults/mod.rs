@@ -14,6 +14,7 @@ mod people;
 mod requests;
 mod slow;
 mod smuggling;
+mod stalled;
 mod state;
 
 /// Runs callbox in this folder to its end.

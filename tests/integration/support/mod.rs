@@ -5,6 +5,7 @@ mod client;
 pub mod clock;
 pub mod disk;
 pub mod fake;
+pub mod h2;
 pub mod http;
 pub mod nginx;
 pub mod ports;
