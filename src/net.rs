@@ -1,5 +1,8 @@
 //! The machine's addresses, and what kind of address an address is.
 
+pub mod changes;
+pub mod route;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
