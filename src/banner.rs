@@ -216,6 +216,7 @@ mod tests {
         let address = |text: &&str| LocalAddress {
             ip: text.parse().unwrap(),
             prefix: 24,
+            interface: "eth0".to_owned(),
             stable: !text.starts_with("127."),
         };
         Machine {

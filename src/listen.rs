@@ -282,6 +282,7 @@ mod tests {
         let address = |text: &str| LocalAddress {
             ip: text.parse().unwrap(),
             prefix: 24,
+            interface: "eth0".to_owned(),
             stable: true,
         };
         let machine = Machine {

@@ -18,6 +18,8 @@ pub struct LocalAddress {
     pub ip: IpAddr,
     /// Length of the subnet's prefix, in bits.
     pub prefix: u8,
+    /// Of the interface: addresses of the same one are on the same link.
+    pub interface: String,
     /// Worth telling people: neither loopback, link-local, temporary (RFC 8981) nor of a bridge.
     pub stable: bool,
 }
@@ -57,7 +59,12 @@ impl Machine {
                     && !is_link_local(ip)
                     && !is_bridge(&interface.name)
                     && !is_temporary(ip, &if_inet6);
-                LocalAddress { ip, prefix, stable }
+                LocalAddress {
+                    ip,
+                    prefix,
+                    interface: device(&interface.name).to_owned(),
+                    stable,
+                }
             })
             .collect();
         Ok(Self {
@@ -229,11 +236,14 @@ fn is_global_v6(ip: Ipv6Addr) -> bool {
     unicast && !protocol_assignments && !documentation && !is_private(IpAddr::V6(ip))
 }
 
+/// An IPv4 alias is listed as "eth0:1".
+fn device(interface: &str) -> &str {
+    interface.split(':').next().unwrap_or(interface)
+}
+
 fn is_bridge(interface: &str) -> bool {
-    // An IPv4 alias is listed as "eth0:1".
-    let device = interface.split(':').next().unwrap_or(interface);
     Path::new("/sys/class/net")
-        .join(device)
+        .join(device(interface))
         .join("bridge")
         .exists()
 }

@@ -58,6 +58,14 @@ pub fn describe() {
         "Allocations that a quota or a lack of ports forbade."
     );
     counter!(
+        "callbox_turn_refused_peers_total",
+        "Peers whose address leads to this machine, nowhere, or who knows where."
+    );
+    counter!(
+        "callbox_turn_withdrawn_total",
+        "Permissions and channels that ended since their peer is refused now."
+    );
+    counter!(
         "callbox_turn_relayed_packets_total",
         "Packets that were relayed."
     );

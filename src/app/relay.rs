@@ -12,6 +12,7 @@ use crate::config::{Config, Secret};
 use crate::front::Front;
 use crate::listen::TurnListeners;
 use crate::net::Machine;
+use crate::net::changes::{Change, Changes};
 use crate::presence::Presence;
 use crate::tls::Trust;
 use crate::turn::credentials::Authority;
@@ -19,6 +20,8 @@ use crate::turn::{PeerPolicy, Relay, Setup, StreamLimits};
 use crate::web::TurnService;
 
 const ADDRESS_CHECK: Duration = Duration::from_secs(10);
+/// A burst of changes is looked at when it begins and when it is over.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// The relay, and its TCP ports that are not served yet.
 pub struct ReadyRelay {
@@ -62,8 +65,10 @@ pub fn start(
     ports.extend(config.redirect.map(|address| address.port()));
     ports.extend(tls_port);
     let (public, peers) = (around.public.to_vec(), turn.peers.clone());
+    let proxies = config.trusted_proxies.clone();
     let policy: PolicyFor = Box::new(move |machine: &Machine| {
-        PeerPolicy::new(machine, &public, peers.as_deref(), loopback, ports.clone())
+        let peers = peers.as_deref();
+        PeerPolicy::new(machine, &public, peers, loopback, ports.clone(), &proxies)
     });
     let relay = Relay::start(Setup {
         sockets: udp,
@@ -154,24 +159,42 @@ impl ServedRelay {
     }
 }
 
-/// An address that the machine gets while callbox runs is its own from then on: nobody is to reach its other services
-/// through the relay.
+/// An address that the machine gets while callbox runs is its own from then on, and so is what a route leads to it:
+/// nobody is to reach its other services through the relay.
 async fn watch_addresses(relay: Arc<Relay>, mut known: Machine, policy: PolicyFor) {
-    let mut ticks = tokio::time::interval(ADDRESS_CHECK);
+    let mut changes = Changes::watch().ok();
     loop {
-        ticks.tick().await;
-        let Ok(machine) = Machine::inspect() else {
-            continue;
-        };
-        if machine == known {
-            continue;
+        let change = next_change(&mut changes).await;
+        if let Ok(machine) = Machine::inspect() {
+            let moved = machine != known;
+            if moved || change == Change::Route {
+                relay.set_policy(policy(&machine));
+            }
+            if moved {
+                tracing::warn!(
+                    "the machine's addresses have changed; restart callbox to relay on new ones"
+                );
+            }
+            known = machine;
         }
-        relay.set_policy(policy(&machine));
-        tracing::warn!(
-            "the machine's addresses have changed; restart callbox to relay on new ones"
-        );
-        known = machine;
+        tokio::time::sleep(SETTLE).await;
     }
+}
+
+/// Waits until something may have changed: as the kernel says, or, where it says nothing, for a while.
+async fn next_change(changes: &mut Option<Changes>) -> Change {
+    let news = async {
+        match changes {
+            Some(changes) => changes.next().await,
+            None => std::future::pending().await,
+        }
+    };
+    match timeout(ADDRESS_CHECK, news).await {
+        Ok(Ok(change)) => return change,
+        Ok(Err(_)) => *changes = None,
+        Err(_) => {}
+    }
+    Change::Address
 }
 
 /// Addresses that relay sockets may bind to.

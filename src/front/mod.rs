@@ -128,6 +128,7 @@ impl Front {
         let own = (!self.is_proxy(peer)).then_some(peer.ip());
         let mut arrival = Arrival {
             peer,
+            proxied: self.is_proxy(peer),
             accepted,
             spot: self.crowd.admit(own).map_err(refused)?,
         };
@@ -143,7 +144,7 @@ impl Front {
     async fn shake_hands(&self, mut stream: TcpStream, arrival: &mut Arrival) -> io::Result<Guest> {
         stream.set_nodelay(true)?;
         let mut first = first_bytes(&mut stream).await?;
-        if self.is_proxy(arrival.peer) {
+        if arrival.proxied {
             let (source, rest) = unwrap(first, &mut stream).await?;
             first = rest;
             if let Some(source) = source {
@@ -200,6 +201,7 @@ impl Front {
             deadline: arrival.accepted + self.handshake_timeout,
             client: arrival.peer,
             place: Box::new(arrival.spot),
+            proxied: arrival.proxied,
         });
         Ok(())
     }
@@ -220,6 +222,8 @@ fn count_failed(error: &io::Error) {
 struct Arrival {
     /// Who it comes from, once that is known.
     peer: SocketAddr,
+    /// Has a trusted proxy passed it on, whoever it is for?
+    proxied: bool,
     accepted: Instant,
     spot: Spot,
 }

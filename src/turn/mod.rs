@@ -19,6 +19,7 @@ mod poll;
 mod ports;
 mod rate;
 mod registry;
+mod routes;
 mod shard;
 mod sockets;
 mod stream;
@@ -184,7 +185,7 @@ impl Relay {
         }
     }
 
-    /// The machine's addresses have changed: peers are judged by this policy from now on.
+    /// The machine's addresses or routes have changed: peers are judged by this policy and anew from now on.
     pub fn set_policy(&self, policy: PeerPolicy) {
         let policy = Arc::new(policy);
         for shard in &self.handles.shards {

@@ -14,9 +14,38 @@ use crate::net::{self, Machine};
 pub struct PeerPolicy {
     own: Vec<IpAddr>,
     gateways: Vec<IpAddr>,
-    private: Vec<IpNet>,
+    proxies: Vec<IpNet>,
+    private: Private,
     loopback: bool,
     listeners: Vec<u16>,
+}
+
+/// Private networks that may be relayed to.
+#[derive(Debug, Clone)]
+enum Private {
+    /// As the operator says, for everybody.
+    Listed(Vec<IpNet>),
+    /// Of each LAN that the machine is on, for those who are on it themselves.
+    OfLinks(Vec<Link>),
+}
+
+/// What the addresses of one interface tell of its link.
+#[derive(Debug, Clone, Default)]
+struct Link {
+    interface: String,
+    /// Who has an address in one of them is on the link: answers to it never leave it.
+    prefixes: Vec<IpNet>,
+    private: Vec<IpNet>,
+}
+
+/// Where a client is, seen from this machine. It holds for the policy that told it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Anywhere, or nobody knows.
+    Away,
+    /// On a LAN that the machine is on.
+    OnLink(usize),
+    OnMachine,
 }
 
 impl PeerPolicy {
@@ -24,12 +53,14 @@ impl PeerPolicy {
     /// - `peers`: `[turn] peers`, private networks; `None` for auto
     /// - `loopback`: every listener is on loopback
     /// - `listeners`: ports that callbox itself listens on
+    /// - `proxies`: `[http] trusted_proxies`
     pub fn new(
         machine: &Machine,
         public: &[IpAddr],
         peers: Option<&[IpNet]>,
         loopback: bool,
         listeners: Vec<u16>,
+        proxies: &[IpNet],
     ) -> Self {
         let own = machine
             .addresses
@@ -38,18 +69,14 @@ impl PeerPolicy {
             .chain(public.iter().copied())
             .collect();
         let private = match peers {
-            Some(networks) => networks.to_vec(),
-            None if public.is_empty() && !loopback => machine
-                .addresses
-                .iter()
-                .filter(|address| address.stable && net::is_private(address.ip))
-                .filter_map(net::LocalAddress::subnet)
-                .collect(),
-            None => Vec::new(),
+            Some(networks) => Private::Listed(networks.to_vec()),
+            None if public.is_empty() && !loopback => Private::OfLinks(lans(machine)),
+            None => Private::OfLinks(Vec::new()),
         };
         Self {
             own,
             gateways: machine.gateways.clone(),
+            proxies: proxies.to_vec(),
             private,
             loopback,
             listeners,
@@ -61,32 +88,114 @@ impl PeerPolicy {
         self.own.contains(&ip)
     }
 
-    /// May a permission for this address be installed? `is_relaying` says whether a relayed address lives on it; which
-    /// port, each packet shows.
-    pub fn may_permit(&self, ip: IpAddr, is_relaying: bool) -> bool {
-        // Of no listener, so that the address alone decides.
-        const ANY_PORT: u16 = 1;
-        self.permits(SocketAddr::new(ip, ANY_PORT), is_relaying)
+    /// Is it another machine that `ip` should lead to? Whether it does, only the kernel knows.
+    pub fn is_foreign(&self, ip: IpAddr) -> bool {
+        let ip = plain(ip);
+        !ip.is_loopback() && !self.is_own(ip)
     }
 
-    /// May packets go to and come from `peer`? `is_relayed` says whether it is a relayed address of this server.
-    pub fn permits(&self, peer: SocketAddr, is_relayed: bool) -> bool {
+    /// Where the client at `ip` is. `proxied`: a proxy has passed its connection on.
+    pub fn standing(&self, ip: IpAddr, proxied: bool) -> Standing {
+        // Whoever stands behind a proxy or a router that translates addresses may be anywhere.
+        let stands_in = self.gateways.contains(&ip) || self.is_proxy(ip);
+        if stands_in {
+            return Standing::Away;
+        }
+        if ip.is_loopback() {
+            return if proxied {
+                Standing::Away
+            } else {
+                Standing::OnMachine
+            };
+        }
+        let Private::OfLinks(links) = &self.private else {
+            return Standing::Away;
+        };
+        links
+            .iter()
+            .position(|link| holds(&link.prefixes, ip))
+            .map_or(Standing::Away, Standing::OnLink)
+    }
+
+    fn is_proxy(&self, ip: IpAddr) -> bool {
+        holds(&self.proxies, ip)
+    }
+
+    /// May a permission for this address be installed? `is_relaying` says whether a relayed address lives on it; which
+    /// port, each packet shows.
+    pub fn may_permit(&self, client: Standing, ip: IpAddr, is_relaying: bool) -> bool {
+        // Of no listener, so that the address alone decides.
+        const ANY_PORT: u16 = 1;
+        self.permits(client, SocketAddr::new(ip, ANY_PORT), is_relaying)
+    }
+
+    /// May packets of a client go to and come from `peer`? `is_relayed` says whether it is a relayed address of this
+    /// server.
+    pub fn permits(&self, client: Standing, peer: SocketAddr, is_relayed: bool) -> bool {
         let ip = plain(peer.ip());
         if peer.port() == 0 {
             return false;
         }
         if ip.is_loopback() {
-            return self.loopback && (is_relayed || !self.listeners.contains(&peer.port()));
+            let a_service = client == Standing::OnMachine && !self.listeners.contains(&peer.port());
+            return self.loopback && (is_relayed || a_service);
         }
         if self.is_own(ip) {
             return is_relayed;
         }
         if net::is_private(ip) {
-            return self.private.iter().any(|network| network.contains(&ip))
-                && !self.gateways.contains(&ip);
+            return self.permits_private(client, ip) && !self.gateways.contains(&ip);
         }
         net::is_global(ip)
     }
+
+    fn permits_private(&self, client: Standing, ip: IpAddr) -> bool {
+        match (&self.private, client) {
+            (Private::Listed(networks), _) => holds(networks, ip),
+            (Private::OfLinks(_), Standing::Away) => false,
+            (Private::OfLinks(links), Standing::OnLink(place)) => links
+                .get(place)
+                .is_some_and(|link| holds(&link.private, ip)),
+            (Private::OfLinks(links), Standing::OnMachine) => {
+                links.iter().any(|link| holds(&link.private, ip))
+            }
+        }
+    }
+}
+
+fn holds(networks: &[IpNet], ip: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(&ip))
+}
+
+/// The links of interfaces that have a private address.
+fn lans(machine: &Machine) -> Vec<Link> {
+    let mut links: Vec<Link> = Vec::new();
+    for address in &machine.addresses {
+        let Some(subnet) = address.subnet() else {
+            continue;
+        };
+        let known = |link: &Link| link.interface == address.interface;
+        let place = links.iter().position(known).unwrap_or_else(|| {
+            links.push(Link {
+                interface: address.interface.clone(),
+                ..Link::default()
+            });
+            links.len() - 1
+        });
+        let Some(link) = links.get_mut(place) else {
+            continue;
+        };
+        let private = net::is_private(address.ip);
+        if address.stable && private {
+            link.private.push(subnet);
+        }
+        // A link-local address does not say on which link it is.
+        if private || address.ip.is_ipv6() && !net::is_link_local(address.ip) {
+            link.prefixes.push(subnet);
+        }
+    }
+    links.retain(|link| !link.private.is_empty());
+    links
 }
 
 /// The address that packets really go to.
@@ -98,128 +207,4 @@ fn plain(ip: IpAddr) -> IpAddr {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::LocalAddress;
-
-    fn machine() -> Machine {
-        let address = |text: &str, prefix, stable| LocalAddress {
-            ip: text.parse().unwrap(),
-            prefix,
-            stable,
-        };
-        Machine {
-            addresses: vec![
-                address("127.0.0.1", 8, false),
-                address("192.168.1.5", 24, true),
-                address("fd00::5", 64, true),
-                address("172.17.0.1", 16, false),
-            ],
-            gateways: vec!["192.168.1.1".parse().unwrap()],
-            host_name: None,
-        }
-    }
-
-    fn policy(public: &[&str], peers: Option<&[&str]>, loopback: bool) -> PeerPolicy {
-        let public: Vec<IpAddr> = public.iter().map(|text| text.parse().unwrap()).collect();
-        let peers: Option<Vec<IpNet>> =
-            peers.map(|list| list.iter().map(|text| text.parse().unwrap()).collect());
-        PeerPolicy::new(
-            &machine(),
-            &public,
-            peers.as_deref(),
-            loopback,
-            vec![8443, 3478],
-        )
-    }
-
-    fn permits(policy: &PeerPolicy, peer: &str) -> bool {
-        policy.permits(peer.parse().unwrap(), false)
-    }
-
-    const NEVER: [&str; 19] = [
-        "0.0.0.0:9",
-        "127.0.0.1:9",
-        "[::]:9",
-        "[::1]:9",
-        "[::ffff:127.0.0.1]:9",
-        "[64:ff9b::7f00:1]:9",
-        "[2002:7f00:1::]:9",
-        "169.254.169.254:80",
-        "[fe80::1]:9",
-        "224.0.0.1:9",
-        "[ff02::1]:9",
-        "255.255.255.255:9",
-        "192.168.1.1:80",
-        "192.168.1.5:22",
-        "172.17.0.1:9",
-        "172.17.0.2:9",
-        "[fd00::5]:9",
-        "240.0.0.1:9",
-        "8.8.8.8:0",
-    ];
-
-    #[test]
-    fn on_a_lan_the_own_subnet_is_permitted() {
-        let policy = policy(&[], None, false);
-        for peer in [
-            "192.168.1.77:9",
-            "[fd00::77]:9",
-            "8.8.8.8:9",
-            "[2606:4700::1]:9",
-            "[::ffff:192.168.1.77]:9",
-        ] {
-            assert!(permits(&policy, peer), "{peer}");
-        }
-        for peer in
-            NEVER
-                .iter()
-                .chain(&["192.168.2.1:9", "10.0.0.1:9", "[fd01::1]:9", "100.64.0.1:9"])
-        {
-            assert!(!permits(&policy, peer), "{peer}");
-        }
-    }
-
-    #[test]
-    fn with_a_public_address_no_private_network_is() {
-        let policy = policy(&["5.6.7.8"], None, false);
-        assert!(permits(&policy, "8.8.8.8:9"));
-        for peer in NEVER
-            .iter()
-            .chain(&["192.168.1.77:9", "[fd00::77]:9", "5.6.7.8:22"])
-        {
-            assert!(!permits(&policy, peer), "{peer}");
-        }
-    }
-
-    #[test]
-    fn a_list_names_the_private_networks() {
-        let policy = policy(
-            &["5.6.7.8"],
-            Some(&["10.1.0.0/16", "127.0.0.0/8", "169.254.0.0/16"]),
-            false,
-        );
-        assert!(permits(&policy, "10.1.2.3:9"));
-        for peer in NEVER.iter().chain(&["10.2.0.1:9", "192.168.1.77:9"]) {
-            assert!(!permits(&policy, peer), "{peer}");
-        }
-    }
-
-    #[test]
-    fn loopback_only_where_everything_listens_there() {
-        let policy = policy(&[], None, true);
-        assert!(permits(&policy, "127.0.0.1:9"));
-        assert!(permits(&policy, "[::1]:9"));
-        assert!(!permits(&policy, "127.0.0.1:3478"), "a listener");
-        assert!(!permits(&policy, "192.168.1.77:9"));
-    }
-
-    #[test]
-    fn own_addresses_only_where_they_are_relayed_addresses() {
-        let policy = policy(&["5.6.7.8"], None, false);
-        for own in ["192.168.1.5:50000", "5.6.7.8:50000"] {
-            assert!(policy.permits(own.parse().unwrap(), true), "{own}");
-            assert!(!policy.permits(own.parse().unwrap(), false), "{own}");
-        }
-    }
-}
+mod tests;

@@ -18,6 +18,7 @@ use super::engine::{
 use super::poll::{Batch, Token};
 use super::ports::{Claim, Families};
 use super::registry::{Place, Registry};
+use super::routes::PeerRoutes;
 use super::sys;
 
 /// Bytes that may wait in a relay socket.
@@ -32,6 +33,7 @@ pub struct Sockets {
     /// What clients are given, by the listening socket or stream that they came through.
     pub listener_families: Vec<Families>,
     pub stream_families: Vec<Families>,
+    pub routes: PeerRoutes,
     random: SystemRandom,
     /// Streams whose allocation has ended without their doing.
     pub orphans: Vec<Client>,
@@ -58,6 +60,7 @@ impl Sockets {
             relays: Vec::new(),
             listener_families,
             stream_families: Vec::new(),
+            routes: PeerRoutes::default(),
             random: SystemRandom::new(),
             orphans: Vec::new(),
         }
@@ -210,6 +213,10 @@ impl Host for Sockets {
 
     fn is_relaying_on(&self, ip: IpAddr) -> bool {
         self.registry.addresses.is_relaying_on(ip)
+    }
+
+    fn leads_elsewhere(&mut self, to: IpAddr, from: IpAddr) -> bool {
+        self.routes.lead_elsewhere(to, from, Instant::now())
     }
 
     fn spend(&self, bytes: usize, now: Instant) -> bool {

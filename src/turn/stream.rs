@@ -38,6 +38,8 @@ pub struct Handover {
     pub deadline: Instant,
     /// Whom it comes from, which a proxy in between may have told.
     pub client: SocketAddr,
+    /// Has a trusted proxy passed it on?
+    pub proxied: bool,
     /// Given back when it ends.
     pub place: Box<dyn Place>,
 }

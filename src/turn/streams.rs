@@ -68,6 +68,7 @@ impl Streams {
             transport,
             via: key,
             address,
+            proxied: handover.proxied,
         };
         let stream = Stream::new(handover, client, self.limits.queue);
         let wanted = epoll::EventFlags::IN;

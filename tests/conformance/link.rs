@@ -1,12 +1,13 @@
 //! A client's way to the server: a UDP socket, or a stream that is cut into messages.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
+use socket2::{Domain, Socket, Type};
 
 use crate::support::PATIENCE;
 use crate::support::http::trusting;
@@ -68,30 +69,42 @@ pub enum Link {
 
 impl Link {
     pub fn open(via: Via, server: SocketAddr) -> Self {
+        let any: IpAddr = if server.is_ipv4() {
+            Ipv4Addr::UNSPECIFIED.into()
+        } else {
+            Ipv6Addr::UNSPECIFIED.into()
+        };
+        Self::open_from(via, any, server)
+    }
+
+    /// From this address of the client's machine.
+    pub fn open_from(via: Via, source: IpAddr, server: SocketAddr) -> Self {
         match via {
             Via::Udp => {
-                let any = if server.is_ipv4() {
-                    "0.0.0.0:0"
-                } else {
-                    "[::]:0"
-                };
-                let socket = UdpSocket::bind(any).unwrap();
+                let socket = UdpSocket::bind((source, 0)).unwrap();
                 // Answers have to come from where the request went.
                 socket.connect(server).unwrap();
                 Self::Udp(socket)
             }
             Via::Tcp | Via::FrontTcp => {
-                let socket = connect(server);
+                let socket = connect(source, server);
                 let stream = Box::new(socket.try_clone().unwrap());
                 Self::over(stream, socket)
             }
-            Via::Tls | Via::FrontTls => Self::over_tls(server, &[]).0,
+            Via::Tls | Via::FrontTls => Self::tls_over(connect(source, server), server, &[]).0,
         }
     }
 
     /// TLS, offering these protocols; also gives the one that the server chose.
     pub fn over_tls(server: SocketAddr, alpn: &[&str]) -> (Self, Option<Vec<u8>>) {
-        let mut socket = connect(server);
+        Self::tls_over(connect(Ipv4Addr::UNSPECIFIED.into(), server), server, alpn)
+    }
+
+    fn tls_over(
+        mut socket: TcpStream,
+        server: SocketAddr,
+        alpn: &[&str],
+    ) -> (Self, Option<Vec<u8>>) {
         let mut config = trusting(Arc::default());
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         let name = ServerName::from(server.ip());
@@ -148,8 +161,11 @@ impl Link {
     }
 }
 
-fn connect(server: SocketAddr) -> TcpStream {
-    let socket = TcpStream::connect(server).unwrap();
+fn connect(source: IpAddr, server: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::for_address(server), Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::new(source, 0).into()).unwrap();
+    socket.connect(&server.into()).unwrap();
+    let socket = TcpStream::from(socket);
     socket.set_nodelay(true).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket

@@ -91,6 +91,16 @@ impl Lan {
         Some(target)
     }
 
+    /// Changes the server's machine while it runs: what `ip` is told.
+    pub fn change_server(&self, arguments: &str) {
+        ip(&format!("-n {} {arguments}", self.server));
+    }
+
+    /// Changes the other machine.
+    pub fn change_outside(&self, arguments: &str) {
+        ip(&format!("-n {} {arguments}", self.outside));
+    }
+
     /// Runs on the server's machine; sockets that are made there stay there.
     pub fn inside<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
         within(&self.server, f)

@@ -1,5 +1,6 @@
 //! A peer: a UDP socket that a relayed address talks to.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 use crate::support::PATIENCE;
@@ -32,7 +33,14 @@ impl Peer {
     /// The next datagram and where it came from.
     pub fn receive(&self) -> (Vec<u8>, SocketAddr) {
         let mut buffer = vec![0; 1 << 16];
-        let (length, from) = self.socket.recv_from(&mut buffer).expect("a datagram");
+        let received = loop {
+            match self.socket.recv_from(&mut buffer) {
+                // A signal to the process.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                received => break received,
+            }
+        };
+        let (length, from) = received.expect("a datagram");
         buffer.truncate(length);
         (buffer, from)
     }

@@ -156,6 +156,20 @@ impl Target {
         Client::new(Link::open(via, self.address(via)))
     }
 
+    /// The same, from this address of the client's machine.
+    pub fn stranger_from(&self, via: Via, source: &str) -> Client {
+        let source = source.parse().unwrap();
+        Client::new(Link::open_from(via, source, self.address(via)))
+    }
+
+    /// A client that signs as Alice, with an allocation, from this address of its machine.
+    pub fn allocated_from(&self, via: Via, source: &str) -> (Client, SocketAddr) {
+        let mut client = self.stranger_from(via, source);
+        client.log_in(&self.alice);
+        let relayed = client.allocate();
+        (client, relayed)
+    }
+
     /// A client that signs as this user.
     pub fn client_of(&self, user: &User, via: Via) -> Client {
         let mut client = self.stranger(via);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{Client, Usage};
 use crate::turn::counters::Drop;
+use crate::turn::peer_policy::Standing;
 use crate::turn::rate::Rate;
 use crate::turn::wire::{Key, TransactionId};
 
@@ -17,6 +18,8 @@ pub const CHANNEL_LIFETIME: Duration = Duration::from_secs(600);
 
 pub struct Allocation {
     pub client: Client,
+    /// By the policy that holds now.
+    pub standing: Standing,
     pub username: Box<str>,
     /// Whom the username names, without its expiry.
     pub holder: Arc<str>,
@@ -52,6 +55,7 @@ pub struct Channel {
 /// What makes an allocation.
 pub struct Birth<'a> {
     pub client: Client,
+    pub standing: Standing,
     pub username: &'a str,
     pub holder: &'a str,
     pub key: Key,
@@ -68,6 +72,7 @@ impl Allocation {
     pub fn new(birth: &Birth<'_>) -> Self {
         Self {
             client: birth.client,
+            standing: birth.standing,
             username: birth.username.into(),
             holder: birth.holder.into(),
             key: birth.key,
@@ -122,10 +127,14 @@ impl Allocation {
         self.permissions.iter().map(|(ip, until)| (*ip, *until))
     }
 
-    pub fn channels(&self) -> impl ExactSizeIterator<Item = (u16, Instant)> {
+    pub fn channels(&self) -> impl ExactSizeIterator<Item = (u16, &Channel)> {
         self.channels
             .iter()
-            .map(|(number, channel)| (*number, channel.expires))
+            .map(|(number, channel)| (*number, channel))
+    }
+
+    pub fn channels_mut(&mut self) -> impl Iterator<Item = &mut Channel> {
+        self.channels.values_mut()
     }
 
     /// Installs or refreshes a permission; gives until when it held before.

@@ -126,6 +126,10 @@ pub trait Host {
     /// Does any relayed address live on this address?
     fn is_relaying_on(&self, ip: IpAddr) -> bool;
 
+    /// Do packets from the relay socket bound to `from` reach another machine at `to`, and not this one by an address
+    /// that no interface lists? Where the kernel does not say, they do not.
+    fn leads_elsewhere(&mut self, to: IpAddr, from: IpAddr) -> bool;
+
     /// May so many bytes pass under the bitrate of the whole server?
     fn spend(&self, bytes: usize, now: Instant) -> bool;
 }

@@ -14,6 +14,7 @@ mod answer_limit;
 mod auth;
 mod deadlines;
 mod host;
+mod policy_change;
 mod relaying;
 mod reply;
 mod requests;
@@ -44,6 +45,7 @@ use answer_limit::AnswerLimit;
 pub use auth::Nonces;
 use deadlines::{Deadline, Deadlines};
 pub use host::{End, Ended, Host, NoRelay, Order, Relayed, Usage, Wish};
+pub use policy_change::Withdrawn;
 
 /// Room in front of a received message.
 pub const HEADROOM: usize = indication::MAX_HEADER;
@@ -74,6 +76,8 @@ pub struct Client {
     /// Which listening socket, or which stream.
     pub via: u32,
     pub address: SocketAddr,
+    /// Has a proxy passed its stream on? Then `address` is what the proxy says.
+    pub proxied: bool,
 }
 
 /// Names an allocation as long as it lives.
@@ -225,11 +229,6 @@ impl Engine {
             .get(&client)
             .copied()
             .ok_or(Drop::NoAllocation)
-    }
-
-    /// Peers are judged by another policy from now on.
-    pub fn set_policy(&mut self, policy: Arc<PeerPolicy>) {
-        self.rules.policy = policy;
     }
 
     /// When [`Self::timeout`] is due.

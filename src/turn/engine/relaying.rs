@@ -29,7 +29,7 @@ impl Engine {
             return Err(Drop::NoPermission);
         }
         if !own {
-            // The policy was asked when the channel was bound, and does not change.
+            // The policy was asked when the channel was bound; one that refuses the peer ends the channel.
             return self.pass_to_peer(host, id, peer, data, false, now);
         }
         self.pass_to_own(host, id, peer, buffer, data, now)
@@ -48,13 +48,18 @@ impl Engine {
         let message = &buffer[HEADROOM..HEADROOM + length];
         let send = indication::parse_send(message).ok_or(Drop::Malformed)?;
         let data = HEADROOM + send.data.start..HEADROOM + send.data.end;
-        if !self.allocations[id.0 as usize].permits(send.peer.ip(), now) {
+        let allocation = &self.allocations[id.0 as usize];
+        if !allocation.permits(send.peer.ip(), now) {
             return Err(Drop::NoPermission);
         }
         if self.rules.policy.is_own(send.peer.ip()) {
             return self.pass_to_own(host, id, send.peer, buffer, data, now);
         }
-        if !self.rules.policy.permits(send.peer, false) {
+        if !self
+            .rules
+            .policy
+            .permits(allocation.standing, send.peer, false)
+        {
             return Err(Drop::PeerRefused);
         }
         self.pass_to_peer(host, id, send.peer, data, send.dont_fragment, now)
@@ -100,7 +105,9 @@ impl Engine {
     ) -> Result<Verdict, Drop> {
         let Some(to) = self.by_relayed.get(&peer).copied() else {
             let bound = host.bound(peer);
-            if !self.rules.policy.permits(peer, bound.is_some()) {
+            let standing = self.allocations[from.0 as usize].standing;
+            let policy = &self.rules.policy;
+            if !policy.permits(standing, peer, bound.is_some()) {
                 return Err(Drop::PeerRefused);
             }
             return self.pass_to_peer(host, from, bound.unwrap_or(peer), data, false, now);
@@ -125,21 +132,21 @@ impl Engine {
         length: usize,
         now: Instant,
     ) -> Verdict {
+        let Some(allocation) = self.allocations.get(id.0 as usize) else {
+            return Verdict::Drop(Drop::NoAllocation);
+        };
         let policy = &self.rules.policy;
         let advertised = if policy.is_own(from.ip()) {
             host.advertised(from)
         } else {
             None
         };
-        if !policy.permits(from, advertised.is_some()) {
+        if !policy.permits(allocation.standing, from, advertised.is_some()) {
             return Verdict::Drop(Drop::PeerRefused);
         }
         let from = advertised.unwrap_or(from);
         // Strangers must not use up the bitrate.
-        let expected = self
-            .allocations
-            .get(id.0 as usize)
-            .is_some_and(|allocation| allocation.permits(from.ip(), now));
+        let expected = allocation.permits(from.ip(), now);
         if expected && !host.spend(length, now) {
             return Verdict::Drop(Drop::Bitrate);
         }

@@ -109,6 +109,10 @@ impl Engine {
         let holder = credentials::holder(username);
         let allocation = Allocation::new(&Birth {
             client,
+            standing: self
+                .rules
+                .policy
+                .standing(client.address.ip(), client.proxied),
             username,
             holder,
             key,
@@ -147,8 +151,9 @@ impl Engine {
         for (ip, until) in allocation.permissions() {
             self.deadlines.remove(id, Deadline::Permission(ip), until);
         }
-        for (number, until) in allocation.channels() {
-            self.deadlines.remove(id, Deadline::Channel(number), until);
+        for (number, channel) in allocation.channels() {
+            self.deadlines
+                .remove(id, Deadline::Channel(number), channel.expires);
         }
         self.by_client.remove(&allocation.client);
         self.by_relayed.remove(&allocation.relayed);
@@ -193,7 +198,7 @@ impl Engine {
 
     fn create_permission(
         &mut self,
-        host: &impl Host,
+        host: &mut impl Host,
         id: AllocationId,
         request: &Request,
         now: Instant,
@@ -202,15 +207,16 @@ impl Engine {
         if peers.is_empty() {
             return Err(Refusal::bad_request());
         }
+        let allocation = &self.allocations[id.0 as usize];
+        let policy = &self.rules.policy;
         // All or none (RFC 8656 §10.2).
         for peer in peers {
             self.check_family(id, *peer)?;
             let ip = peer.ip();
-            if !self.rules.policy.may_permit(ip, host.is_relaying_on(ip)) {
+            if !policy.may_permit(allocation.standing, ip, host.is_relaying_on(ip)) {
                 return Err(Refusal::forbidden());
             }
         }
-        let allocation = &self.allocations[id.0 as usize];
         let mut fresh: Vec<_> = peers
             .iter()
             .map(SocketAddr::ip)
@@ -219,6 +225,14 @@ impl Engine {
         fresh.sort_unstable();
         fresh.dedup();
         if allocation.permissions().len() + fresh.len() > self.rules.max_permissions {
+            return Err(Refusal::forbidden());
+        }
+        // Last, since it costs a question to the kernel.
+        let from = allocation.bound.ip();
+        let leads_elsewhere = |peer: &SocketAddr| {
+            !policy.is_foreign(peer.ip()) || host.leads_elsewhere(peer.ip(), from)
+        };
+        if !peers.iter().all(leads_elsewhere) {
             return Err(Refusal::forbidden());
         }
         for peer in peers {
@@ -236,7 +250,7 @@ impl Engine {
 
     fn bind_channel(
         &mut self,
-        host: &impl Host,
+        host: &mut impl Host,
         id: AllocationId,
         request: &Request,
         now: Instant,
@@ -251,7 +265,8 @@ impl Engine {
         }
         self.check_family(id, *peer)?;
         let relayed = host.bound(*peer).is_some();
-        if !self.rules.policy.permits(*peer, relayed) {
+        let policy = &self.rules.policy;
+        if !policy.permits(allocation.standing, *peer, relayed) {
             return Err(Refusal::forbidden());
         }
         let room = |there: bool, held: usize, max: usize| there || held < max;
@@ -268,10 +283,14 @@ impl Engine {
         if !permission || !channel {
             return Err(Refusal::forbidden());
         }
+        let from = allocation.bound.ip();
+        if policy.is_foreign(peer.ip()) && !host.leads_elsewhere(peer.ip(), from) {
+            return Err(Refusal::forbidden());
+        }
         let expires = now + CHANNEL_LIFETIME;
         let channel = Channel {
             peer: *peer,
-            own: self.rules.policy.is_own(peer.ip()),
+            own: policy.is_own(peer.ip()),
             expires,
         };
         let before = self.allocations[id.0 as usize].bind(number, channel);

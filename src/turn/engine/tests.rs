@@ -247,6 +247,124 @@ fn an_own_port_without_a_relayed_address_is_refused() {
 }
 
 #[test]
+fn an_address_that_comes_to_the_machine_ends_the_ways_to_it() {
+    let mut world = World::new();
+    let (ana, bo) = (world.allocated(1), world.allocated(2));
+    for client in [ana, bo] {
+        world.bind(client, CHANNEL, peer(1));
+        world.bind(client, CHANNEL + 1, peer(2));
+        world.permit(client, peer(3));
+    }
+    world.pass(200);
+    let came = [peer(1).ip(), peer(3).ip()];
+    let withdrawn = world.set_policy(world::policy(&[world::PUBLIC], &came));
+    assert_eq!((withdrawn.permissions, withdrawn.channels), (4, 2));
+    for client in [ana, bo] {
+        for gone in [peer(1), peer(3)] {
+            assert!(!world.sends(client, gone) && !world.hears(client, gone));
+            let draft = request(CreatePermission).peer(gone);
+            assert_eq!(world.ask(client, ALICE, draft).error(), Some(403));
+        }
+        assert!(!world.speaks(client, CHANNEL));
+        assert!(
+            world.speaks(client, CHANNEL + 1),
+            "what is permitted goes on"
+        );
+        assert_eq!(world.channel_heard(client, peer(2)), Some(CHANNEL + 1));
+    }
+    assert_eq!(
+        world.set_policy(world::policy(&[world::PUBLIC], &[])),
+        Withdrawn::default()
+    );
+    assert!(!world.speaks(ana, CHANNEL), "what has ended stays so");
+    world.bind(ana, CHANNEL, peer(1));
+    assert!(world.speaks(ana, CHANNEL));
+    world.pass(100);
+    assert!(
+        world.speaks(ana, CHANNEL),
+        "the time of the first is over, not of this one"
+    );
+    world.pass(3600);
+    world.assert_empty();
+}
+
+#[test]
+fn a_channel_to_a_relayed_address_stays_where_its_address_stays_the_machines() {
+    let mut world = World::new();
+    let ana = world.allocated(1);
+    let elsewhere: SocketAddr = "5.6.7.8:60000".parse().unwrap();
+    let bound: SocketAddr = "10.0.0.5:60000".parse().unwrap();
+    world.host.elsewhere = Some((elsewhere, bound));
+    world.bind(ana, CHANNEL, elsewhere);
+    let same = world::policy(&[world::PUBLIC], &[]);
+    assert_eq!(world.set_policy(Arc::clone(&same)), Withdrawn::default());
+    assert_eq!(world.sent_to(ana, elsewhere), Some(bound));
+    assert_eq!(world.channel_heard(ana, bound), Some(CHANNEL));
+    // The allocation over there has ended: the address is still one of relayed addresses, the port is not.
+    world.host.elsewhere = None;
+    let withdrawn = world.set_policy(same);
+    assert_eq!((withdrawn.permissions, withdrawn.channels), (0, 1));
+    assert!(!world.speaks(ana, CHANNEL));
+}
+
+#[test]
+fn a_peer_that_becomes_the_machines_own_is_looked_at_with_each_packet() {
+    let mut world = World::new();
+    let ana = world.allocated(1);
+    let bound = peer(1);
+    world.bind(ana, CHANNEL, bound);
+    assert!(world.speaks(ana, CHANNEL));
+    world.host.elsewhere = Some((bound, bound));
+    let withdrawn = world.set_policy(world::policy(&[world::PUBLIC], &[bound.ip()]));
+    assert_eq!(withdrawn, Withdrawn::default());
+    assert!(world.speaks(ana, CHANNEL));
+    world.host.elsewhere = None;
+    assert!(!world.speaks(ana, CHANNEL));
+}
+
+#[test]
+fn an_address_that_a_route_leads_here_is_no_peer() {
+    let mut world = World::new();
+    let ana = world.allocated(1);
+    world.host.unlisted.insert(peer(1).ip());
+    for draft in [
+        request(CreatePermission).peer(peer(2)).peer(peer(1)),
+        request(ChannelBind).channel(CHANNEL).peer(peer(1)),
+    ] {
+        assert_eq!(world.ask(ana, ALICE, draft).error(), Some(403));
+    }
+    for refused in [peer(1), peer(2)] {
+        assert!(!world.sends(ana, refused) && !world.hears(ana, refused));
+    }
+    world.bind(ana, CHANNEL, peer(2));
+    world.host.unlisted.insert(peer(2).ip());
+    let withdrawn = world.set_policy(world::policy(&[world::PUBLIC], &[]));
+    assert_eq!((withdrawn.permissions, withdrawn.channels), (1, 1));
+    assert!(!world.speaks(ana, CHANNEL) && !world.hears(ana, peer(2)));
+}
+
+#[test]
+fn private_peers_depend_on_the_client_and_on_nobody_else() {
+    let private: SocketAddr = "10.0.0.53:53".parse().unwrap();
+    let mut world = World::new();
+    world.set_policy(world::policy(&[], &[]));
+    let (stranger, neighbour) = (world.allocated(1), world.allocated(3));
+    world.bind(neighbour, CHANNEL, private);
+    assert!(world.speaks(neighbour, CHANNEL) && world.hears(neighbour, private));
+    for draft in [
+        request(CreatePermission).peer(private),
+        request(ChannelBind).channel(CHANNEL).peer(private),
+    ] {
+        assert_eq!(world.ask(stranger, ALICE, draft).error(), Some(403));
+    }
+    assert!(!world.sends(stranger, private) && !world.hears(stranger, private));
+    // A public address becomes known: this is no LAN.
+    let withdrawn = world.set_policy(world::policy(&[world::PUBLIC], &[]));
+    assert_eq!((withdrawn.permissions, withdrawn.channels), (1, 1));
+    assert!(!world.speaks(neighbour, CHANNEL) && !world.hears(neighbour, private));
+}
+
+#[test]
 fn a_peer_on_another_shard_is_reached_where_it_is_bound() {
     let mut world = World::new();
     let ana = world.allocated(1);

@@ -79,6 +79,8 @@ pub struct FakeHost {
     pub reserved: BTreeSet<[u8; 8]>,
     /// A relayed address of another shard: as advertised, as bound.
     pub elsewhere: Option<(SocketAddr, SocketAddr)>,
+    /// Addresses that routes lead to this machine, though no interface lists them.
+    pub unlisted: BTreeSet<IpAddr>,
     next_port: u16,
 }
 
@@ -141,6 +143,10 @@ impl Host for FakeHost {
             .any(|(advertised, bound)| advertised.ip() == ip || bound.ip() == ip)
     }
 
+    fn leads_elsewhere(&mut self, to: IpAddr, _: IpAddr) -> bool {
+        !self.unlisted.contains(&to)
+    }
+
     fn spend(&self, _: usize, _: Instant) -> bool {
         true
     }
@@ -164,6 +170,41 @@ pub struct World {
     realm: String,
 }
 
+/// Of a machine with these addresses beside its usual ones. Without a public one it is on a LAN, the only people on
+/// which are the clients 2 and 3.
+pub fn policy(public: &[IpAddr], more: &[IpAddr]) -> Arc<PeerPolicy> {
+    let lan = public
+        .is_empty()
+        .then_some((five_tuple(2).address.ip(), 31));
+    let more = more
+        .iter()
+        .map(|ip| (*ip, if ip.is_ipv4() { 32 } else { 128 }));
+    let addresses = [(LOCAL, 24), (GLOBAL_V6, 64)]
+        .into_iter()
+        .chain(lan)
+        .chain(more);
+    let machine = Machine {
+        addresses: addresses
+            .map(|(ip, prefix)| LocalAddress {
+                ip,
+                prefix,
+                interface: "eth0".to_owned(),
+                stable: true,
+            })
+            .collect(),
+        ..Machine::default()
+    };
+    let listeners = vec![3478];
+    Arc::new(PeerPolicy::new(
+        &machine,
+        public,
+        None,
+        false,
+        listeners,
+        &[],
+    ))
+}
+
 pub fn request(method: Method) -> Draft {
     Draft::new(&Kind::Request(method), [7; 12])
 }
@@ -177,6 +218,7 @@ pub fn five_tuple(number: u8) -> Client {
         transport: Transport::Udp,
         via: 0,
         address: SocketAddr::from(([192, 0, 2, number], 5000)),
+        proxied: false,
     }
 }
 
@@ -198,16 +240,6 @@ impl World {
             instant: Instant::now(),
             wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000),
         };
-        let machine = Machine {
-            addresses: [(LOCAL, 24), (GLOBAL_V6, 64)]
-                .map(|(ip, prefix)| LocalAddress {
-                    ip,
-                    prefix,
-                    stable: true,
-                })
-                .into(),
-            ..Machine::default()
-        };
         let secret = Secret::new("0123456789-secret");
         let users = [ALICE, BOB].map(|(name, password)| (name.to_string(), Secret::new(*password)));
         let rules = Rules {
@@ -218,13 +250,7 @@ impl World {
                 mode: CredentialMode::Call,
                 ttl: Duration::from_secs(3600),
             }),
-            policy: Arc::new(PeerPolicy::new(
-                &machine,
-                &[PUBLIC],
-                None,
-                false,
-                vec![3478],
-            )),
+            policy: policy(&[PUBLIC], &[]),
             nonces: Nonces::new(&SystemRandom::new(), now.instant).unwrap(),
             max_permissions: MAX_PERMISSIONS,
             max_channels: MAX_CHANNELS,
@@ -240,6 +266,13 @@ impl World {
             secret,
             realm: realm.to_owned(),
         }
+    }
+
+    /// What another policy ends.
+    pub fn set_policy(&mut self, policy: Arc<PeerPolicy>) -> Withdrawn {
+        let withdrawn = self.engine.set_policy(&mut self.host, policy);
+        self.assert_consistent();
+        withdrawn
     }
 
     /// Credentials of a visitor, minted now.

@@ -18,8 +18,10 @@ use rustix::event::{EventfdFlags, epoll, eventfd};
 
 use super::channel_data::padded;
 use super::counters::{Counters, Drop, Flow};
+use super::engine::Withdrawn;
 use super::engine::{self, AllocationId, Client, Engine, HEADROOM, Now, Rules, Transport, Verdict};
 use super::gathering::{Gathering, PAUSE};
+use super::peer_policy::PeerPolicy;
 use super::poll::{Batch, Token};
 use super::ports::Families;
 use super::registry::Registry;
@@ -181,7 +183,7 @@ impl Shard {
                     self.flush_to_peers();
                     self.engine.revoke(&mut self.sockets, &holder, now.instant);
                 }
-                Command::Policy(policy) => self.engine.set_policy(policy),
+                Command::Policy(policy) => self.set_policy(policy),
                 Command::Stop => {
                     self.flush_to_peers();
                     self.engine.stop(&mut self.sockets, now.instant);
@@ -191,6 +193,27 @@ impl Shard {
                     return;
                 }
             }
+        }
+    }
+
+    fn set_policy(&mut self, policy: Arc<PeerPolicy>) {
+        // What waits was permitted when it came.
+        self.flush_to_peers();
+        self.sockets.routes.forget();
+        let withdrawn = self.engine.set_policy(&mut self.sockets, policy);
+        for (kind, count) in [
+            ("permission", withdrawn.permissions),
+            ("channel", withdrawn.channels),
+        ] {
+            metrics::counter!("callbox_turn_withdrawn_total", "kind" => kind)
+                .increment(count as u64);
+        }
+        if withdrawn != Withdrawn::default() {
+            tracing::info!(
+                permissions = withdrawn.permissions,
+                channels = withdrawn.channels,
+                "ways to peers have ended that are refused now"
+            );
         }
     }
 
@@ -212,6 +235,7 @@ impl Shard {
                 transport: Transport::Udp,
                 via: index,
                 address,
+                proxied: false,
             };
             self.client_message(client, slot, length, now);
         }

@@ -1,11 +1,12 @@
 //! Answers, held against the model, which learns from them.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::super::world::FakeHost;
 use super::super::{Client, Host, Method, Request, Transport};
-use super::model::{Held, is_ordinary, is_own, is_reachable};
+use super::model::{Held, Moved, is_ordinary, is_own, is_reachable};
 use super::{MAX_CHANNELS, MAX_PERMISSIONS, Run};
 use crate::turn::credentials;
 use crate::turn::wire::drafts::Seen;
@@ -150,12 +151,15 @@ impl Run {
     }
 
     pub(super) fn permitted(&mut self, from: Client, request: &Request, error: Option<u16>) {
-        let (now, host) = (self.now(), &self.world.host);
+        let (now, host, moved) = (self.now(), &self.world.host, &self.moved);
         let held = self.held.get_mut(&from).unwrap();
         let peers = &request.attributes.peers;
         if let Some(code) = error {
             assert!(matches!(code, 400 | 403 | 443));
-            let right = |peer: &SocketAddr| is_ordinary(*peer) && held.same_family(*peer);
+            let right = |peer: &SocketAddr| {
+                let unlisted = host.unlisted.contains(&peer.ip());
+                is_ordinary(*peer, moved) && !unlisted && held.same_family(*peer)
+            };
             let mut fresh: Vec<_> = peers.iter().map(SocketAddr::ip).collect();
             fresh.retain(|ip| !held.permits(*ip, now));
             fresh.sort_unstable();
@@ -168,15 +172,14 @@ impl Run {
         }
         assert!(!peers.is_empty());
         for peer in peers {
-            let own = is_own(peer.ip()) && host.is_relaying_on(peer.ip());
-            assert!(own || is_reachable(peer.ip()), "{peer}");
+            assert!(may_have(peer.ip(), host, moved), "{peer}");
             assert!(held.same_family(*peer));
             held.permit(peer.ip(), now);
         }
     }
 
     pub(super) fn bound(&mut self, from: Client, request: &Request, error: Option<u16>) {
-        let (now, host) = (self.now(), &self.world.host);
+        let (now, host, moved) = (self.now(), &self.world.host, &self.moved);
         let held = self.held.get_mut(&from).unwrap();
         let asked = &request.attributes;
         let (Some(number), [peer]) = (asked.channel, &asked.peers[..]) else {
@@ -185,7 +188,8 @@ impl Run {
         };
         if let Some(code) = error {
             assert!(matches!(code, 400 | 403 | 443));
-            let right = is_ordinary(*peer)
+            let right = is_ordinary(*peer, moved)
+                && !host.unlisted.contains(&peer.ip())
                 && held.same_family(*peer)
                 && (0x4000..=0x4fff).contains(&number);
             let mut live = held.channels.iter().filter(|(_, (_, until))| *until > now);
@@ -202,9 +206,18 @@ impl Run {
             return;
         }
         let relayed = host.bound(*peer).is_some();
-        assert!(relayed || is_reachable(peer.ip()), "{peer}");
+        assert!(relayed || may_have(peer.ip(), host, moved), "{peer}");
+        assert!(relayed || !is_own(peer.ip(), moved), "{peer}");
         assert!(held.same_family(*peer) && peer.port() != 0);
         held.bind(number, *peer, now);
         held.permit(peer.ip(), now);
     }
+}
+
+/// May there be a permission for this address?
+pub(super) fn may_have(ip: IpAddr, host: &FakeHost, moved: &Moved) -> bool {
+    if is_own(ip, moved) {
+        return host.is_relaying_on(ip);
+    }
+    is_reachable(ip, moved) && !host.unlisted.contains(&ip)
 }

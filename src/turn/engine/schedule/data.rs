@@ -25,11 +25,11 @@ impl Run {
                 assert!(held.same_family(to) && to.port() != 0);
                 assert!(HEADROOM <= data.start && data.end <= HEADROOM + bytes.len());
                 assert_eq!(&buffer[data], payload);
-                if is_own(peer.ip()) {
+                if is_own(peer.ip(), &self.moved) {
                     assert_eq!(self.world.host.bound(peer), Some(to));
                 } else {
                     assert_eq!(to, peer);
-                    assert!(is_reachable(to.ip()), "{to}");
+                    assert!(is_reachable(to.ip(), &self.moved), "{to}");
                 }
             }
             Verdict::ToClient {
@@ -78,7 +78,7 @@ impl Run {
     /// Will data pass, for all that is known?
     pub(super) fn must_pass(&self, held: &Held, peer: SocketAddr, data: &[u8]) -> bool {
         held.permits(peer.ip(), self.now())
-            && is_ordinary(peer)
+            && is_ordinary(peer, &self.moved)
             && held.same_family(peer)
             && data.len() <= 60_000
             && !self.limited_rate
@@ -108,7 +108,8 @@ impl Run {
         match (verdict, owner) {
             (Verdict::ToClient { client, message }, Some((owner, _))) => {
                 assert_eq!(client, *owner);
-                assert!(is_reachable(from.ip()) || advertised.is_some(), "{from}");
+                let reachable = is_reachable(from.ip(), &self.moved);
+                assert!(reachable || advertised.is_some(), "{from}");
                 self.heard(client, &buffer[message], source, data);
             }
             (Verdict::Drop(reason), owner) => {

@@ -17,13 +17,14 @@ mod steps;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::world::{ALICE, BOB, LOCAL, PUBLIC, REALM, World};
+use super::world::{self, ALICE, BOB, LOCAL, PUBLIC, REALM, World};
 use super::*;
 use crate::turn::credentials;
 use crate::turn::framing::{self, Frame};
 use crate::turn::wire;
 use crate::turn::wire::drafts::{self, Draft, Kind};
-use model::{Held, Known};
+use answers::may_have;
+use model::{Held, Known, Moved, is_own};
 use steps::{Asked, FAVOURITES, Login, Nonce, Schedule, Step, channel_number, client, visitor};
 
 const MAX_PERMISSIONS: usize = 5;
@@ -50,6 +51,7 @@ struct Run {
     last_nonce: BTreeMap<SocketAddr, Vec<u8>>,
     /// Nothing that is over is left in the engine's tables.
     tidy: bool,
+    moved: Moved,
 }
 
 /// Lets the engine live through what `bytes` say.
@@ -104,6 +106,7 @@ impl Run {
             nonces: HashMap::new(),
             last_nonce: BTreeMap::new(),
             tidy: true,
+            moved: Moved::new(),
         }
     }
 
@@ -227,6 +230,40 @@ impl Run {
             } => self.leave(&visitor(*who), *revoke),
             Step::Disconnect { client: gone } => self.disconnect(self.client(*gone)),
             Step::Pass { seconds, timeout } => self.pass(steps::seconds(*seconds), *timeout),
+            Step::Move { peer, own } => {
+                let ip = steps::moving(*peer);
+                if *own {
+                    self.moved.insert(ip);
+                } else {
+                    self.moved.remove(&ip);
+                }
+                self.judge_anew();
+            }
+            Step::Route { peer, here, told } => {
+                let ip = steps::moving(*peer);
+                if *here {
+                    self.world.host.unlisted.insert(ip);
+                } else {
+                    self.world.host.unlisted.remove(&ip);
+                }
+                if *told {
+                    self.judge_anew();
+                }
+            }
+        }
+    }
+
+    /// Of what is permitted, what is refused now ends, and nothing else.
+    fn judge_anew(&mut self) {
+        let more: Vec<_> = self.moved.iter().copied().collect();
+        self.world.set_policy(world::policy(&[PUBLIC], &more));
+        let (host, moved) = (&self.world.host, &self.moved);
+        for held in self.held.values_mut() {
+            held.permissions.retain(|ip, _| may_have(*ip, host, moved));
+            held.channels.retain(|_, (peer, _)| {
+                let way = !is_own(peer.ip(), moved) || host.bound(*peer).is_some();
+                way && may_have(peer.ip(), host, moved)
+            });
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the rules let happen: allocations with their permissions and channels, credentials, and addresses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -64,13 +64,17 @@ pub struct Known {
     pub expires: Option<SystemTime>,
 }
 
-pub fn is_own(ip: IpAddr) -> bool {
-    [PUBLIC, LOCAL, GLOBAL_V6].contains(&ip)
+/// Addresses that have come to the machine.
+pub type Moved = BTreeSet<IpAddr>;
+
+pub fn is_own(ip: IpAddr, moved: &Moved) -> bool {
+    [PUBLIC, LOCAL, GLOBAL_V6].contains(&ip) || moved.contains(&ip)
 }
 
 /// One of those that no rule speaks against.
-pub fn is_ordinary(peer: SocketAddr) -> bool {
+pub fn is_ordinary(peer: SocketAddr, moved: &Moved) -> bool {
     peer.port() != 0
+        && !moved.contains(&peer.ip())
         && match peer.ip() {
             IpAddr::V4(ip) => ip.octets().starts_with(&[8, 8, 4]),
             IpAddr::V6(ip) => ip.segments().starts_with(&[0x2606, 0x4700, 0, 0, 0, 0, 0]),
@@ -78,7 +82,7 @@ pub fn is_ordinary(peer: SocketAddr) -> bool {
 }
 
 /// Somebody else's address, in the whole Internet.
-pub fn is_reachable(ip: IpAddr) -> bool {
+pub fn is_reachable(ip: IpAddr, moved: &Moved) -> bool {
     match ip {
         IpAddr::V4(v4) => {
             let [a, b, c, _] = v4.octets();
@@ -95,19 +99,19 @@ pub fn is_reachable(ip: IpAddr) -> bool {
                     | (198, 51, 100)
                     | (203, 0, 113)
             );
-            !special && !is_own(ip)
+            !special && !is_own(ip, moved)
         }
         IpAddr::V6(v6) => {
             let embedded = |high: u16, low: u16| {
                 let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-                is_reachable(Ipv4Addr::new(a, b, c, d).into())
+                is_reachable(Ipv4Addr::new(a, b, c, d).into(), moved)
             };
             match v6.segments() {
                 [0, 0, 0, 0, 0, 0xffff, high, low]
                 | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
                 | [0x2002, high, low, ..] => embedded(high, low),
                 [0x2001, 0x0db8 | ..0x0200, ..] | [0x3fff, ..0x1000, ..] => false,
-                [first, ..] => (0x2000..0x4000).contains(&first) && !is_own(ip),
+                [first, ..] => (0x2000..0x4000).contains(&first) && !is_own(ip, moved),
             }
         }
     }

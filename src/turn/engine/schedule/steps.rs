@@ -1,6 +1,6 @@
 //! What may happen, read from the fuzzer's bytes.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use arbitrary::{Arbitrary, Unstructured};
 
@@ -126,6 +126,18 @@ pub enum Step {
         /// Does the engine hear of it?
         timeout: bool,
     },
+    /// A peer's address comes to the machine, or leaves it.
+    Move {
+        peer: u8,
+        own: bool,
+    },
+    /// A route begins or ends to lead a peer's address here.
+    Route {
+        peer: u8,
+        here: bool,
+        /// Does the engine hear of it?
+        told: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy, Arbitrary)]
@@ -240,6 +252,7 @@ pub fn client(number: u8) -> Client {
         transport,
         via,
         address,
+        proxied: false,
     }
 }
 
@@ -266,5 +279,14 @@ pub fn channel_number(channel: u8) -> u16 {
         6 => 0x3fff,
         7 => 0x5000,
         few => 0x4000 + u16::from(few),
+    }
+}
+
+/// One of the peers' addresses.
+pub fn moving(peer: u8) -> IpAddr {
+    let last = peer % 8;
+    match peer / 8 % 2 {
+        0 => IpAddr::from([8, 8, 4, last]),
+        _ => IpAddr::from([0x2606, 0x4700, 0, 0, 0, 0, 0, last.into()]),
     }
 }

@@ -1,6 +1,6 @@
 //! Whatever clients, peers and time do in whatever order, the rules hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -9,21 +9,62 @@ use super::*;
 use world::Heard;
 
 const CLIENTS: u8 = 4;
-const PEERS: u8 = 3;
+/// The last two are on the LAN, if that is one.
+const PEERS: u8 = 5;
+const PRIVATE: u8 = 3;
 const QUOTA: usize = 3;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Allocate { client: u8, lifetime: u32 },
-    Refresh { client: u8, lifetime: u32 },
-    Permit { client: u8, peer: u8 },
-    Bind { client: u8, channel: u16, peer: u8 },
-    Say { client: u8, channel: u16 },
-    Send { client: u8, peer: u8 },
-    Arrive { client: u8, peer: u8 },
-    Disconnect { client: u8 },
-    Pass { seconds: u64 },
-    Noise { client: u8, bytes: Vec<u8> },
+    Allocate {
+        client: u8,
+        lifetime: u32,
+    },
+    Refresh {
+        client: u8,
+        lifetime: u32,
+    },
+    Permit {
+        client: u8,
+        peer: u8,
+    },
+    Bind {
+        client: u8,
+        channel: u16,
+        peer: u8,
+    },
+    Say {
+        client: u8,
+        channel: u16,
+    },
+    Send {
+        client: u8,
+        peer: u8,
+    },
+    Arrive {
+        client: u8,
+        peer: u8,
+    },
+    Disconnect {
+        client: u8,
+    },
+    Pass {
+        seconds: u64,
+    },
+    Noise {
+        client: u8,
+        bytes: Vec<u8>,
+    },
+    /// The machine's addresses change: a peer's comes or goes, and the public one.
+    Addresses {
+        own: Option<u8>,
+        at_home: bool,
+    },
+    /// A route begins or ends to lead a peer's address here.
+    Route {
+        peer: u8,
+        here: bool,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -46,7 +87,10 @@ fn step() -> impl Strategy<Value = Step> {
         }),
         (client.clone(), channel).prop_map(|(client, channel)| Step::Say { client, channel }),
         (client.clone(), peer.clone()).prop_map(|(client, peer)| Step::Send { client, peer }),
-        (client.clone(), peer).prop_map(|(client, peer)| Step::Arrive { client, peer }),
+        (client.clone(), peer.clone()).prop_map(|(client, peer)| Step::Arrive { client, peer }),
+        (proptest::option::of(0..PRIVATE), any::<bool>())
+            .prop_map(|(own, at_home)| Step::Addresses { own, at_home }),
+        (peer, any::<bool>()).prop_map(|(peer, here)| Step::Route { peer, here }),
         client
             .clone()
             .prop_map(|client| Step::Disconnect { client }),
@@ -56,12 +100,25 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Where a peer is.
+fn peer(number: u8) -> SocketAddr {
+    match number {
+        PRIVATE.. => SocketAddr::from(([10, 0, 0, 50 + number], 9000)),
+        _ => world::peer(number),
+    }
+}
+
 /// What the rules say should be there: until when, by the answers that were given.
 #[derive(Default)]
 struct Model {
     allocations: BTreeMap<u8, Instant>,
     permissions: BTreeMap<(u8, u8), Instant>,
     channels: BTreeMap<(u8, u16), (u8, Instant)>,
+    /// The peer whose address is the machine's.
+    own: Option<u8>,
+    at_home: bool,
+    /// Peers whose addresses lead here.
+    unlisted: BTreeSet<u8>,
 }
 
 impl Model {
@@ -83,6 +140,21 @@ impl Model {
         }
         self.permissions.retain(|_, until| *until > now);
         self.channels.retain(|_, (_, until)| *until > now);
+    }
+
+    /// Is the peer refused to the client, whatever it asks for?
+    fn refuses(&self, client: u8, peer: u8) -> bool {
+        let neighbour = self.at_home && client >= 2;
+        self.own == Some(peer) || self.unlisted.contains(&peer) || peer >= PRIVATE && !neighbour
+    }
+
+    fn judge_anew(&mut self) {
+        let mut permissions = std::mem::take(&mut self.permissions);
+        permissions.retain(|(client, peer), _| !self.refuses(*client, *peer));
+        self.permissions = permissions;
+        let mut channels = std::mem::take(&mut self.channels);
+        channels.retain(|(client, _), (peer, _)| !self.refuses(*client, *peer));
+        self.channels = channels;
     }
 
     fn permits(&self, client: u8, peer: u8) -> bool {
@@ -138,8 +210,14 @@ impl Run {
             Step::Permit { client, peer: to } => {
                 let there = self.model.allocations.contains_key(client);
                 let code = code(self, *client, request(CreatePermission).peer(peer(*to)));
-                assert_eq!(code, (!there).then_some(437));
-                if there {
+                let refused = self.model.refuses(*client, *to);
+                let expected = match (there, refused) {
+                    (false, _) => Some(437),
+                    (true, true) => Some(403),
+                    (true, false) => None,
+                };
+                assert_eq!(code, expected);
+                if code.is_none() {
                     self.model.permissions.insert((*client, *to), after(300));
                 }
             }
@@ -151,6 +229,7 @@ impl Run {
                 let draft = request(ChannelBind).channel(*channel).peer(peer(*to));
                 if code(self, *client, draft).is_none() {
                     assert!(self.model.allocations.contains_key(client) && *channel >= 0x4000);
+                    assert!(!self.model.refuses(*client, *to));
                     let key = (*client, *channel);
                     let bound = self.model.channels.insert(key, (*to, after(600)));
                     assert!(bound.is_none_or(|(before, _)| before == *to));
@@ -186,6 +265,28 @@ impl Run {
             Step::Pass { seconds } => {
                 self.world.pass(*seconds);
                 self.model.expire(self.world.now.instant);
+            }
+            Step::Addresses { own, at_home } => {
+                let public: &[_] = if *at_home { &[] } else { &[world::PUBLIC] };
+                let more: Vec<_> = own.map(|own| peer(own).ip()).into_iter().collect();
+                let before = (self.model.permissions.len(), self.model.channels.len());
+                (self.model.own, self.model.at_home) = (*own, *at_home);
+                self.model.judge_anew();
+                let withdrawn = self.world.set_policy(world::policy(public, &more));
+                let left = (self.model.permissions.len(), self.model.channels.len());
+                assert_eq!(withdrawn.permissions, before.0 - left.0);
+                assert_eq!(withdrawn.channels, before.1 - left.1);
+            }
+            // What is permitted stays so until somebody looks again.
+            Step::Route { peer: to, here } => {
+                let ip = peer(*to).ip();
+                if *here {
+                    self.model.unlisted.insert(*to);
+                    self.world.host.unlisted.insert(ip);
+                } else {
+                    self.model.unlisted.remove(to);
+                    self.world.host.unlisted.remove(&ip);
+                }
             }
             Step::Noise { client, bytes } => {
                 let from = five_tuple(*client);

@@ -1,0 +1,75 @@
+//! What another policy ends: permissions and channels that were right by the one before.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::deadlines::Deadline;
+use super::{AllocationId, Engine, Host};
+use crate::turn::peer_policy::{PeerPolicy, Standing};
+
+/// What has ended.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Withdrawn {
+    pub permissions: usize,
+    pub channels: usize,
+}
+
+impl Engine {
+    /// Peers are judged by another policy, or by other routes, from now on. What it refuses ends, and costs the way of a
+    /// packet nothing.
+    pub fn set_policy(&mut self, host: &mut impl Host, policy: Arc<PeerPolicy>) -> Withdrawn {
+        self.rules.policy = policy;
+        let all: Vec<_> = self.by_client.values().copied().collect();
+        let mut withdrawn = Withdrawn::default();
+        for id in all {
+            self.judge_anew(host, id, &mut withdrawn);
+        }
+        withdrawn
+    }
+
+    fn judge_anew(&mut self, host: &mut impl Host, id: AllocationId, withdrawn: &mut Withdrawn) {
+        let policy = &*self.rules.policy;
+        let allocation = &mut self.allocations[id.0 as usize];
+        let client = allocation.client;
+        let standing = policy.standing(client.address.ip(), client.proxied);
+        allocation.standing = standing;
+        let from = allocation.bound.ip();
+        let refused: Vec<_> = allocation
+            .permissions()
+            .filter(|(ip, _)| !stays(host, policy, standing, *ip, from))
+            .collect();
+        for (ip, until) in refused {
+            allocation.forget_permission(ip);
+            self.deadlines.remove(id, Deadline::Permission(ip), until);
+            withdrawn.permissions += 1;
+        }
+        let refused: Vec<_> = allocation
+            .channels()
+            .filter(|(_, channel)| {
+                let relayed = host.bound(channel.peer).is_some();
+                !policy.permits(standing, channel.peer, relayed)
+                    || !stays(host, policy, standing, channel.peer.ip(), from)
+            })
+            .map(|(number, channel)| (number, channel.expires))
+            .collect();
+        for (number, until) in refused {
+            allocation.forget_channel(number);
+            self.deadlines.remove(id, Deadline::Channel(number), until);
+            withdrawn.channels += 1;
+        }
+        for channel in allocation.channels_mut() {
+            channel.own = policy.is_own(channel.peer.ip());
+        }
+    }
+}
+
+fn stays(
+    host: &mut impl Host,
+    policy: &PeerPolicy,
+    standing: Standing,
+    ip: IpAddr,
+    from: IpAddr,
+) -> bool {
+    policy.may_permit(standing, ip, host.is_relaying_on(ip))
+        && (!policy.is_foreign(ip) || host.leads_elsewhere(ip, from))
+}
