@@ -163,8 +163,9 @@ impl ServedRelay {
 /// nobody is to reach its other services through the relay.
 async fn watch_addresses(relay: Arc<Relay>, mut known: Machine, policy: PolicyFor) {
     let mut changes = Changes::watch().ok();
+    // What changed before somebody listened.
+    let mut change = Change::Address;
     loop {
-        let change = next_change(&mut changes).await;
         if let Ok(machine) = Machine::inspect() {
             let moved = machine != known;
             if moved || change == Change::Route {
@@ -178,6 +179,7 @@ async fn watch_addresses(relay: Arc<Relay>, mut known: Machine, policy: PolicyFo
             known = machine;
         }
         tokio::time::sleep(SETTLE).await;
+        change = next_change(&mut changes).await;
     }
 }
 

@@ -2,16 +2,19 @@
 //! themselves, loopback ones for those on the machine.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
-use crate::client::{Client, channel_bind};
+use crate::client::{Client, channel_bind, permission};
 use crate::link::Via;
-use crate::netns::{GATEWAY, Lan, OUTSIDE};
+use crate::netns::{GATEWAY, Lan, OUTSIDE, OUTSIDE_V6};
 use crate::peer::Peer;
 use crate::policy::{at, check_forbidden};
+use crate::support::PATIENCE;
 use crate::target::{Setup, Target, external};
 
 stories! {
     row_17_private_peers_of_neighbours: udp tcp tls;
+    row_17_private_peers_of_neighbours_over_ipv6: tcp tls;
     row_17_private_peers_behind_a_trusted_proxy: udp tcp tls;
     row_17_private_peers_as_a_proxy_says: tcp front_tcp;
     row_17_loopback_peers_of_the_machine: udp tcp tls;
@@ -93,6 +96,37 @@ fn row_17_private_peers_of_neighbours(via: Via) {
         neighbour.send_channel_data(0x4001, b"goes on");
         resolver.expect(b"goes on", relayed);
     }
+}
+
+/// The network has a prefix of the Internet, which it got while the server ran.
+fn row_17_private_peers_of_neighbours_over_ipv6(via: Via) {
+    if external().is_some() {
+        println!("needs callbox");
+        return;
+    }
+    let lan = lan();
+    let mut server = lan.start(&Setup::default().on("[::]")).unwrap();
+    lan.change_server("address add 2606:4700:77::1/64 dev wire nodad");
+    lan.change_outside("address add 2606:4700:77::9/64 dev wire nodad");
+    for address in [&mut server.turn, &mut server.tls] {
+        address.set_ip("2606:4700:77::1".parse().unwrap());
+    }
+    let resolver = lan.outside(|| Peer::on(RESOLVER));
+    let allocated = |source| lan.outside(|| server.allocated_from(via, source));
+    let (mut stranger, own) = allocated(OUTSIDE_V6);
+    check_refused(&mut stranger, own, &resolver);
+    let (mut neighbour, relayed) = allocated("2606:4700:77::9");
+    // The server hears of its new prefix in a moment.
+    let deadline = Instant::now() + PATIENCE;
+    while neighbour.ask(&permission(&[resolver.address()])).error() == Some(403) {
+        assert!(
+            Instant::now() < deadline,
+            "the neighbour is taken for a stranger"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    check_permitted(&mut neighbour, relayed, &resolver);
+    check_refused(&mut stranger, own, &resolver);
 }
 
 fn row_17_private_peers_behind_a_trusted_proxy(via: Via) {
