@@ -31,6 +31,7 @@ use crate::signaling::Hub;
 use crate::signaling::ticket::TicketKey;
 use crate::state::{self, Hold, State};
 use crate::tls;
+use crate::turn::credentials::Issuer;
 use crate::web::{self, App, IceServers};
 use relay::{ReadyRelay, ServedRelay, Surroundings};
 
@@ -107,7 +108,8 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
     let unusable = |error: anyhow::Error| config.error("state", format!("{error:#}"));
     let access = Access::open(&config.access, &state).map_err(unusable)?;
     let access = Arc::new(access);
-    let tickets = TicketKey::new(&state.secret(state::TICKET_KEY).map_err(unusable)?);
+    let own = state.secret(state::TICKET_KEY).map_err(unusable)?;
+    let tickets = TicketKey::new(&own);
 
     let presence = Presence::new(config.signaling.resume);
     let (turn, relay) = match config.turn.as_ref().zip(turn_listeners) {
@@ -116,6 +118,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
                 Some(secret) => secret.clone(),
                 None => state.turn_secret().map_err(unusable)?,
             };
+            let issuer = Issuer::new(secret, &own);
             let surroundings = Surroundings {
                 machine: &machine,
                 public: &public,
@@ -123,7 +126,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
                 presence: &presence,
                 trust: served.trust(),
             };
-            let started = relay::start(&config, turn, listeners, &secret, &surroundings)?;
+            let started = relay::start(&config, turn, listeners, &issuer, &surroundings)?;
             (Some(started.0), Some(started.1))
         }
         None => (None, None),

@@ -86,6 +86,10 @@ pub fn describe() {
         "callbox_turn_refusals_total",
         "Requests to the relay that were refused, by STUN error code."
     );
+    counter!(
+        "callbox_turn_failed_logins_total",
+        "Requests to the relay whose credentials were not right, by reason."
+    );
     gauge!(
         "callbox_turn_shard_cpu_seconds",
         Unit::Seconds,

@@ -24,7 +24,7 @@ use history::{History, STEP, Sample};
 use crate::signaling::Hub;
 use crate::tls::Served;
 use crate::turn::Relay;
-use crate::turn::counters::{CODES, Drop, Flow};
+use crate::turn::counters::{CODES, Drop, FailedLogin, Flow};
 
 /// The text format that Prometheus reads.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -190,6 +190,9 @@ fn look_at_relay(relay: &Relay) {
     counter!("callbox_turn_answers_total").absolute(totals.answers);
     for (code, count) in CODES.iter().zip(totals.refusals) {
         counter!("callbox_turn_refusals_total", "code" => code.to_string()).absolute(count);
+    }
+    for (reason, count) in FailedLogin::ALL.iter().zip(totals.failed_logins) {
+        counter!("callbox_turn_failed_logins_total", "reason" => reason.name()).absolute(count);
     }
     for (shard, used) in cpu::shards() {
         gauge!("callbox_turn_shard_cpu_seconds", "shard" => shard).set(used.as_secs_f64());

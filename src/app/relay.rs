@@ -8,14 +8,14 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::STOP_WITHIN;
-use crate::config::{Config, Secret};
+use crate::config::Config;
 use crate::front::Front;
 use crate::listen::TurnListeners;
 use crate::net::Machine;
 use crate::net::changes::{Change, Changes};
 use crate::presence::Presence;
 use crate::tls::Trust;
-use crate::turn::credentials::Authority;
+use crate::turn::credentials::{Authority, Issuer};
 use crate::turn::{PeerPolicy, Relay, Setup, StreamLimits};
 use crate::web::TurnService;
 
@@ -52,7 +52,7 @@ pub fn start(
     config: &Config,
     turn: &crate::config::Turn,
     listeners: TurnListeners,
-    secret: &Secret,
+    issuer: &Issuer,
     around: &Surroundings<'_>,
 ) -> anyhow::Result<(TurnService, ReadyRelay)> {
     let TurnListeners { udp, tcp, tls } = listeners;
@@ -74,7 +74,7 @@ pub fn start(
         sockets: udp,
         authority: Authority {
             realm: turn.realm.clone(),
-            secret: secret.clone(),
+            issuer: issuer.clone(),
             users: turn.users.clone(),
             mode: turn.credentials,
             ttl: turn.credential_ttl,
@@ -96,7 +96,7 @@ pub fn start(
         host: turn.host.clone(),
         port,
         tls_port,
-        secret: secret.clone(),
+        issuer: issuer.clone(),
         ttl: turn.credential_ttl,
         check_bitrate: 8 * limits.bytes_per_second.map_or(slow, |all| all.min(slow)),
         trust: around.trust.clone(),

@@ -169,6 +169,10 @@ fn an_error_names_file_key_and_remedy() {
             "callbox.toml: turn.secret: is shorter than 16 characters",
         ),
         (
+            "[turn]\ncredential_ttl = \"2years\"",
+            "callbox.toml: turn.credential_ttl: \"2years\" is more than a year",
+        ),
+        (
             "[http]\ntrusted_proxies = [\"nginx\"]",
             "callbox.toml: http.trusted_proxies: \"nginx\" is not an address or a network; write those of the proxy",
         ),

@@ -57,6 +57,34 @@ counted! {
     }
 }
 
+counted! {
+    /// Why a signed request is answered with 401.
+    FailedLogin {
+        /// Neither a user of the configuration nor a time-limited name.
+        UnknownUser = "unknown_user",
+        /// Of a user of the configuration.
+        WrongPassword = "wrong_password",
+        /// A time-limited name whose password was not made with the secret.
+        WrongSecret = "wrong_secret",
+        WrongRealm = "wrong_realm",
+        Expired = "expired",
+        /// More than a year ahead, such as one in milliseconds.
+        ExpiryTooFar = "expiry_too_far",
+        /// A visitor who is not in a room, or a check whose time is over.
+        NotInCall = "not_in_call",
+    }
+}
+
+/// How often it was so for each of [`FailedLogin::ALL`].
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct FailedLogins(pub [u64; FailedLogin::ALL.len()]);
+
+impl FailedLogins {
+    pub fn count(&mut self, why: FailedLogin) {
+        self.0[why as usize] += 1;
+    }
+}
+
 /// The codes with which requests are refused (RFC 8489 §14.8, RFC 8656 §19).
 pub const CODES: [u16; 12] = [400, 401, 403, 420, 437, 438, 440, 441, 442, 443, 486, 508];
 
@@ -75,6 +103,7 @@ impl Refusals {
 #[derive(Debug)]
 pub struct Counters {
     refusals: [AtomicU64; CODES.len()],
+    failed_logins: [AtomicU64; FailedLogin::ALL.len()],
     drops: [AtomicU64; Drop::ALL.len()],
     packets: [AtomicU64; Flow::ALL.len()],
     bytes: [AtomicU64; Flow::ALL.len()],
@@ -86,6 +115,7 @@ impl Default for Counters {
         let zeros = || std::array::from_fn(|_| AtomicU64::new(0));
         Self {
             refusals: std::array::from_fn(|_| AtomicU64::new(0)),
+            failed_logins: std::array::from_fn(|_| AtomicU64::new(0)),
             drops: std::array::from_fn(|_| AtomicU64::new(0)),
             packets: zeros(),
             bytes: zeros(),
@@ -104,10 +134,13 @@ impl Counters {
         add(&self.bytes[flow as usize], bytes as u64);
     }
 
-    /// An answer was given; so often was one a refusal by now.
-    pub fn answered(&self, refusals: &Refusals) {
+    /// An answer was given; so often was one a refusal by now, and so often for a failed login.
+    pub fn answered(&self, refusals: &Refusals, failed_logins: &FailedLogins) {
         add(&self.answers, 1);
         for (counter, count) in self.refusals.iter().zip(refusals.0) {
+            counter.store(count, Ordering::Relaxed);
+        }
+        for (counter, count) in self.failed_logins.iter().zip(failed_logins.0) {
             counter.store(count, Ordering::Relaxed);
         }
     }
@@ -130,6 +163,7 @@ pub struct Totals {
     pub answers: u64,
     /// By [`CODES`].
     pub refusals: [u64; CODES.len()],
+    pub failed_logins: [u64; FailedLogin::ALL.len()],
 }
 
 impl Totals {
@@ -140,6 +174,7 @@ impl Totals {
             sum(&mut totals.packets, &counters.packets);
             sum(&mut totals.bytes, &counters.bytes);
             sum(&mut totals.refusals, &counters.refusals);
+            sum(&mut totals.failed_logins, &counters.failed_logins);
             totals.answers += counters.answers.load(Ordering::Relaxed);
         }
         totals

@@ -1,6 +1,6 @@
 //! Long-term credentials (RFC 8489 §9.2) of two kinds: named users from the configuration, and time-limited ones,
-//! `expiry:name` with base64(HMAC-SHA1(secret, username)) as the password, as coturn's `use-auth-secret` and the
-//! TURN REST API (draft-uberti-behave-turn-rest) have them. Pure: secret and time are arguments.
+//! with base64(HMAC-SHA1(secret, username)) as the password, as coturn's `use-auth-secret` and the TURN REST API
+//! (draft-uberti-behave-turn-rest) have them. Pure: secrets and time are arguments.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,15 +9,17 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 
+use super::counters::FailedLogin;
+use super::usernames::Names;
 use super::wire::{self, Key};
 use crate::config::{CredentialMode, Secret};
 
-/// Names of visitors begin with this; others that were signed with the secret are not bound to a call.
-pub const VISITOR: &str = "v-";
-/// Names of pages that try the relay without a call begin with this.
-pub const CHECK: &str = "c-";
+pub use super::usernames::{Holder, Named};
+
 /// How long such a page may relay.
 pub const CHECK_TTL: Duration = Duration::from_secs(120);
+/// An expiry that is further ahead is a mistake, such as one in milliseconds.
+pub const MAX_TTL: Duration = Duration::from_secs(366 * 24 * 3600);
 /// From opening the page to being in a room.
 const SETTING_OUT: Duration = Duration::from_secs(60);
 
@@ -28,24 +30,33 @@ pub struct Credentials {
     pub password: String,
 }
 
-/// Credentials for `name`, valid until `expiry` (whole seconds).
+/// Makes credentials.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    secret: Secret,
+    names: Names,
+}
+
+impl Issuer {
+    /// `secret` is shared with other programs; `own` is not.
+    pub fn new(secret: Secret, own: &str) -> Self {
+        let names = Names::new(own);
+        Self { secret, names }
+    }
+
+    /// Credentials for the page that callbox calls `name`, valid until `expiry` (whole seconds).
+    pub fn for_page(&self, name: &str, expiry: SystemTime) -> Credentials {
+        let username = self.names.sign(name, seconds(expiry));
+        let password = password(&self.secret, &username);
+        Credentials { username, password }
+    }
+}
+
+/// Credentials for another program's `name`, valid until `expiry` (whole seconds).
 pub fn mint(secret: &Secret, name: &str, expiry: SystemTime) -> Credentials {
     let username = format!("{}:{name}", seconds(expiry));
     let password = password(secret, &username);
     Credentials { username, password }
-}
-
-/// Whom a time-limited username names: what follows the expiry. Named users are their own holders.
-pub fn holder(username: &str) -> &str {
-    split(username).map_or(username, |(_, name)| name)
-}
-
-/// When the time-limited `username` ends, and whom it names; `None` if it is not of that form.
-fn split(username: &str) -> Option<(SystemTime, &str)> {
-    let (expiry, name) = username.split_once(':')?;
-    let digits = !expiry.is_empty() && expiry.bytes().all(|byte| byte.is_ascii_digit());
-    let expiry = expiry.parse().ok().filter(|_| digits && !name.is_empty())?;
-    Some((UNIX_EPOCH.checked_add(Duration::from_secs(expiry))?, name))
 }
 
 /// The password of a time-limited username.
@@ -67,7 +78,7 @@ fn seconds(time: SystemTime) -> u64 {
 #[derive(Debug, Clone)]
 pub struct Authority {
     pub realm: String,
-    pub secret: Secret,
+    pub issuer: Issuer,
     pub users: BTreeMap<String, Secret>,
     pub mode: CredentialMode,
     /// How long credentials of visitors live.
@@ -75,15 +86,29 @@ pub struct Authority {
 }
 
 impl Authority {
+    /// Whom a username names. Right only if its password is: until then anybody may have written it.
+    pub fn read(&self, username: &str) -> Named {
+        if self.users.contains_key(username) {
+            return Named::other(username, None);
+        }
+        self.issuer.names.read(username)
+    }
+
     /// The key of a username whose time is not over.
-    pub fn key(&self, username: &str, now: SystemTime) -> Option<Key> {
-        let password = if let Some(password) = self.users.get(username) {
-            password.expose().to_owned()
-        } else {
-            let (expiry, _) = split(username)?;
-            (expiry > now).then(|| password(&self.secret, username))?
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn key(&self, username: &str, named: &Named, now: SystemTime) -> Result<Key, FailedLogin> {
+        let password = match (named.expires, self.users.get(username)) {
+            (None, None) => return Err(FailedLogin::UnknownUser),
+            (None, Some(password)) => password.expose().to_owned(),
+            (Some(expires), _) if expires <= now => return Err(FailedLogin::Expired),
+            (Some(expires), _) if expires > now + MAX_TTL => {
+                return Err(FailedLogin::ExpiryTooFar);
+            }
+            _ => password(&self.issuer.secret, username),
         };
-        Some(wire::key(username, &self.realm, &password))
+        Ok(wire::key(username, &self.realm, &password))
     }
 
     /// May the holder of a username, whose password was right, relay? A call outlives its credential, but not its room:
@@ -91,20 +116,20 @@ impl Authority {
     /// sets out until its credential ends, and what it began ends with it.
     pub fn may_relay(
         &self,
-        username: &str,
+        named: &Named,
         now: SystemTime,
         is_admitted: impl FnOnce(&str, Duration) -> bool,
     ) -> bool {
-        let bound = |name: &str| self.mode == CredentialMode::Call && name.starts_with(VISITOR);
-        match split(username) {
-            Some((expiry, name)) if bound(name) => {
-                let age = (now + self.ttl).duration_since(expiry);
+        let expires = named.expires.unwrap_or(now);
+        match &named.holder {
+            Holder::Visitor(name) if self.mode == CredentialMode::Call => {
+                let age = (now + self.ttl).duration_since(expires);
                 // What was minted in the future was not minted here.
                 let left = age.map_or(Duration::ZERO, |age| SETTING_OUT.saturating_sub(age));
                 is_admitted(name, left)
             }
-            Some((expiry, name)) if name.starts_with(CHECK) => {
-                let left = expiry.duration_since(now).unwrap_or_default();
+            Holder::Check(name) => {
+                let left = expires.duration_since(now).unwrap_or_default();
                 is_admitted(name, left.min(CHECK_TTL))
             }
             _ => true,
@@ -114,6 +139,8 @@ impl Authority {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn secret() -> Secret {
@@ -127,7 +154,7 @@ mod tests {
     fn authority(mode: CredentialMode) -> Authority {
         Authority {
             realm: "callbox".to_owned(),
-            secret: secret(),
+            issuer: Issuer::new(secret(), "of this server"),
             users: BTreeMap::from([("alice".to_owned(), Secret::new("wonder"))]),
             mode,
             ttl: Duration::from_secs(3600),
@@ -143,47 +170,83 @@ mod tests {
     }
 
     #[test]
-    fn reads_expiry_and_holder_of_a_username() {
-        assert_eq!(split("1790000000:v-1"), Some((at(1_790_000_000), "v-1")));
-        assert_eq!(split("5:a:b"), Some((at(5), "a:b")));
-        assert_eq!(holder("5:a:b"), "a:b");
-        for wrong in [
-            "",
-            ":",
-            "alice",
-            "5",
-            "5:",
-            ":v",
-            "-5:v",
-            "+5:v",
-            "5x:v",
-            "99999999999999999999:v",
-        ] {
-            assert_eq!(split(wrong), None, "{wrong}");
-            assert_eq!(holder(wrong), wrong);
+    fn named_users_and_live_credentials_are_known_and_no_others() {
+        let authority = authority(CredentialMode::Timed);
+        let known = |name: &str| authority.key(name, &authority.read(name), at(1000));
+        let key = |name: &str, password: &str| Ok(wire::key(name, "callbox", password));
+        assert_eq!(known("alice"), key("alice", "wonder"));
+        assert_eq!(known("bob"), Err(FailedLogin::UnknownUser));
+        assert_eq!(known("1000:v-1"), Err(FailedLogin::Expired));
+        for name in ["v-1", "bridge"] {
+            let live = mint(&secret(), name, at(1001));
+            assert_eq!(known(&live.username), key(&live.username, &live.password));
+        }
+        let live = authority.issuer.for_page("v-1", at(1001));
+        assert_eq!(known(&live.username), key(&live.username, &live.password));
+    }
+
+    #[test]
+    fn an_expiry_is_at_most_a_year_ahead() {
+        let authority = authority(CredentialMode::Timed);
+        let now = 1_790_000_000;
+        let known = |name: &str| {
+            authority
+                .key(name, &authority.read(name), at(now))
+                .map(drop)
+        };
+        let year = MAX_TTL.as_secs();
+        assert_eq!(known(&format!("{}:carol", now + year)), Ok(()));
+        let far = Err(FailedLogin::ExpiryTooFar);
+        assert_eq!(known(&format!("{}:carol", now + year + 1)), far);
+        assert_eq!(known("1790000600000:carol"), far, "in milliseconds");
+        assert_eq!(known("carol:1790000600000"), far);
+        assert_eq!(known("1790000600000"), far);
+    }
+
+    fn page(name: &str, expiry: u64) -> Named {
+        Named {
+            holder: Holder::own(name),
+            expires: Some(at(expiry)),
         }
     }
 
     #[test]
-    fn named_users_and_live_credentials_are_known_and_no_others() {
-        let authority = authority(CredentialMode::Timed);
-        let known = |name: &str| authority.key(name, at(1000));
-        let key = |name: &str, password: &str| Some(wire::key(name, "callbox", password));
-        assert_eq!(known("alice"), key("alice", "wonder"));
-        assert_eq!(known("bob"), None);
-        assert_eq!(known("1000:v-1"), None, "expired");
-        let live = mint(&secret(), "v-1", at(1001));
-        assert_eq!(known(&live.username), key(&live.username, &live.password));
+    fn a_named_user_is_called_whatever_the_operator_likes() {
+        let mut authority = authority(CredentialMode::Call);
+        let own = authority.issuer.for_page("v-1", at(90_000)).username;
+        for name in ["v-anna", "c-3po", "1790000000", &own] {
+            authority.users = BTreeMap::from([(name.to_owned(), secret())]);
+            assert_eq!(authority.read(name), Named::other(name, None));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_other_programs_name_is_taken_for_a_page(
+            name in "[vc]-[ -~]{0,80}",
+            expiry in 0..4_000_000_000_u64,
+        ) {
+            let authority = authority(CredentialMode::Call);
+            for username in [
+                format!("{expiry}:{name}"),
+                format!("{name}:{expiry}"),
+                name.clone(),
+            ] {
+                let read = authority.read(&username);
+                prop_assert!(!read.holder.is_page(), "{}", username);
+                prop_assert!(authority.may_relay(&read, at(1000), |_, _| false));
+            }
+        }
     }
 
     #[test]
     fn a_visitor_relays_while_in_a_room_or_setting_out() {
         let authority = authority(CredentialMode::Call);
         let minted = 10_000;
-        let name = format!("{}:v-1", minted + 3600);
+        let named = page("v-1", minted + 3600);
         let left = |now| {
             let mut told = None;
-            let admitted = authority.may_relay(&name, at(now), |visitor, left| {
+            let admitted = authority.may_relay(&named, at(now), |visitor, left| {
                 assert_eq!(visitor, "v-1");
                 told = Some(left.as_secs());
                 false
@@ -195,7 +258,7 @@ mod tests {
         assert_eq!(left(minted), 60);
         assert_eq!(left(minted + 59), 1);
         assert_eq!(left(minted + 60), 0);
-        assert!(authority.may_relay(&name, at(minted + 9000), |_, _| true));
+        assert!(authority.may_relay(&named, at(minted + 9000), |_, _| true));
     }
 
     #[test]
@@ -204,7 +267,7 @@ mod tests {
             let authority = authority(mode);
             let left = |now| {
                 let mut told = None;
-                authority.may_relay("10120:c-1", at(now), |name, left| {
+                authority.may_relay(&page("c-1", 10_120), at(now), |name, left| {
                     assert_eq!(name, "c-1");
                     told = Some(left.as_secs());
                     true
@@ -219,13 +282,23 @@ mod tests {
     }
 
     #[test]
-    fn what_was_minted_for_another_program_is_valid_by_time_alone() {
-        let call = authority(CredentialMode::Call);
+    fn visitors_are_bound_to_a_call_and_others_by_time_alone() {
         let nobody = |_: &str, _| false;
-        assert!(call.may_relay("90000:other-program", at(1000), nobody));
-        assert!(call.may_relay("alice", at(1000), nobody));
-        assert!(!call.may_relay("90000:v-1", at(1000), nobody));
+        let call = authority(CredentialMode::Call);
+        for other in [
+            "90000:other-program",
+            "90000:v-anna",
+            "c-3po:90000",
+            "alice",
+        ] {
+            assert!(
+                call.may_relay(&call.read(other), at(1000), nobody),
+                "{other}"
+            );
+        }
+        let visitor = page("v-1", 90_000);
+        assert!(!call.may_relay(&visitor, at(1000), nobody));
         let timed = authority(CredentialMode::Timed);
-        assert!(timed.may_relay("90000:v-1", at(1000), nobody));
+        assert!(timed.may_relay(&visitor, at(1000), nobody));
     }
 }

@@ -26,6 +26,7 @@ mod stream;
 mod streams;
 mod sys;
 mod timer;
+pub mod usernames;
 pub mod wire;
 
 use std::io;
@@ -41,8 +42,8 @@ use tokio::sync::Notify;
 
 use crate::config::{CredentialMode, PortRange, TurnLimits};
 use crate::presence::Presence;
-use counters::{Counters, Totals};
-use credentials::{Authority, CHECK};
+use counters::{Counters, FailedLogin, Totals};
+use credentials::{Authority, Holder};
 use engine::{Nonces, Rules};
 use ports::RelayedAddresses;
 use registry::Registry;
@@ -56,6 +57,9 @@ pub use streams::StreamLimits;
 /// What the threads of the relay are called, before their number.
 pub const THREAD_PREFIX: &str = "relay-";
 const SUM_UP_EVERY: Duration = Duration::from_secs(60);
+const COMPLAIN_EVERY: Duration = Duration::from_secs(3600);
+const FAR_EXPIRY: &str = "a program made credentials for the relay that expire in more than a year, which are refused; \
+    it has to count the expiry in seconds since 1970, not in milliseconds";
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// What the relay needs to run.
@@ -173,8 +177,9 @@ impl Relay {
     pub async fn attend(&self) {
         let presence = &self.registry.presence;
         let watch = presence.watch(|visitor| {
-            if self.bound_to_calls || visitor.starts_with(CHECK) {
-                self.handles.revoke(visitor);
+            let holder = Holder::own(visitor);
+            if self.bound_to_calls || matches!(holder, Holder::Check(_)) {
+                self.handles.revoke(&holder);
             }
         });
         tokio::select! {
@@ -203,6 +208,7 @@ impl Relay {
 
     async fn sum_up(&self) {
         let mut before = Totals::default();
+        let mut complained: Option<Instant> = None;
         let mut ticks = tokio::time::interval(SUM_UP_EVERY);
         loop {
             ticks.tick().await;
@@ -212,6 +218,12 @@ impl Relay {
                     allocations = self.registry.allocations(),
                     "relay dropped: {dropped}"
                 );
+            }
+            let far = FailedLogin::ExpiryTooFar as usize;
+            let is_new = totals.failed_logins[far] > before.failed_logins[far];
+            if is_new && complained.is_none_or(|at| at.elapsed() > COMPLAIN_EVERY) {
+                complained = Some(Instant::now());
+                tracing::warn!("{FAR_EXPIRY}");
             }
             before = totals;
         }
@@ -265,10 +277,9 @@ impl StreamSink {
         }
     }
 
-    fn revoke(&self, visitor: &str) {
-        let visitor: Arc<str> = visitor.into();
+    fn revoke(&self, holder: &Holder) {
         for shard in &self.shards {
-            shard.tell(Command::Revoke(Arc::clone(&visitor)));
+            shard.tell(Command::Revoke(holder.clone()));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::credentials::CHECK;
+use super::credentials::Holder;
 use super::ports::{Claim, RelayedAddresses};
 use super::rate::SharedRate;
 use crate::config::TurnLimits;
@@ -24,13 +24,13 @@ pub struct Registry {
     pub bitrate: Option<SharedRate>,
     limits: TurnLimits,
     /// New allocations by holder.
-    beginnings: KeyedRate<String>,
+    beginnings: KeyedRate<Holder>,
     quotas: Mutex<Quotas>,
     reserved: Mutex<HashMap<[u8; 8], Reserved>>,
 }
 
 struct Quotas {
-    by_holder: HashMap<String, usize>,
+    by_holder: HashMap<Holder, usize>,
     /// Of all, by the clients' addresses.
     places: Tally,
 }
@@ -47,7 +47,7 @@ pub struct Reserved {
 /// A counted allocation; dropping it gives its place back.
 pub struct Place {
     registry: Arc<Registry>,
-    holder: String,
+    holder: Holder,
     address: AddressKey,
 }
 
@@ -76,23 +76,23 @@ impl Registry {
 
     /// A place for another allocation of `holder`; `None` where it, its address or the server has all it may have, or
     /// where it has begun too many of late: each costs a socket and a line of the log.
-    pub fn admit(self: &Arc<Self>, holder: &str, ip: IpAddr) -> Option<Place> {
+    pub fn admit(self: &Arc<Self>, holder: &Holder, ip: IpAddr) -> Option<Place> {
         let address = AddressKey::from(ip);
         let mut quotas = lock(&self.quotas);
         let theirs = quotas.by_holder.get(holder).copied().unwrap_or_default();
         let mut most = self.limits.allocations_per_visitor;
-        if holder.starts_with(CHECK) {
+        if matches!(holder, Holder::Check(_)) {
             most = most.min(CHECK_ALLOCATIONS);
         }
         let full = theirs >= most || quotas.places.room(address).is_err();
-        if full || !self.beginnings.allows(&holder.to_owned()) {
+        if full || !self.beginnings.allows(holder) {
             return None;
         }
-        quotas.by_holder.insert(holder.to_owned(), theirs + 1);
+        quotas.by_holder.insert(holder.clone(), theirs + 1);
         quotas.places.add(address, 1);
         Some(Place {
             registry: Arc::clone(self),
-            holder: holder.to_owned(),
+            holder: holder.clone(),
             address,
         })
     }
@@ -168,6 +168,10 @@ mod tests {
     use super::*;
     use crate::config::PortRange;
 
+    fn other(name: &str) -> Holder {
+        Holder::Other(name.into())
+    }
+
     fn registry() -> Arc<Registry> {
         let range = PortRange {
             low: 50000,
@@ -188,7 +192,7 @@ mod tests {
     #[test]
     fn quotas_hold_and_places_come_back() {
         let registry = registry();
-        let admit = |holder, last| registry.admit(holder, IpAddr::from([192, 0, 2, last]));
+        let admit = |holder, last| registry.admit(&other(holder), IpAddr::from([192, 0, 2, last]));
         let first = admit("ana", 1).unwrap();
         let second = admit("ana", 1).unwrap();
         assert!(admit("ana", 2).is_none(), "of a visitor");
@@ -202,13 +206,38 @@ mod tests {
         assert!(quotas.by_holder.is_empty() && quotas.places.total() == 0);
     }
 
+    /// A program that calls somebody what callbox calls a check has its own share, and takes nobody else's.
+    #[test]
+    fn a_check_has_few_and_who_is_called_like_one_has_its_own() {
+        let limits = TurnLimits {
+            allocations: 100,
+            allocations_per_visitor: 40,
+            allocations_per_ip: 100,
+            allocations_per_minute: 100,
+            ..TurnLimits::default()
+        };
+        let range = PortRange { low: 1, high: 2 };
+        let addresses = RelayedAddresses::new(range, &[], &[]);
+        let presence = Presence::new(Duration::ZERO);
+        let registry = Registry::new(addresses, presence, limits, Instant::now());
+        let registry = Arc::new(registry);
+        let ip = IpAddr::from([192, 0, 2, 1]);
+        let taken = |holder: &Holder| -> Vec<_> {
+            std::iter::from_fn(|| registry.admit(holder, ip))
+                .take(60)
+                .collect()
+        };
+        let (check, other) = (taken(&Holder::own("c-3po")), taken(&other("c-3po")));
+        assert_eq!((check.len(), other.len()), (CHECK_ALLOCATIONS, 40));
+    }
+
     #[test]
     fn beginnings_are_counted_also_when_they_have_ended() {
         let registry = registry();
         let ip = IpAddr::from([192, 0, 2, 1]);
         let begun = |holder| {
             (0..10)
-                .filter(|_| registry.admit(holder, ip).is_some())
+                .filter(|_| registry.admit(&other(holder), ip).is_some())
                 .count()
         };
         assert_eq!(begun("ana"), 8);
@@ -223,7 +252,9 @@ mod tests {
         let reserve = |token| {
             let claim = registry.addresses.claim_port(0, 50001).unwrap();
             let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-            let place = registry.admit("ana", IpAddr::from([192, 0, 2, 1])).unwrap();
+            let place = registry
+                .admit(&other("ana"), IpAddr::from([192, 0, 2, 1]))
+                .unwrap();
             registry.reserve(token, socket, claim, place, start)
         };
         assert!(reserve([1; 8]));

@@ -11,7 +11,6 @@ use ring::rand::{SecureRandom, SystemRandom};
 use rustix::event::epoll;
 use socket2::{Domain, Socket, Type};
 
-use super::credentials;
 use super::engine::{
     AllocationId, Client, End, Ended, Host, NoRelay, Order, Relayed, Transport, Wish,
 };
@@ -97,8 +96,7 @@ impl Sockets {
         let even_with_next = |port: u16| even(port) && addresses.is_free(home, port + 1);
         let bound = match order.wish {
             Wish::Pair => {
-                let holder = credentials::holder(order.username);
-                let place = self.registry.admit(holder, order.client.address.ip());
+                let place = self.registry.admit(order.holder, order.client.address.ip());
                 let place = place.ok_or(NoRelay::Quota)?;
                 let pair = |address: SocketAddr| {
                     let next = addresses.claim_port(home, address.port() + 1);
@@ -129,7 +127,6 @@ impl Host for Sockets {
     }
 
     fn open(&mut self, id: AllocationId, order: &Order<'_>) -> Result<Relayed, NoRelay> {
-        let holder = credentials::holder(order.username);
         let refused = |why: NoRelay| {
             let reason = match why {
                 NoRelay::Quota => "quota",
@@ -142,7 +139,7 @@ impl Host for Sockets {
         };
         let place = self
             .registry
-            .admit(holder, order.client.address.ip())
+            .admit(order.holder, order.client.address.ip())
             .ok_or_else(|| refused(NoRelay::Quota))?;
         let (socket, claim, token) = self.bind(order).map_err(refused)?;
         let wanted = epoll::EventFlags::IN;
@@ -169,7 +166,7 @@ impl Host for Sockets {
             .increment(1);
         metrics::gauge!("callbox_turn_allocations", "transport" => transport).increment(1.0);
         tracing::debug!(
-            user = credentials::holder(order.username),
+            user = order.holder.name(),
             transport = %order.client.transport,
             relayed = %relayed.address,
             "relayed address given out"
@@ -190,7 +187,7 @@ impl Host for Sockets {
             self.orphans.push(ended.client);
         }
         tracing::info!(
-            user = credentials::holder(ended.username),
+            user = ended.holder.name(),
             transport = %ended.client.transport,
             relayed = %ended.relayed,
             packets_out = ended.usage.to_peers.packets,

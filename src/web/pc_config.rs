@@ -6,10 +6,9 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use super::Reached;
-use crate::config::Secret;
 use crate::net::is_host_name;
 use crate::tls::Trust;
-use crate::turn::credentials;
+use crate::turn::credentials::{self, Issuer};
 
 /// `RTCConfiguration` as browsers take it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,7 +41,7 @@ pub struct TurnService {
     pub port: u16,
     /// Of TURN over TLS alone; `None` where that has none.
     pub tls_port: Option<u16>,
-    pub secret: Secret,
+    pub issuer: Issuer,
     pub ttl: Duration,
     /// Bits per second that a check may relay each way.
     pub check_bitrate: u64,
@@ -79,7 +78,7 @@ impl TurnService {
     fn servers(&self, reached: &Reached, name: &str, expiry: SystemTime) -> Vec<IceServer> {
         let host = self.host.as_ref().unwrap_or(&reached.host);
         let port = self.port;
-        let minted = credentials::mint(&self.secret, name, expiry);
+        let minted = self.issuer.for_page(name, expiry);
         // TURN is on the page's own port too, which may be the only one that a network lets out.
         let page_port = reached.direct.then_some(reached.port);
         let shared_port = page_port.filter(|port| is_turn_port(*port));
@@ -118,6 +117,7 @@ fn is_turn_port(port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Secret;
 
     fn service(host: Option<&str>) -> IceServers {
         IceServers {
@@ -125,7 +125,7 @@ mod tests {
                 host: host.map(str::to_owned),
                 port: 3478,
                 tls_port: Some(5349),
-                secret: Secret::new("0123456789abcdef"),
+                issuer: Issuer::new(Secret::new("0123456789abcdef"), "own"),
                 ttl: Duration::from_secs(3600),
                 check_bitrate: 1_000_000,
                 trust: Trust::default(),
@@ -216,9 +216,13 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
         let reached = Reached::parse("localhost").unwrap();
         let config = service(None).for_visitor(&reached, "v-1", now);
-        assert_eq!(config.ice_servers[1].username.as_deref(), Some("4600:v-1"));
+        let begins = |config: &PcConfig, with: &str| {
+            let username = config.ice_servers[1].username.as_deref();
+            assert!(username.unwrap().starts_with(with), "{username:?}");
+        };
+        begins(&config, "4600:v-1.");
         let check = service(None).for_check(&reached, "c-1", now);
-        assert_eq!(check.ice_servers[1].username.as_deref(), Some("1120:c-1"));
+        begins(&check, "1120:c-1.");
         let json = serde_json::to_value(&config).unwrap();
         assert_eq!(json["iceTransportPolicy"], "all");
         assert!(json["iceServers"][0].get("username").is_none());

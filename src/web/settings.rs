@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{Client, Reached, Shared};
 use crate::config::AccessMode;
 use crate::state::random_hex;
-use crate::turn::credentials;
+use crate::turn::usernames;
 
 /// What a page has to know beside `PC_CONFIG`.
 #[derive(Debug, Serialize)]
@@ -135,12 +135,12 @@ struct Asker {
 /// `PC_CONFIG` and `SETTINGS` for a new visitor, as JSON, which is JavaScript too.
 fn values(shared: &Shared, asker: &Asker, now: SystemTime) -> anyhow::Result<(String, String)> {
     let (pc_config, ticket) = if asker.checks {
-        let check = format!("{}{}", credentials::CHECK, random_hex::<8>()?);
+        let check = format!("{}{}", usernames::CHECK, random_hex::<8>()?);
         // Without a ticket: it shall not enter a room.
         let pc_config = shared.ice.for_check(&asker.reached, &check, now);
         (pc_config, String::new())
     } else {
-        let visitor = format!("{}{}", credentials::VISITOR, random_hex::<8>()?);
+        let visitor = format!("{}{}", usernames::VISITOR, random_hex::<8>()?);
         let pc_config = shared.ice.for_visitor(&asker.reached, &visitor, now);
         (pc_config, shared.tickets.visitor(&visitor, now))
     };

@@ -1,15 +1,10 @@
 //! Rows 2 to 5, 13 and 14: the long-term credential mechanism (RFC 8489 §9.2).
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use ring::hmac;
-
 use crate::client::{Client, User, allocation, channel_bind, permission, refresh};
 use crate::link::Via;
 use crate::peer::Peer;
-use crate::target::{SECRET, Setup, Target};
+use crate::target::{Setup, Target};
+use crate::usernames::{seconds_now, signed};
 use crate::wire::{Draft, Message, attribute as a};
 
 stories! {
@@ -75,24 +70,15 @@ fn row_03_unknown_user(via: Via) {
     check_challenge(&answer, 401, &server);
 }
 
-/// A time-limited user, as the TURN REST API has them.
-fn time_limited(name: &str, expiry: SystemTime) -> User {
-    let seconds = expiry.duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let name = format!("{seconds}:{name}");
-    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, SECRET.as_bytes());
-    let password = STANDARD.encode(hmac::sign(&key, name.as_bytes()));
-    User { name, password }
-}
-
 fn row_03_expired_user(via: Via) {
     let Some(server) = Setup::default().start() else {
         return;
     };
-    let minute = Duration::from_secs(60);
-    let expired = time_limited("carol", SystemTime::now() - minute);
+    let now = seconds_now();
+    let expired = signed(&format!("{}:carol", now - 60));
     let (_, answer) = first_allocate(&server, &expired, via);
     check_challenge(&answer, 401, &server);
-    let valid = time_limited("carol", SystemTime::now() + minute);
+    let valid = signed(&format!("{}:carol", now + 60));
     server.client_of(&valid, via).allocate();
 }
 

@@ -54,3 +54,4 @@ mod refresh;
 mod relay_to_relay;
 mod streams;
 mod uclient;
+mod usernames;

@@ -4,16 +4,22 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
+use crate::relay::{client, seconds_now, sign};
 use crate::support::ports::free_port;
 use crate::support::{Client, PATIENCE, Server, plain};
 
 /// A server, and where its metrics are.
 fn start() -> (Server, SocketAddr) {
+    start_with("")
+}
+
+/// With this behind the rest of the configuration.
+fn start_with(more: &str) -> (Server, SocketAddr) {
     let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let dir = tempfile::tempdir().unwrap();
     let config = format!(
         "listen = \"127.0.0.1:0\"\n[turn]\nlisten = \"127.0.0.1:0\"\ntls_listen = \"127.0.0.1:0\"\n\
-         [admin]\nlisten = \"{admin}\"\n"
+         [admin]\nlisten = \"{admin}\"\n{more}"
     );
     std::fs::write(dir.path().join("callbox.toml"), config).unwrap();
     (
@@ -104,6 +110,35 @@ async fn refusals_of_the_relay_are_counted_by_code() {
         value(&text, "callbox_turn_refusals_total{code=\"486\"}"),
         "0"
     );
+}
+
+#[tokio::test]
+async fn failed_logins_are_counted_by_reason() {
+    let (server, admin) = start_with("[turn.users]\nalice = \"a-password-of-many-letters\"\n");
+    let now = seconds_now();
+    let (in_milliseconds, password) = sign(&server, &format!("{}:v-anna", (now + 60) * 1000));
+    for (name, password) in [
+        ("alice", "guess"),
+        ("nobody", "guess"),
+        (&format!("{}:v-anna", now + 60), "guess"),
+        (&format!("{}:v-anna", now - 60), "guess"),
+        (&in_milliseconds, &password),
+    ] {
+        let client = client(server.turn, name, password).await;
+        assert!(client.allocate().await.is_err(), "{name}");
+    }
+    let text = metrics(admin).await;
+    for reason in [
+        "unknown_user",
+        "wrong_password",
+        "wrong_secret",
+        "expired",
+        "expiry_too_far",
+    ] {
+        let series = format!("callbox_turn_failed_logins_total{{reason=\"{reason}\"}}");
+        assert_eq!(value(&text, &series), "1", "{series}");
+    }
+    assert!(!text.contains("anna"));
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ const MIN_SECRET: usize = 16;
 /// With a longer one the answer to a stranger's Allocate could be more than three times the request.
 const MAX_REALM: usize = 48;
 const MAX_SHARDS: u16 = 256;
+/// Of credentials that are not refused.
+const MAX_TTL: Duration = crate::turn::credentials::MAX_TTL;
 const MIN_TTL: Duration = Duration::from_secs(10);
 
 impl Context<'_> {
@@ -110,6 +112,12 @@ impl Context<'_> {
             return Err(self.error(
                 "turn.credential_ttl",
                 format!("\"{text}\" is too short for a call to be set up; write at least \"10s\", such as \"1h\""),
+            ));
+        }
+        if ttl > MAX_TTL {
+            return Err(self.error(
+                "turn.credential_ttl",
+                format!("\"{text}\" is more than a year, after which a credential is refused as a mistake; write less, such as \"1h\""),
             ));
         }
         Ok(ttl)

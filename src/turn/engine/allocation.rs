@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Client, Usage};
 use crate::turn::counters::Drop;
+use crate::turn::credentials::Named;
 use crate::turn::peer_policy::Standing;
 use crate::turn::rate::Rate;
 use crate::turn::wire::{Key, TransactionId};
@@ -21,8 +21,8 @@ pub struct Allocation {
     /// By the policy that holds now.
     pub standing: Standing,
     pub username: Box<str>,
-    /// Whom the username names, without its expiry.
-    pub holder: Arc<str>,
+    /// What the username says.
+    pub named: Named,
     pub key: Key,
     /// Of the request that made it: its repetition gets the same answer.
     pub transaction: TransactionId,
@@ -57,7 +57,7 @@ pub struct Birth<'a> {
     pub client: Client,
     pub standing: Standing,
     pub username: &'a str,
-    pub holder: &'a str,
+    pub named: Named,
     pub key: Key,
     pub transaction: TransactionId,
     pub lifetime: Duration,
@@ -69,12 +69,12 @@ pub struct Birth<'a> {
 }
 
 impl Allocation {
-    pub fn new(birth: &Birth<'_>) -> Self {
+    pub fn new(birth: Birth<'_>) -> Self {
         Self {
             client: birth.client,
             standing: birth.standing,
             username: birth.username.into(),
-            holder: birth.holder.into(),
+            named: birth.named,
             key: birth.key,
             transaction: birth.transaction,
             lifetime: birth.lifetime,

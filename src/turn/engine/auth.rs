@@ -17,6 +17,8 @@ use ring::rand::SecureRandom;
 
 use super::reply::Refusal;
 use super::{Client, Engine, Host, Now};
+use crate::turn::counters::FailedLogin;
+use crate::turn::credentials::Named;
 use crate::turn::wire::{Key, Method, Request};
 
 const TIME: usize = 4;
@@ -83,15 +85,22 @@ impl Nonces {
     }
 }
 
+/// Credentials that are right.
+pub struct Login {
+    pub named: Named,
+    /// To sign the answer with.
+    pub key: Key,
+}
+
 impl Engine {
-    /// Checks a request's credentials; gives the key to sign the answer with.
+    /// Checks a request's credentials.
     pub(super) fn authenticate(
-        &self,
+        &mut self,
         host: &impl Host,
         client: Client,
         request: &mut Request,
         now: Now,
-    ) -> Result<Key, Refusal> {
+    ) -> Result<Login, Refusal> {
         if !request.signed {
             return Err(Refusal::unauthorized());
         }
@@ -105,25 +114,40 @@ impl Engine {
         }
         let authority = &self.rules.authority;
         if *realm != authority.realm {
-            return Err(Refusal::unauthorized());
+            return Err(self.failed(FailedLogin::WrongRealm));
         }
         let running = self
             .by_client
             .get(&client)
             .map(|id| &self.allocations[id.0 as usize])
             .filter(|allocation| *allocation.username == **username);
-        let key = match running {
+        let is_new = running.is_none();
+        let (named, key) = if let Some(allocation) = running {
             // Its credential may have expired since.
-            Some(allocation) => Some(allocation.key),
-            None => authority.key(username, now.wall),
+            (allocation.named.clone(), Ok(allocation.key))
+        } else {
+            let named = authority.read(username);
+            let key = authority.key(username, &named, now.wall);
+            (named, key)
+        };
+        let key = match key {
+            Ok(key) if request.holds(&key) => key,
+            Ok(_) if named.expires.is_some() => return Err(self.failed(FailedLogin::WrongSecret)),
+            Ok(_) => return Err(self.failed(FailedLogin::WrongPassword)),
+            Err(why) => return Err(self.failed(why)),
         };
         let admitted = |visitor: &str, setting_out| host.may_relay(visitor, setting_out);
         // Asked last: only who knows the password may set out.
-        let asked = running.is_none() || request.method == Method::Refresh;
-        let username = username.clone();
-        key.filter(|key| request.holds(key))
-            .filter(|_| !asked || authority.may_relay(&username, now.wall, admitted))
-            .ok_or_else(Refusal::unauthorized)
+        let asked = is_new || request.method == Method::Refresh;
+        if asked && !authority.may_relay(&named, now.wall, admitted) {
+            return Err(self.failed(FailedLogin::NotInCall));
+        }
+        Ok(Login { named, key })
+    }
+
+    fn failed(&mut self, why: FailedLogin) -> Refusal {
+        self.failed_logins.count(why);
+        Refusal::unauthorized()
     }
 }
 

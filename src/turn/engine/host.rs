@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::{AllocationId, Client};
+use crate::turn::credentials::Holder;
 
 /// Which relayed address a client wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub enum Wish {
 #[derive(Debug, Clone, Copy)]
 pub struct Order<'a> {
     pub client: Client,
-    pub username: &'a str,
+    pub holder: &'a Holder,
     pub ipv6: bool,
     pub wish: Wish,
 }
@@ -76,7 +77,7 @@ impl fmt::Display for End {
 #[derive(Debug)]
 pub struct Ended<'a> {
     pub client: Client,
-    pub username: &'a str,
+    pub holder: &'a Holder,
     pub relayed: SocketAddr,
     pub usage: Usage,
     pub lived: Duration,

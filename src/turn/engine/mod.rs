@@ -35,8 +35,8 @@ use std::time::{Instant, SystemTime};
 use slab::Slab;
 
 use super::channel_data;
-use super::counters::{Drop, Refusals};
-use super::credentials::{self, Authority};
+use super::counters::{Drop, FailedLogins, Refusals};
+use super::credentials::{Authority, Holder};
 use super::indication;
 use super::peer_policy::PeerPolicy;
 use super::wire::{Method, NotARequest, Request};
@@ -135,9 +135,9 @@ pub struct Rules {
 
 impl Rules {
     /// Bytes per second of an allocation of `holder`, each way.
-    fn rate_of(&self, holder: &str) -> Option<u64> {
+    fn rate_of(&self, holder: &Holder) -> Option<u64> {
         let all = self.bytes_per_second;
-        if !holder.starts_with(credentials::CHECK) {
+        if !matches!(holder, Holder::Check(_)) {
             return all;
         }
         let check = self.check_bytes_per_second;
@@ -152,12 +152,13 @@ pub struct Engine {
     by_client: HashMap<Client, AllocationId>,
     /// By relayed address, as advertised and as bound.
     by_relayed: HashMap<SocketAddr, AllocationId>,
-    by_holder: BTreeSet<(Arc<str>, AllocationId)>,
+    by_holder: BTreeSet<(Holder, AllocationId)>,
     deadlines: Deadlines,
     answer_limit: AnswerLimit,
     /// Makes the transaction ids of Data indications, which nothing depends on.
     indications: u64,
     refusals: Refusals,
+    failed_logins: FailedLogins,
 }
 
 impl Engine {
@@ -173,12 +174,18 @@ impl Engine {
             answer_limit,
             indications: 0,
             refusals: Refusals::default(),
+            failed_logins: FailedLogins::default(),
         }
     }
 
     /// How often requests were refused.
     pub fn refusals(&self) -> &Refusals {
         &self.refusals
+    }
+
+    /// How often, and why, credentials were not right.
+    pub fn failed_logins(&self) -> &FailedLogins {
+        &self.failed_logins
     }
 
     /// A message of a client, at [`HEADROOM`] in `buffer` and `length` bytes long.
@@ -263,11 +270,10 @@ impl Engine {
         }
     }
 
-    /// Ends all allocations of a visitor.
-    pub fn revoke(&mut self, host: &mut impl Host, holder: &str, now: Instant) {
-        let holder: Arc<str> = holder.into();
-        let from = (Arc::clone(&holder), AllocationId(0));
-        let to = (holder, AllocationId(u32::MAX));
+    /// Ends all allocations of a holder.
+    pub fn revoke(&mut self, host: &mut impl Host, holder: &Holder, now: Instant) {
+        let from = (holder.clone(), AllocationId(0));
+        let to = (holder.clone(), AllocationId(u32::MAX));
         let theirs: Vec<_> = self.by_holder.range(from..=to).map(|(_, id)| *id).collect();
         for id in theirs {
             self.end(host, id, End::Left, now);

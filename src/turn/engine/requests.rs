@@ -1,16 +1,15 @@
 //! Allocate, Refresh, `CreatePermission` and `ChannelBind` (RFC 8656 §7 to §12).
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::allocation::{Allocation, Birth, CHANNEL_LIFETIME, Channel, PERMISSION_LIFETIME};
+use super::auth::Login;
 use super::deadlines::Deadline;
 use super::reply::Refusal;
 use super::{AllocationId, Client, End, Ended, Engine, Host, NoRelay, Now, Order, Verdict, Wish};
 use crate::turn::channel_data;
-use crate::turn::credentials;
-use crate::turn::wire::{Answer, Key, Method, Request};
+use crate::turn::wire::{Answer, Method, Request};
 
 /// RFC 8656 §3.2.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
@@ -30,13 +29,14 @@ impl Engine {
         length: usize,
         now: Now,
     ) -> Verdict {
-        let key = match self.authenticate(host, client, &mut request, now) {
-            Ok(key) => key,
+        let login = match self.authenticate(host, client, &mut request, now) {
+            Ok(login) => login,
             Err(refusal) => {
                 return self.refuse(client, &request, length, &refusal, None, now.instant);
             }
         };
-        match self.carry_out(host, client, &request, key, now.instant) {
+        let key = login.key;
+        match self.carry_out(host, client, &request, login, now.instant) {
             Ok(answer) => Verdict::Answer(answer.finish(Some(&key))),
             Err(refusal) => {
                 self.refuse(client, &request, length, &refusal, Some(&key), now.instant)
@@ -49,7 +49,7 @@ impl Engine {
         host: &mut impl Host,
         client: Client,
         request: &Request,
-        key: Key,
+        login: Login,
         now: Instant,
     ) -> Result<Answer, Refusal> {
         if !request.unknown.is_empty() {
@@ -59,7 +59,7 @@ impl Engine {
             return Err(Refusal::bad_request());
         }
         if request.method == Method::Allocate {
-            return self.allocate(host, client, request, key, now);
+            return self.allocate(host, client, request, login, now);
         }
         let id = *self
             .by_client
@@ -81,13 +81,13 @@ impl Engine {
         host: &mut impl Host,
         client: Client,
         request: &Request,
-        key: Key,
+        login: Login,
         now: Instant,
     ) -> Result<Answer, Refusal> {
         if let Some(id) = self.by_client.get(&client) {
             let running = &self.allocations[id.0 as usize];
             // The answer may have been lost on its way (RFC 8656 §7.2).
-            let repeated = running.transaction == request.transaction && running.key == key;
+            let repeated = running.transaction == request.transaction && running.key == login.key;
             return repeated
                 .then(|| allocated(request, running))
                 .ok_or(Refusal::allocation_mismatch());
@@ -97,7 +97,7 @@ impl Engine {
         let id = AllocationId(u32::try_from(self.allocations.vacant_key()).unwrap_or(u32::MAX));
         let order = Order {
             client,
-            username,
+            holder: &login.named.holder,
             ipv6,
             wish,
         };
@@ -106,22 +106,22 @@ impl Engine {
             NoRelay::Quota => Refusal::quota_reached(),
             NoRelay::Capacity => Refusal::insufficient_capacity(),
         })?;
-        let holder = credentials::holder(username);
-        let allocation = Allocation::new(&Birth {
+        let bytes_per_second = self.rules.rate_of(&login.named.holder);
+        let allocation = Allocation::new(Birth {
             client,
             standing: self
                 .rules
                 .policy
                 .standing(client.address.ip(), client.proxied),
             username,
-            holder,
-            key,
+            named: login.named,
+            key: login.key,
             transaction: request.transaction,
             lifetime: granted(request),
             token: relayed.token,
             relayed: relayed.address,
             bound: relayed.bound,
-            bytes_per_second: self.rules.rate_of(holder),
+            bytes_per_second,
             now,
         });
         let answer = allocated(request, &allocation);
@@ -135,7 +135,7 @@ impl Engine {
         self.by_client.insert(allocation.client, id);
         self.by_relayed.insert(allocation.relayed, id);
         self.by_relayed.insert(allocation.bound, id);
-        self.by_holder.insert((Arc::clone(&allocation.holder), id));
+        self.by_holder.insert((allocation.named.holder.clone(), id));
         self.allocations.insert(allocation);
     }
 
@@ -158,12 +158,13 @@ impl Engine {
         self.by_client.remove(&allocation.client);
         self.by_relayed.remove(&allocation.relayed);
         self.by_relayed.remove(&allocation.bound);
-        self.by_holder.remove(&(Arc::clone(&allocation.holder), id));
+        self.by_holder
+            .remove(&(allocation.named.holder.clone(), id));
         host.close(
             id,
             &Ended {
                 client: allocation.client,
-                username: &allocation.username,
+                holder: &allocation.named.holder,
                 relayed: allocation.relayed,
                 usage: allocation.usage,
                 lived: now.saturating_duration_since(allocation.created),

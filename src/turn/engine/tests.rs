@@ -188,7 +188,7 @@ fn somebody_elses_allocation_is_not_touched() {
 #[test]
 fn a_call_outlives_its_credential_but_not_its_room() {
     let mut world = World::new();
-    let visitor = world.visitor("v-1", 3600);
+    let visitor = world.page("v-1", 3600);
     world.host.present.insert("v-1".into());
     let ana = five_tuple(1);
     let draft = || request(Allocate).transport(17).lifetime(3600);
@@ -206,7 +206,9 @@ fn a_call_outlives_its_credential_but_not_its_room() {
     world.host.present.clear();
     assert_eq!(world.answer_to_refresh(ana, &visitor), Some(401));
     let now = world.now.instant;
-    world.engine.revoke(&mut world.host, "v-1", now);
+    world
+        .engine
+        .revoke(&mut world.host, &Holder::own("v-1"), now);
     assert_eq!(world.host.ended, [End::Left]);
     world.assert_empty();
 }
@@ -405,7 +407,7 @@ fn a_bitrate_holds_each_way() {
 #[test]
 fn a_check_relays_slowly() {
     let mut world = World::with_bitrate(1000);
-    let check = world.visitor("c-1", 120);
+    let check = world.page("c-1", 120);
     let client = five_tuple(1);
     let draft = request(Allocate).transport(17);
     assert_eq!(world.ask(client, &check, draft).error(), None);

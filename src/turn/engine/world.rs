@@ -12,7 +12,7 @@ use ring::rand::SystemRandom;
 use super::*;
 use crate::config::{CredentialMode, Secret};
 use crate::net::{LocalAddress, Machine};
-use crate::turn::credentials;
+use crate::turn::credentials::{self, Issuer};
 use crate::turn::wire::Method::{Allocate, ChannelBind, CreatePermission, Refresh};
 use crate::turn::wire::drafts::{self, Draft, Kind, Seen};
 use crate::turn::wire::{self, Key};
@@ -245,7 +245,7 @@ impl World {
         let rules = Rules {
             authority: Arc::new(Authority {
                 realm: realm.to_owned(),
-                secret: secret.clone(),
+                issuer: Issuer::new(secret.clone(), "of this server"),
                 users: users.into(),
                 mode: CredentialMode::Call,
                 ttl: Duration::from_secs(3600),
@@ -275,13 +275,21 @@ impl World {
         withdrawn
     }
 
-    /// Credentials of a visitor, minted now.
-    pub fn visitor(&self, name: &str, seconds: u64) -> credentials::Credentials {
-        credentials::mint(
-            &self.secret,
-            name,
-            self.now.wall + Duration::from_secs(seconds),
-        )
+    /// Credentials of a visitor or a check, minted now.
+    pub fn page(&self, name: &str, seconds: u64) -> credentials::Credentials {
+        let expiry = self.now.wall + Duration::from_secs(seconds);
+        self.engine.rules.authority.issuer.for_page(name, expiry)
+    }
+
+    /// Credentials that another program has made now.
+    pub fn foreign(&self, name: &str, seconds: u64) -> credentials::Credentials {
+        let expiry = self.now.wall + Duration::from_secs(seconds);
+        credentials::mint(&self.secret, name, expiry)
+    }
+
+    /// Whom a username names.
+    pub fn holder(&self, username: &str) -> Holder {
+        self.engine.rules.authority.read(username).holder
     }
 
     pub fn pass(&mut self, seconds: u64) {

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
+use crate::turn::credentials::Holder;
 use crate::turn::peer_policy::PeerPolicy;
 use crate::turn::stream::Handover;
 
@@ -11,7 +12,7 @@ use crate::turn::stream::Handover;
 pub enum Command {
     Stream(Box<Handover>),
     /// A visitor has left for good.
-    Revoke(Arc<str>),
+    Revoke(Holder),
     /// The machine's addresses have changed.
     Policy(Arc<PeerPolicy>),
     Stop,

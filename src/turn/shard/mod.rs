@@ -322,7 +322,8 @@ impl Shard {
 
     fn answer(&mut self, to: Option<Client>, answer: &[u8]) {
         let Some(client) = to else { return };
-        self.counters.answered(self.engine.refusals());
+        self.counters
+            .answered(self.engine.refusals(), self.engine.failed_logins());
         match client.transport {
             Transport::Udp => {
                 let socket = &self.listeners[client.via as usize].socket;

@@ -8,7 +8,6 @@ use super::super::world::FakeHost;
 use super::super::{Client, Host, Method, Request, Transport};
 use super::model::{Held, Moved, is_ordinary, is_own, is_reachable};
 use super::{MAX_CHANNELS, MAX_PERMISSIONS, Run};
-use crate::turn::credentials;
 use crate::turn::wire::drafts::Seen;
 use crate::turn::wire::{self, Key};
 
@@ -26,11 +25,11 @@ impl Run {
         let known = self.known.get(&username)?;
         let now = self.world.now.wall;
         let may_relay = known.expires.is_none_or(|expires| {
-            let name = credentials::holder(&username);
+            let holder = self.world.holder(&username);
             // Minted less than a minute ago, as the time to live is an hour.
             let age = (now + Duration::from_secs(3600)).duration_since(expires);
-            !name.starts_with("v-")
-                || self.world.host.present.contains(name)
+            !holder.is_page()
+                || self.world.host.present.contains(holder.name())
                 || age.is_ok_and(|age| age < Duration::from_secs(60))
         });
         let runs = self

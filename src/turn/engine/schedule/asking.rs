@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::super::world::{ALICE, BOB, GLOBAL_V6, LOCAL, PUBLIC};
 use super::super::{Client, Method, Relayed};
 use super::model::{Held, Known};
-use super::steps::{Asked, Login, Nonce, Oddity, Peer, channel_number, client, visitor};
+use super::steps::{Asked, FOREIGN, Login, Nonce, Oddity, Peer, channel_number, client, visitor};
 use super::{ELSEWHERE, Run, VISITORS};
-use crate::turn::credentials;
+use crate::turn::credentials::Holder;
 use crate::turn::wire;
 use crate::turn::wire::drafts::{Draft, Kind};
 
@@ -99,7 +99,10 @@ impl Run {
     }
 
     pub(super) fn mint(&mut self, name: &str, seconds: u16) {
-        let credentials = self.world.visitor(name, seconds.into());
+        let credentials = match name {
+            FOREIGN => self.world.foreign(name, seconds.into()),
+            _ => self.world.page(name, seconds.into()),
+        };
         let known = Known {
             key: wire::key(&credentials.username, self.realm, &credentials.password),
             expires: Some(self.world.now.wall + Duration::from_secs(seconds.into())),
@@ -119,9 +122,9 @@ impl Run {
         let login = match username {
             None | Some("alice") => Login::Alice,
             Some("bob") => Login::Bob,
-            Some(other) => match credentials::holder(other).strip_prefix("v-") {
-                Some(number) => Login::Visitor(number.parse().unwrap()),
-                None => Login::Visitor(VISITORS),
+            Some(other) => match self.world.holder(other) {
+                Holder::Visitor(name) => Login::Visitor(name[2..].parse().unwrap()),
+                _ => Login::Visitor(VISITORS),
             },
         };
         self.ask(from, login, &Nonce::Fresh, asked, None);

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use super::world::{self, ALICE, BOB, LOCAL, PUBLIC, REALM, World};
 use super::*;
-use crate::turn::credentials;
+use crate::turn::credentials::Holder;
 use crate::turn::framing::{self, Frame};
 use crate::turn::wire;
 use crate::turn::wire::drafts::{self, Draft, Kind};
@@ -295,9 +295,11 @@ impl Run {
         } = &mut self.world;
         host.present.remove(name);
         if revoke {
-            engine.revoke(host, name, now.instant);
+            let gone = Holder::own(name);
+            engine.revoke(host, &gone, now.instant);
+            let authority = &engine.rules.authority;
             self.held
-                .retain(|_, held| credentials::holder(&held.username) != name);
+                .retain(|_, held| authority.read(&held.username).holder != gone);
         }
     }
 

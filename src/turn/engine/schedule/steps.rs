@@ -256,10 +256,13 @@ pub fn client(number: u8) -> Client {
     }
 }
 
-/// The last is one that another program names, which is in no room.
+/// What another program calls somebody, who is in no room: as callbox calls its visitors.
+pub const FOREIGN: &str = "v-0.foreign";
+
+/// The last is another program's.
 pub fn visitor(number: u8) -> String {
     match number % (VISITORS + 1) {
-        VISITORS => "foreign".to_owned(),
+        VISITORS => FOREIGN.to_owned(),
         number => format!("v-{number}"),
     }
 }
