@@ -36,6 +36,8 @@ counted! {
         /// More than the message to the client can hold.
         TooLong = "too_long",
         Bitrate = "bitrate",
+        /// More than may go to a peer from which nothing has come.
+        Unanswered = "unanswered",
         /// Too many answers to strangers at one address.
         AnswerLimit = "answer_limit",
         /// The answer would be too long for its request.

@@ -18,6 +18,7 @@ mod peer_policy;
 mod poll;
 mod ports;
 mod rate;
+mod recent;
 mod registry;
 mod routes;
 mod shard;
@@ -26,6 +27,7 @@ mod stream;
 mod streams;
 mod sys;
 mod timer;
+mod unanswered;
 pub mod usernames;
 pub mod wire;
 
@@ -48,6 +50,7 @@ use engine::{Nonces, Rules};
 use ports::RelayedAddresses;
 use registry::Registry;
 use shard::{Command, Shard, ShardHandle};
+use unanswered::Unanswered;
 
 pub use peer_policy::PeerPolicy;
 pub use sockets::{LISTENER_BUFFER, set_receive_buffer};
@@ -112,6 +115,7 @@ impl Relay {
             max_channels: limits.channels,
             bytes_per_second: limits.bytes_per_second,
             check_bytes_per_second: limits.check_bytes_per_second,
+            unanswered: Arc::new(Unanswered::new(now)),
             // Clients of one address are spread over the shards.
             unauthenticated_per_second: (limits.unauthenticated_per_second / shards).max(1),
         };

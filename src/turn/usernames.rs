@@ -51,7 +51,6 @@ impl Holder {
     }
 
     /// Is it anybody who opened a page, rather than one whom the operator or another program trusts?
-    #[cfg(any(test, fuzzing))]
     pub fn is_page(&self) -> bool {
         !matches!(self, Self::Other(_))
     }

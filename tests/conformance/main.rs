@@ -54,4 +54,5 @@ mod refresh;
 mod relay_to_relay;
 mod streams;
 mod uclient;
+mod unanswered;
 mod usernames;

@@ -4,17 +4,22 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use super::contact::{Contact, Page};
 use super::{Client, Usage};
 use crate::turn::counters::Drop;
 use crate::turn::credentials::Named;
 use crate::turn::peer_policy::Standing;
 use crate::turn::rate::Rate;
+use crate::turn::unanswered::{Target, Unanswered};
 use crate::turn::wire::{Key, TransactionId};
 
 /// RFC 8656 §9.
 pub const PERMISSION_LIFETIME: Duration = Duration::from_secs(300);
 /// RFC 8656 §12.
 pub const CHANNEL_LIFETIME: Duration = Duration::from_secs(600);
+
+/// Relayed addresses of this server that an allocation of a page may be sending to; that of a call has a handful.
+const MAX_INSIDE: usize = 256;
 
 pub struct Allocation {
     pub client: Client,
@@ -38,9 +43,17 @@ pub struct Allocation {
     bytes_per_second: Option<u64>,
     to_peers: Rate,
     to_client: Rate,
-    permissions: BTreeMap<IpAddr, Instant>,
+    permissions: BTreeMap<IpAddr, Permission>,
+    /// Relayed addresses of this server to which a page has sent.
+    inside: BTreeMap<SocketAddr, Contact>,
     channels: BTreeMap<u16, Channel>,
     numbers: BTreeMap<SocketAddr, u16>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Permission {
+    until: Instant,
+    contact: Contact,
 }
 
 /// A number bound to a peer.
@@ -88,13 +101,78 @@ impl Allocation {
             to_peers: Rate::new(birth.now),
             to_client: Rate::new(birth.now),
             permissions: BTreeMap::new(),
+            inside: BTreeMap::new(),
             channels: BTreeMap::new(),
             numbers: BTreeMap::new(),
         }
     }
 
     pub fn permits(&self, ip: IpAddr, now: Instant) -> bool {
-        self.permissions.get(&ip).is_some_and(|until| *until > now)
+        let permission = self.permissions.get(&ip);
+        permission.is_some_and(|permission| permission.until > now)
+    }
+
+    /// Counts a packet to a peer on another machine, if it may go there.
+    pub fn send_outside(
+        &mut self,
+        peer: IpAddr,
+        unanswered: &Unanswered,
+        now: Instant,
+    ) -> Result<(), Drop> {
+        let permission = self.permissions.get_mut(&peer);
+        let permission = permission.filter(|permission| permission.until > now);
+        let contact = &mut permission.ok_or(Drop::NoPermission)?.contact;
+        let page = Page {
+            holder: &self.named.holder,
+            client: self.client.address.ip(),
+        };
+        if !page.holder.is_page() {
+            return Ok(());
+        }
+        contact.send(page, Target::Address(peer.into()), unanswered, now)
+    }
+
+    /// Counts a packet to a relayed address of this server, if it may go there.
+    pub fn send_inside(
+        &mut self,
+        peer: SocketAddr,
+        unanswered: &Unanswered,
+        now: Instant,
+    ) -> Result<(), Drop> {
+        let page = Page {
+            holder: &self.named.holder,
+            client: self.client.address.ip(),
+        };
+        if !page.holder.is_page() {
+            return Ok(());
+        }
+        if self.inside.len() >= MAX_INSIDE && !self.inside.contains_key(&peer) {
+            self.inside.retain(|_, contact| contact.has_answered(now));
+            if self.inside.len() >= MAX_INSIDE {
+                return Err(Drop::Unanswered);
+            }
+        }
+        let contact = self.inside.entry(peer).or_default();
+        contact.send(page, Target::Relayed(peer), unanswered, now)
+    }
+
+    #[cfg(test)]
+    pub fn known_inside(&self) -> usize {
+        self.inside.len()
+    }
+
+    /// A packet has come from a peer; `inside` if that is a relayed address of this server.
+    pub fn hear(&mut self, from: SocketAddr, inside: bool, now: Instant) -> Result<(), Drop> {
+        let permission = self.permissions.get_mut(&from.ip());
+        let permission = permission.filter(|permission| permission.until > now);
+        let permission = permission.ok_or(Drop::NoPermission)?;
+        if !inside {
+            permission.contact.hear(now);
+        } else if let Some(contact) = self.inside.get_mut(&from) {
+            // Others send from as many as they like: only those are remembered to which this one has sent.
+            contact.hear(now);
+        }
+        Ok(())
     }
 
     pub fn channel(&self, number: u16, now: Instant) -> Option<&Channel> {
@@ -124,7 +202,9 @@ impl Allocation {
     }
 
     pub fn permissions(&self) -> impl ExactSizeIterator<Item = (IpAddr, Instant)> {
-        self.permissions.iter().map(|(ip, until)| (*ip, *until))
+        self.permissions
+            .iter()
+            .map(|(ip, permission)| (*ip, permission.until))
     }
 
     pub fn channels(&self) -> impl ExactSizeIterator<Item = (u16, &Channel)> {
@@ -139,7 +219,11 @@ impl Allocation {
 
     /// Installs or refreshes a permission; gives until when it held before.
     pub fn permit(&mut self, ip: IpAddr, until: Instant) -> Option<Instant> {
-        self.permissions.insert(ip, until)
+        let permission = self.permissions.get(&ip);
+        let contact = permission.map_or_else(Contact::default, |permission| permission.contact);
+        self.permissions
+            .insert(ip, Permission { until, contact })
+            .map(|before| before.until)
     }
 
     /// Binds or refreshes a channel; gives until when it held before.

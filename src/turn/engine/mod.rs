@@ -12,6 +12,7 @@
 mod allocation;
 mod answer_limit;
 mod auth;
+mod contact;
 mod deadlines;
 mod host;
 mod policy_change;
@@ -39,6 +40,7 @@ use super::counters::{Drop, FailedLogins, Refusals};
 use super::credentials::{Authority, Holder};
 use super::indication;
 use super::peer_policy::PeerPolicy;
+use super::unanswered::Unanswered;
 use super::wire::{Method, NotARequest, Request};
 use allocation::Allocation;
 use answer_limit::AnswerLimit;
@@ -129,6 +131,8 @@ pub struct Rules {
     pub bytes_per_second: Option<u64>,
     /// The same, where it belongs to a check.
     pub check_bytes_per_second: u64,
+    /// What pages send to peers that have not answered.
+    pub unanswered: Arc<Unanswered>,
     /// Answers to requests without valid credentials, per source and second.
     pub unauthenticated_per_second: u32,
 }

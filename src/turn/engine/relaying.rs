@@ -9,6 +9,14 @@ use crate::turn::channel_data;
 use crate::turn::counters::Drop;
 use crate::turn::indication;
 
+/// Where a packet for a client comes from.
+#[derive(Clone, Copy)]
+enum Source {
+    /// The relayed address of another client.
+    Inside(SocketAddr),
+    Outside(SocketAddr),
+}
+
 impl Engine {
     pub(super) fn channel_data(
         &mut self,
@@ -25,12 +33,13 @@ impl Engine {
         let allocation = &mut self.allocations[id.0 as usize];
         let channel = allocation.channel(number, now).ok_or(Drop::NoChannel)?;
         let (peer, own) = (channel.peer, channel.own);
-        if !allocation.permits(peer.ip(), now) {
-            return Err(Drop::NoPermission);
-        }
         if !own {
+            allocation.send_outside(peer.ip(), &self.rules.unanswered, now)?;
             // The policy was asked when the channel was bound; one that refuses the peer ends the channel.
             return self.pass_to_peer(host, id, peer, data, false, now);
+        }
+        if !allocation.permits(peer.ip(), now) {
+            return Err(Drop::NoPermission);
         }
         self.pass_to_own(host, id, peer, buffer, data, now)
     }
@@ -48,18 +57,17 @@ impl Engine {
         let message = &buffer[HEADROOM..HEADROOM + length];
         let send = indication::parse_send(message).ok_or(Drop::Malformed)?;
         let data = HEADROOM + send.data.start..HEADROOM + send.data.end;
-        let allocation = &self.allocations[id.0 as usize];
-        if !allocation.permits(send.peer.ip(), now) {
-            return Err(Drop::NoPermission);
-        }
-        if self.rules.policy.is_own(send.peer.ip()) {
+        let allocation = &mut self.allocations[id.0 as usize];
+        let ip = send.peer.ip();
+        if self.rules.policy.is_own(ip) {
+            if !allocation.permits(ip, now) {
+                return Err(Drop::NoPermission);
+            }
             return self.pass_to_own(host, id, send.peer, buffer, data, now);
         }
-        if !self
-            .rules
-            .policy
-            .permits(allocation.standing, send.peer, false)
-        {
+        allocation.send_outside(ip, &self.rules.unanswered, now)?;
+        let standing = allocation.standing;
+        if !self.rules.policy.permits(standing, send.peer, false) {
             return Err(Drop::PeerRefused);
         }
         self.pass_to_peer(host, id, send.peer, data, send.dont_fragment, now)
@@ -110,15 +118,27 @@ impl Engine {
             if !policy.permits(standing, peer, bound.is_some()) {
                 return Err(Drop::PeerRefused);
             }
+            let (sender, unanswered) = (
+                &mut self.allocations[from.0 as usize],
+                &self.rules.unanswered,
+            );
+            match bound.and_then(|bound| host.advertised(bound)) {
+                // As it is named where its packets come from.
+                Some(advertised) => sender.send_inside(advertised, unanswered, now)?,
+                None => sender.send_outside(peer.ip(), unanswered, now)?,
+            }
             return self.pass_to_peer(host, from, bound.unwrap_or(peer), data, false, now);
         };
+        let peer = self.allocations[to.0 as usize].relayed;
         let sender = &mut self.allocations[from.0 as usize];
         let source = sender.relayed;
+        sender.send_inside(peer, &self.rules.unanswered, now)?;
         sender.spend_to_peers(data.len(), now)?;
         if !host.spend(data.len(), now) {
             return Err(Drop::Bitrate);
         }
         sender.usage.to_peers.count(data.len());
+        let source = Source::Inside(source);
         self.deliver(to, source, buffer, data, now)
     }
 
@@ -144,6 +164,7 @@ impl Engine {
         if !policy.permits(allocation.standing, from, advertised.is_some()) {
             return Verdict::Drop(Drop::PeerRefused);
         }
+        let source = advertised.map_or(Source::Outside(from), Source::Inside);
         let from = advertised.unwrap_or(from);
         // Strangers must not use up the bitrate.
         let expected = allocation.permits(from.ip(), now);
@@ -151,7 +172,7 @@ impl Engine {
             return Verdict::Drop(Drop::Bitrate);
         }
         let data = HEADROOM..HEADROOM + length;
-        self.deliver(id, from, buffer, data, now)
+        self.deliver(id, source, buffer, data, now)
             .unwrap_or_else(Verdict::Drop)
     }
 
@@ -159,7 +180,7 @@ impl Engine {
     fn deliver(
         &mut self,
         id: AllocationId,
-        from: SocketAddr,
+        source: Source,
         buffer: &mut [u8],
         data: Range<usize>,
         now: Instant,
@@ -168,9 +189,11 @@ impl Engine {
             .allocations
             .get_mut(id.0 as usize)
             .ok_or(Drop::NoAllocation)?;
-        if !allocation.permits(from.ip(), now) {
-            return Err(Drop::NoPermission);
-        }
+        let from = match source {
+            Source::Inside(from) | Source::Outside(from) => from,
+        };
+        let inside = matches!(source, Source::Inside(_));
+        allocation.hear(from, inside, now)?;
         allocation.spend_to_client(data.len(), now)?;
         let bytes = data.len();
         let message = if let Some(number) = allocation.number_of(from, now) {

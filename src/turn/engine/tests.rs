@@ -1,11 +1,13 @@
 //! Stories in simulated time: what clients and peers send, what comes of it, and what a later moment changes.
 
+mod pages;
 mod properties;
 
 use std::net::SocketAddr;
 
 use super::world::{self, ALICE, BOB, World, five_tuple, peer, request};
 use super::*;
+use crate::turn::credentials;
 use crate::turn::wire::Method::{Allocate, Binding, ChannelBind, CreatePermission, Refresh};
 use crate::turn::wire::drafts::{Draft, Kind};
 

@@ -13,6 +13,7 @@ use super::*;
 use crate::config::{CredentialMode, Secret};
 use crate::net::{LocalAddress, Machine};
 use crate::turn::credentials::{self, Issuer};
+use crate::turn::unanswered::Unanswered;
 use crate::turn::wire::Method::{Allocate, ChannelBind, CreatePermission, Refresh};
 use crate::turn::wire::drafts::{self, Draft, Kind, Seen};
 use crate::turn::wire::{self, Key};
@@ -256,6 +257,7 @@ impl World {
             max_channels: MAX_CHANNELS,
             bytes_per_second,
             check_bytes_per_second: CHECK_RATE,
+            unanswered: Arc::new(Unanswered::new(now.instant)),
             unauthenticated_per_second: 200,
         };
         Self {
