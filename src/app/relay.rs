@@ -55,6 +55,13 @@ pub fn start(
     issuer: &Issuer,
     around: &Surroundings<'_>,
 ) -> anyhow::Result<(TurnService, ReadyRelay)> {
+    let guessable = turn.guessable_users();
+    if !guessable.is_empty() {
+        tracing::warn!(
+            "passwords of fewer than 16 characters can be guessed; give longer ones under [turn.users] to {}",
+            guessable.join(", ")
+        );
+    }
     let TurnListeners { udp, tcp, tls } = listeners;
     let port = tcp.local_addr()?.port();
     let loopback = config.is_loopback_only();

@@ -167,6 +167,18 @@ pub struct Turn {
     pub limits: TurnLimits,
 }
 
+impl Turn {
+    /// Named users whose passwords are short enough to be guessed.
+    pub fn guessable_users(&self) -> Vec<&str> {
+        const MIN_PASSWORD: usize = 16;
+        self.users
+            .iter()
+            .filter(|(_, password)| password.expose().chars().count() < MIN_PASSWORD)
+            .map(|(name, _)| name.as_str())
+            .collect()
+    }
+}
+
 /// How long the credentials of a visitor are good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CredentialMode {

@@ -40,6 +40,8 @@ counted! {
         Unanswered = "unanswered",
         /// Too many answers to strangers at one address.
         AnswerLimit = "answer_limit",
+        /// Too many wrong passwords for a name from one network: not looked at.
+        LoginLimit = "login_limit",
         /// The answer would be too long for its request.
         Amplification = "amplification",
         /// A stream whose reader is too slow.

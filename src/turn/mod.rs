@@ -14,6 +14,7 @@ pub mod engine;
 pub mod framing;
 mod gathering;
 pub mod indication;
+mod login_limit;
 mod peer_policy;
 mod poll;
 mod ports;
@@ -47,6 +48,7 @@ use crate::presence::Presence;
 use counters::{Counters, FailedLogin, Totals};
 use credentials::{Authority, Holder};
 use engine::{Nonces, Rules};
+use login_limit::LoginLimit;
 use ports::RelayedAddresses;
 use registry::Registry;
 use shard::{Command, Shard, ShardHandle};
@@ -116,6 +118,7 @@ impl Relay {
             bytes_per_second: limits.bytes_per_second,
             check_bytes_per_second: limits.check_bytes_per_second,
             unanswered: Arc::new(Unanswered::new(now)),
+            logins: Arc::new(LoginLimit::new(now)),
             // Clients of one address are spread over the shards.
             unauthenticated_per_second: (limits.unauthenticated_per_second / shards).max(1),
         };

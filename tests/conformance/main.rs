@@ -44,6 +44,7 @@ mod dont_fragment;
 mod even_ports;
 mod flood;
 mod garbage;
+mod guesses;
 mod permissions;
 mod policy;
 mod policy_by_client;

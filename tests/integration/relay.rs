@@ -279,6 +279,15 @@ async fn credentials_for_another_program_are_printed_and_work() {
 }
 
 #[tokio::test]
+async fn short_passwords_of_named_users_are_warned_of_by_name() {
+    let users = "[turn]\n[turn.users]\nalice = \"wonderland\"\nbob = \"sixteen-letters-\"\n";
+    let server = Server::start(users);
+    let line = wait_for_log(&server, "passwords of fewer than 16 characters").await;
+    assert!(line.contains("to alice") && !line.contains("bob"), "{line}");
+    assert!(!line.contains("wonderland"));
+}
+
+#[tokio::test]
 async fn an_ended_allocation_is_one_line_in_the_log() {
     let server = Server::start("[turn]\n[turn.users]\nalice = \"wonderland\"\n");
     let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();

@@ -17,7 +17,7 @@ use ring::rand::SecureRandom;
 
 use super::reply::Refusal;
 use super::{Client, Engine, Host, Now};
-use crate::turn::counters::FailedLogin;
+use crate::turn::counters::{Drop, FailedLogin};
 use crate::turn::credentials::Named;
 use crate::turn::wire::{Key, Method, Request};
 
@@ -92,6 +92,19 @@ pub struct Login {
     pub key: Key,
 }
 
+/// What becomes of a request whose credentials are not right.
+pub enum Denied {
+    Refused(Refusal),
+    /// It was not even looked at.
+    Ignored(Drop),
+}
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 impl Engine {
     /// Checks a request's credentials.
     pub(super) fn authenticate(
@@ -100,17 +113,17 @@ impl Engine {
         client: Client,
         request: &mut Request,
         now: Now,
-    ) -> Result<Login, Refusal> {
+    ) -> Result<Login, Denied> {
         if !request.signed {
-            return Err(Refusal::unauthorized());
+            return Err(Refusal::unauthorized().into());
         }
         let (Some(username), Some(realm), Some(nonce)) =
             (&request.username, &request.realm, &request.nonce)
         else {
-            return Err(Refusal::bad_request());
+            return Err(Refusal::bad_request().into());
         };
         if !self.rules.nonces.holds(nonce, client.address, now.instant) {
-            return Err(Refusal::stale_nonce());
+            return Err(Refusal::stale_nonce().into());
         }
         let authority = &self.rules.authority;
         if *realm != authority.realm {
@@ -127,13 +140,27 @@ impl Engine {
             (allocation.named.clone(), Ok(allocation.key))
         } else {
             let named = authority.read(username);
+            let guessable = named.expires.is_none();
+            let logins = &self.rules.logins;
+            if guessable && !logins.allows(client.address.ip(), username, now.instant) {
+                return Err(Denied::Ignored(Drop::LoginLimit));
+            }
             let key = authority.key(username, &named, now.wall);
             (named, key)
         };
         let key = match key {
-            Ok(key) if request.holds(&key) => key,
-            Ok(_) if named.expires.is_some() => return Err(self.failed(FailedLogin::WrongSecret)),
-            Ok(_) => return Err(self.failed(FailedLogin::WrongPassword)),
+            Ok(key) if request.holds(&key) => Ok(key),
+            Ok(_) if named.expires.is_some() => Err(FailedLogin::WrongSecret),
+            Ok(_) => Err(FailedLogin::WrongPassword),
+            Err(why) => Err(why),
+        };
+        if key.is_err() && is_new && named.expires.is_none() {
+            let name = named.holder.name();
+            let from = client.address.ip();
+            self.rules.logins.failed(from, name, now.instant);
+        }
+        let key = match key {
+            Ok(key) => key,
             Err(why) => return Err(self.failed(why)),
         };
         let admitted = |visitor: &str, setting_out| host.may_relay(visitor, setting_out);
@@ -145,9 +172,9 @@ impl Engine {
         Ok(Login { named, key })
     }
 
-    fn failed(&mut self, why: FailedLogin) -> Refusal {
+    fn failed(&mut self, why: FailedLogin) -> Denied {
         self.failed_logins.count(why);
-        Refusal::unauthorized()
+        Refusal::unauthorized().into()
     }
 }
 

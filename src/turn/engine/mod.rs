@@ -39,6 +39,7 @@ use super::channel_data;
 use super::counters::{Drop, FailedLogins, Refusals};
 use super::credentials::{Authority, Holder};
 use super::indication;
+use super::login_limit::LoginLimit;
 use super::peer_policy::PeerPolicy;
 use super::unanswered::Unanswered;
 use super::wire::{Method, NotARequest, Request};
@@ -133,6 +134,8 @@ pub struct Rules {
     pub check_bytes_per_second: u64,
     /// What pages send to peers that have not answered.
     pub unanswered: Arc<Unanswered>,
+    /// Wrong passwords of named users.
+    pub logins: Arc<LoginLimit>,
     /// Answers to requests without valid credentials, per source and second.
     pub unauthenticated_per_second: u32,
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::allocation::{Allocation, Birth, CHANNEL_LIFETIME, Channel, PERMISSION_LIFETIME};
-use super::auth::Login;
+use super::auth::{Denied, Login};
 use super::deadlines::Deadline;
 use super::reply::Refusal;
 use super::{AllocationId, Client, End, Ended, Engine, Host, NoRelay, Now, Order, Verdict, Wish};
@@ -31,9 +31,10 @@ impl Engine {
     ) -> Verdict {
         let login = match self.authenticate(host, client, &mut request, now) {
             Ok(login) => login,
-            Err(refusal) => {
+            Err(Denied::Refused(refusal)) => {
                 return self.refuse(client, &request, length, &refusal, None, now.instant);
             }
+            Err(Denied::Ignored(why)) => return Verdict::Drop(why),
         };
         let key = login.key;
         match self.carry_out(host, client, &request, login, now.instant) {

@@ -436,3 +436,40 @@ fn answers_to_strangers_are_limited_and_never_amplify() {
     let ana = five_tuple(1);
     assert!(world.try_answer(ana, request(Allocate)).is_none());
 }
+
+/// A key is told to be right or wrong a few times a minute; who knows it is served elsewhere, and where it is in use.
+#[test]
+fn guesses_are_slowed_and_nobody_else_is() {
+    let mut world = World::new();
+    let (ana, mallory, bo) = (world.allocated(1), five_tuple(2), five_tuple(3));
+    let guess: &world::User = &("alice", "guess");
+    let draft = || request(Allocate).transport(17);
+    let mut refused = 0;
+    while let Some(seen) = world.try_ask(mallory, guess, draft()) {
+        assert_eq!(seen.error(), Some(401));
+        refused += 1;
+    }
+    assert_eq!(refused, 10);
+    assert!(
+        world.try_ask(mallory, ALICE, draft()).is_none(),
+        "nor the right one"
+    );
+    assert_eq!(
+        world.ask(mallory, BOB, draft()).error(),
+        None,
+        "another name"
+    );
+    assert_eq!(
+        world.ask(bo, ALICE, draft()).error(),
+        None,
+        "from elsewhere"
+    );
+    assert_eq!(world.answer_to_refresh(ana, ALICE), None);
+    let cy = Client {
+        address: SocketAddr::from(([192, 0, 2, 2], 5001)),
+        ..mallory
+    };
+    assert!(world.try_ask(cy, ALICE, draft()).is_none(), "another port");
+    world.pass(6);
+    assert_eq!(world.ask(cy, ALICE, draft()).error(), None);
+}

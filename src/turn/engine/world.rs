@@ -13,6 +13,7 @@ use super::*;
 use crate::config::{CredentialMode, Secret};
 use crate::net::{LocalAddress, Machine};
 use crate::turn::credentials::{self, Issuer};
+use crate::turn::login_limit::LoginLimit;
 use crate::turn::unanswered::Unanswered;
 use crate::turn::wire::Method::{Allocate, ChannelBind, CreatePermission, Refresh};
 use crate::turn::wire::drafts::{self, Draft, Kind, Seen};
@@ -258,6 +259,7 @@ impl World {
             bytes_per_second,
             check_bytes_per_second: CHECK_RATE,
             unanswered: Arc::new(Unanswered::new(now.instant)),
+            logins: Arc::new(LoginLimit::new(now.instant)),
             unauthenticated_per_second: 200,
         };
         Self {
@@ -332,6 +334,13 @@ impl World {
         let challenged = matches!(seen.error(), Some(401 | 438));
         assert_eq!(seen.signed_with(&key), !challenged);
         seen
+    }
+
+    /// The same, where there may be no answer.
+    pub fn try_ask(&mut self, client: Client, login: &impl Login, draft: Draft) -> Option<Seen> {
+        let nonce = self.nonce(client);
+        let key = self.key(login);
+        self.try_answer(client, draft.sign(login.name(), &self.realm, &nonce, &key))
     }
 
     fn key(&self, login: &impl Login) -> Key {
