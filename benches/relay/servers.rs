@@ -214,6 +214,7 @@ fn callbox(setting: &Setting, dir: &Path, addresses: Addresses) -> io::Result<Co
          [turn.limits]\nallocations_per_visitor = 100000\nallocations_per_ip = 100000\n\
          allocations_per_minute = 1000000\n\
          unauthenticated_per_second = 1000000\n\
+         bitrate = \"off\"\ntotal_bitrate = \"off\"\n\
          [log]\nlevel = \"warn\"\n"
     );
     fs::write(dir.join("callbox.toml"), config)?;

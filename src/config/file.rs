@@ -246,9 +246,9 @@ table! {
         channels: u32 = 256,
         unauthenticated_per_second: u32 = 200,
         stream_queue: String = "256 KiB".into(),
-        bitrate: Option<String> = None,
+        bitrate: String = "10 Mbit/s".into(),
         check_bitrate: String = "1 Mbit/s".into(),
-        total_bitrate: Option<String> = None,
+        total_bitrate: String = "500 Mbit/s".into(),
     }
 }
 
@@ -319,7 +319,6 @@ mod tests {
         assert!(file.turn.host.is_some() && file.turn.secret.is_some());
         assert!(!file.turn.users.is_empty());
         assert!(file.access.password_hash.is_some());
-        assert!(file.turn.limits.bitrate.is_some() && file.turn.limits.total_bitrate.is_some());
     }
 
     #[test]

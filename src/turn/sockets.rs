@@ -1,5 +1,6 @@
 //! The relay sockets of one shard: what its engine asks of the world.
 
+use std::cell::Cell;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
@@ -22,6 +23,9 @@ use super::sys;
 
 /// Bytes that may wait in a relay socket.
 const RELAY_BUFFER: usize = 256 * 1024;
+/// Bytes of the bitrate of all that a shard takes at once, so that packets do not meet at one counter. More than a
+/// datagram has.
+const IN_ADVANCE: u64 = 128 * 1024;
 
 /// The sockets behind the allocations of one shard.
 pub struct Sockets {
@@ -34,6 +38,8 @@ pub struct Sockets {
     pub stream_families: Vec<Families>,
     pub routes: PeerRoutes,
     random: SystemRandom,
+    /// Bytes that this shard may still relay before it asks what all share.
+    in_advance: Cell<u64>,
     /// Streams whose allocation has ended without their doing.
     pub orphans: Vec<Client>,
 }
@@ -61,6 +67,7 @@ impl Sockets {
             stream_families: Vec::new(),
             routes: PeerRoutes::default(),
             random: SystemRandom::new(),
+            in_advance: Cell::new(0),
             orphans: Vec::new(),
         }
     }
@@ -217,9 +224,20 @@ impl Host for Sockets {
     }
 
     fn spend(&self, bytes: usize, now: Instant) -> bool {
-        match &self.registry.bitrate {
-            Some(rate) => rate.allows(bytes as u64, now),
-            None => true,
+        let Some(rate) = &self.registry.bitrate else {
+            return true;
+        };
+        let bytes = bytes as u64;
+        if self.in_advance.get() < bytes && rate.allows(IN_ADVANCE, now) {
+            self.in_advance.set(self.in_advance.get() + IN_ADVANCE);
+        }
+        match self.in_advance.get().checked_sub(bytes) {
+            Some(left) => {
+                self.in_advance.set(left);
+                true
+            }
+            // The end of the second's share, or one that is smaller than an advance.
+            None => rate.allows(bytes, now),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
@@ -285,6 +285,29 @@ async fn short_passwords_of_named_users_are_warned_of_by_name() {
     let line = wait_for_log(&server, "passwords of fewer than 16 characters").await;
     assert!(line.contains("to alice") && !line.contains("bob"), "{line}");
     assert!(!line.contains("wonderland"));
+}
+
+#[tokio::test]
+async fn an_allocation_has_a_bitrate_by_default() {
+    const PER_SECOND: f64 = 10_000_000.0 / 8.0;
+    let server = Server::start("[turn.users]\nalice = \"a-password-of-many-letters\"\n");
+    let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let turn = client(server.turn, "alice", "a-password-of-many-letters").await;
+    let relayed = turn.allocate().await.unwrap();
+    let (address, start, mut arrived) = (peer.local_addr().unwrap(), Instant::now(), 0);
+    for _ in 0..10_000 / 20 {
+        for _ in 0..20 {
+            relayed.send_to(&[7; 1000], address).await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        while let Ok(length) = peer.try_recv(&mut [0; 2048]) {
+            arrived += u32::try_from(length).unwrap();
+        }
+    }
+    // A second's worth may pass at once.
+    let most = PER_SECOND * (start.elapsed().as_secs_f64() + 1.0);
+    assert!(arrived >= 1_000_000, "{arrived}");
+    assert!(f64::from(arrived) <= most, "{arrived} of {most}");
 }
 
 #[tokio::test]

@@ -180,19 +180,25 @@ impl Context<'_> {
             channels: positive("channels", limits.channels)?,
             unauthenticated_per_second: limits.unauthenticated_per_second,
             stream_queue,
-            bytes_per_second: self.bitrate("turn.limits.bitrate", limits.bitrate.as_ref())?,
+            bytes_per_second: self.bitrate_or_off("turn.limits.bitrate", &limits.bitrate)?,
             check_bytes_per_second: self
-                .bitrate("turn.limits.check_bitrate", Some(&limits.check_bitrate))?
-                .unwrap_or_default(),
+                .bitrate("turn.limits.check_bitrate", &limits.check_bitrate)?,
             total_bytes_per_second: self
-                .bitrate("turn.limits.total_bitrate", limits.total_bitrate.as_ref())?,
+                .bitrate_or_off("turn.limits.total_bitrate", &limits.total_bitrate)?,
         })
     }
 
+    fn bitrate_or_off(&self, key: &str, text: &str) -> Result<Option<u64>, ConfigError> {
+        match text.trim() {
+            "off" => Ok(None),
+            "0" => Err(self.error(key, "\"0\" would relay nothing; write \"off\" for no limit")),
+            text => self.bitrate(key, text).map(Some),
+        }
+    }
+
     /// Bits per second with a decimal prefix; gives bytes per second.
-    fn bitrate(&self, key: &str, text: Option<&String>) -> Result<Option<u64>, ConfigError> {
+    fn bitrate(&self, key: &str, text: &str) -> Result<u64, ConfigError> {
         const MIN_BITS: u64 = 64_000;
-        let Some(text) = text else { return Ok(None) };
         let number_end = text
             .find(|c: char| !c.is_ascii_digit())
             .unwrap_or(text.len());
@@ -209,10 +215,10 @@ impl Context<'_> {
             .zip(factor)
             .and_then(|(number, factor)| number.checked_mul(factor));
         match bits {
-            Some(bits @ MIN_BITS..) => Ok(Some(bits / 8)),
+            Some(bits @ MIN_BITS..) => Ok(bits / 8),
             Some(_) => Err(self.error(
                 key,
-                format!("\"{text}\" is too little for a call; write at least \"64 kbit/s\", or remove it for no limit"),
+                format!("\"{text}\" is too little for a call; write at least \"64 kbit/s\""),
             )),
             None => Err(self.error(
                 key,
