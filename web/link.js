@@ -20,6 +20,7 @@ const STATES_MS = 1_000;
  * @property {(slot: import("./lines.js").Slot, track: MediaStreamTrack) => void} ontrack
  * @property {() => void} onopen  the channel
  * @property {(message: import("./talk.js").TalkMessage) => void} onmessage
+ * @property {(cost: number) => boolean} bears  is so much more borne of the other side?
  * @property {() => void} ondead  no restart mends it
  *
  * @typedef {LinkOptions & import("./negotiation.js").Options} Options
@@ -37,7 +38,7 @@ export class Link {
 
   /** @param {Options} options */
   constructor(options) {
-    const { streams, tracks, isPolite, isPresent, restart, onopen, onmessage } = options;
+    const { streams, tracks, isPolite, isPresent, restart, onopen, onmessage, bears } = options;
     this.#ondead = options.ondead;
     const pc = (this.pc = new RTCPeerConnection(options.config()));
     pc.onicecandidate = ({ candidate }) => options.oncandidate(candidate);
@@ -61,13 +62,14 @@ export class Link {
     this.repair = new Repair({ connection: pc, isPolite, isPresent, restart });
     this.lines = new Lines(pc, streams);
     for (const [slot, track] of tracks) this.lines.set(slot, track);
-    this.talk = new Talk(pc, { onopen, onmessage });
+    this.talk = new Talk(pc, { onopen, onmessage, bears });
   }
 
   close() {
     clearTimeout(this.#deadTimer);
     this.negotiation.close();
     this.repair.close();
+    this.talk.close();
     this.pc.close();
   }
 

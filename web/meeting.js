@@ -149,6 +149,7 @@ export class Meeting {
       },
       onchange: (id) => {
         const peer = call.peers.get(id);
+        if (peer?.state === "ended") this.#watch.remove(id);
         if (peer) this.#whenShown((view) => view.update(id, peer));
       },
       ongone: (id) => {

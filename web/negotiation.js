@@ -1,9 +1,12 @@
 // Perfect negotiation (W3C WebRTC, 10.7) over one connection: who offers, who answers, and what becomes of offers that cross
 // or get lost. Knows no DOM.
 
-import { iceGeneration, tuned } from "./sdp.js";
+import { Bucket } from "./pace.js";
+import { candidates, iceGeneration, isBounded, tuned } from "./sdp.js";
 
 const OFFER_AGAIN_MS = 5_000;
+/** Of one generation: each is tried with each of the own ones, at whatever address it names. */
+const MAX_CANDIDATES = 200;
 
 /**
  * `offer` numbers an offer; its answer carries the same number, so that a late answer is not taken for another offer's.
@@ -28,6 +31,10 @@ export class Negotiation {
   #ignoreOffer = false;
   #answerPending = false;
   #offerWanted = false;
+  /** Of the other side's that are answered: this side gathers candidates for each, too. */
+  #restarts = new Bucket(5, 0.2);
+  /** Of the other side's generation. @type {Set<string>} */
+  #candidates = new Set();
   #offerNumber = 0;
   /** @type {number | undefined} */
   #answeredOffer;
@@ -87,6 +94,8 @@ export class Negotiation {
     const { localDescription, signalingState } = this.#pc;
     if (!localDescription || this.#closed) return;
     const { type, sdp } = localDescription;
+    // It has as many lines as the other side wanted. The server would close the connection on one that is too long.
+    if (!isBounded(sdp)) return;
     const offer = type === "offer" ? this.#offerNumber : this.#answeredOffer;
     this.#options.send({ type, sdp: tuned(sdp, this.#options.startBitrate()), offer });
     clearTimeout(this.#offerTimer);
@@ -107,9 +116,16 @@ export class Negotiation {
       const late = offer !== undefined && offer !== this.#offerNumber;
       if (late || pc.signalingState !== "have-local-offer") return;
     }
-    const restarts = type === "offer" && iceGeneration(pc.remoteDescription?.sdp) !== iceGeneration(sdp);
+    const changes = iceGeneration(pc.remoteDescription?.sdp) !== iceGeneration(sdp);
+    const restarts = type === "offer" && changes;
+    const again = restarts && pc.remoteDescription !== null;
+    const all = new Set([...(changes ? [] : this.#candidates), ...candidates(sdp)]);
+    // A restart that is passed over comes again.
+    this.#ignoreOffer = all.size > MAX_CANDIDATES || (again && this.#restarts.take(performance.now()) > 0);
+    if (this.#ignoreOffer) return;
+    this.#candidates = all;
     // This side gathers anew as well, and what it had may have expired.
-    if (restarts && pc.remoteDescription) pc.setConfiguration(this.#options.config());
+    if (again) pc.setConfiguration(this.#options.config());
     this.#answerPending = type === "answer";
     try {
       await pc.setRemoteDescription({ type, sdp });
@@ -126,6 +142,9 @@ export class Negotiation {
   /** @param {RTCIceCandidateInit | null} candidate  of the other side */
   async addCandidate(candidate) {
     if (!this.#pc.remoteDescription) return;
+    const all = new Set([...this.#candidates, ...candidates(candidate?.candidate ?? "")]);
+    if (all.size > MAX_CANDIDATES) return;
+    this.#candidates = all;
     try {
       await this.#pc.addIceCandidate(candidate ?? undefined);
     } catch (error) {

@@ -1,8 +1,9 @@
 // One other person, over a connection that repairs itself, and over another one where that cannot be. Knows no DOM.
 
-import { Asking } from "./asking.js";
 import { Incoming } from "./incoming.js";
 import { Link } from "./link.js";
+import { Asking, Bucket } from "./pace.js";
+import { Intake } from "./sdp.js";
 
 const FIRST_OFFER_MS = 10_000;
 /** So long a connection lives at the least, whatever the other side says: each costs the browser and the relay something. */
@@ -10,7 +11,7 @@ const ERA_MS = 1_000;
 
 /**
  * @typedef {import("./lines.js").Slot} Slot
- * @typedef {"connecting" | "connected" | "reconnecting"} PeerState
+ * @typedef {"connecting" | "connected" | "reconnecting" | "ended"} PeerState  ended for good from here, for sending far too much
  * @typedef {import("./negotiation.js").Description} Description
  * @typedef {import("./negotiation.js").Candidate} Candidate
  * @typedef {object} Options
@@ -50,10 +51,17 @@ export class Peer {
   /** Which connection to the other side this is. */
   #era = 0;
   #renewedAt = -Infinity;
-  /** Signals are handled one after the other. */
-  #queue = Promise.resolve();
+  /** Connections that take the place of another. */
+  #eras = new Bucket(5, 0.1);
+  #intake = new Intake((data) => this.#handle(data), ({ message }) => this.#closed || console.warn("signal not applied:", message));
+  /** Messages over the channel, by number and size, and signals that are not let in. */
+  #borne = new Bucket(300, 20);
+  /** Characters that are sent by way of the server, which closes on who sends it too much. */
+  #sent = new Bucket(250_000, 25_000);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #firstOfferTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #anewTimer;
   #asking = new Asking(() => this.#sendAsking(), () => void this.#negotiation.offer());
 
   /**
@@ -109,11 +117,11 @@ export class Peer {
   }
 
   get hasVideo() {
-    return this.#incoming.shows("video", this.remote?.camera);
+    return this.state !== "ended" && this.#incoming.shows("video", this.remote?.camera);
   }
 
   get hasScreen() {
-    return this.#incoming.shows("screen", this.remote?.screen);
+    return this.state !== "ended" && this.#incoming.shows("screen", this.remote?.screen);
   }
 
   /** Says anew what the other side shall know. */
@@ -143,9 +151,7 @@ export class Peer {
    * @param {{ description?: Description | null, candidate?: Candidate | null }} data
    */
   receive(data) {
-    this.#queue = this.#queue.then(() => this.#handle(data)).catch((error) => {
-      if (!this.#closed) console.warn("signal not applied:", error.message);
-    });
+    if (!this.#closed && !this.#intake.take(data, performance.now())) this.#bears(1);
   }
 
   /**
@@ -155,7 +161,7 @@ export class Peer {
    */
   setPresent(present, offer) {
     this.#present = present;
-    if (!present) return;
+    if (!present || this.#closed) return;
     if (!this.#started && offer && this.#era === 0) {
       this.#polite = false;
       this.#start();
@@ -180,7 +186,7 @@ export class Peer {
    */
   setTrack(slot, track) {
     this.#lines.set(slot, track);
-    if (!this.#started) return;
+    if (!this.#started || this.#closed) return;
     // The impolite side makes lines; of a screen to come it hears by `state`.
     if (this.#polite) this.#lines.attach();
     else this.#lines.widen();
@@ -201,12 +207,27 @@ export class Peer {
 
   #hush() {
     clearTimeout(this.#firstOfferTimer);
+    clearTimeout(this.#anewTimer);
     this.#asking.stop();
+  }
+
+  /**
+   * No page sends so much, and what is too much costs something even if nobody heeds it: the connection ends.
+   * @param {number} cost
+   */
+  #bears(cost) {
+    if (this.#closed) return false;
+    if (this.#borne.take(performance.now(), cost) === 0) return true;
+    this.close();
+    this.remote = null;
+    this.#incoming.onchange = () => {};
+    this.#setState("ended");
+    return false;
   }
 
   #connect() {
     const era = this.#era || undefined;
-    const { streams, tracks, send, startBitrate } = this.#options;
+    const { streams, tracks, startBitrate } = this.#options;
     return new Link({
       config: () => this.#config,
       streams,
@@ -216,22 +237,26 @@ export class Peer {
       isPresent: () => this.#present,
       mayOffer: () => this.#started && !this.#closed,
       restart: () => this.#restart(),
-      send: (description) => send({ description: { ...description, era } }),
-      oncandidate: (candidate) => send({ candidate: candidate && era ? { ...candidate.toJSON(), era } : candidate }),
+      send: (description) => this.#send({ description: { ...description, era } }),
+      oncandidate: (candidate) => this.#send({ candidate: candidate && era ? { ...candidate.toJSON(), era } : candidate }),
       onneeded: () => this.#negotiate(),
       onoffer: (restarts) => this.#offered(restarts),
       onstate: () => this.#connectionChanged(),
       ontrack: (slot, track) => this.#incoming.take(slot, track),
       onopen: () => this.#opened(),
       onmessage: (message) => this.#told(message),
+      bears: (cost) => this.#bears(cost),
       ondead: () => this.#beginAnew(),
     });
   }
 
   /** This connection is dead. */
   #beginAnew() {
-    // What waits for the old connection waits for ever: closed ones settle no promise.
-    this.#queue = Promise.resolve();
+    const wait = this.#eras.take(performance.now());
+    clearTimeout(this.#anewTimer);
+    this.#anewTimer = wait > 0 ? setTimeout(() => this.#beginAnew(), wait) : undefined;
+    if (wait > 0) return;
+    this.#intake.reset();
     this.#renew(this.#era + 1);
     if (this.#polite) this.#asking.ask();
     else this.#start();
@@ -308,7 +333,13 @@ export class Peer {
   }
 
   #sendAsking() {
-    return this.#options.send({ description: this.#era ? { era: this.#era } : null });
+    return this.#send({ description: this.#era ? { era: this.#era } : null });
+  }
+
+  /** @type {Options["send"]} */
+  #send(data) {
+    const length = "description" in data ? data.description?.sdp?.length : 0;
+    return this.#sent.take(performance.now(), 1_000 + (length ?? 0)) === 0 && this.#options.send(data);
   }
 
   /** The other side wants an offer. */
@@ -334,7 +365,8 @@ export class Peer {
     if (!Number.isSafeInteger(era) || era < this.#era || this.#closed) return;
     if (era > this.#era) {
       // What is passed over comes again.
-      if (performance.now() - this.#renewedAt < ERA_MS) return;
+      const now = performance.now();
+      if (now - this.#renewedAt < ERA_MS || this.#eras.take(now) > 0) return;
       this.#renew(era);
     }
     if (description === null || (description && !description.type)) this.#asked();
@@ -358,8 +390,7 @@ export class Peer {
     else this.#pc.restartIce();
   }
 
-  /** @param {PeerState} state */
-  #setState(state) {
+  #setState(/** @type {PeerState} */ state) {
     this.state = state;
     this.#options.onchange();
   }

@@ -1,4 +1,7 @@
-// What is read in descriptions, and what they ask of the other side beyond what browsers write by themselves. Pure.
+// What is read in descriptions, what they ask of the other side beyond what browsers write by themselves, and what is let in
+// of the other side's. Pure.
+
+import { Bucket } from "./pace.js";
 
 /** Opus mends lost packets from the next one, and sends next to nothing while nobody speaks (RFC 7587, 6.1). */
 const OPUS = { useinbandfec: "1", usedtx: "1" };
@@ -57,4 +60,91 @@ function written(parameters) {
  */
 export function iceGeneration(sdp) {
   return /^a=ice-ufrag:(.*)$/m.exec(sdp ?? "")?.[1];
+}
+
+/** A page's own is 12 to 25 kB long, and 64 KiB pass through the server. */
+const MAX_SDP = 48_000;
+/** A call has five: two for sound, two for pictures, the channel; nine where two begin at once. A browser keeps each for good. */
+const MAX_LINES = 10;
+/** As JSON, characters. */
+const MAX_CANDIDATE = 2_000;
+
+/**
+ * Would a page make such a description?
+ * @param {string} sdp
+ */
+export function isBounded(sdp) {
+  return sdp.length <= MAX_SDP && (sdp.match(/^m=/gm) ?? []).length <= MAX_LINES;
+}
+
+/**
+ * The candidates that a description or another candidate brings. What comes again reads the same, but for what is told of it.
+ * @param {string} text
+ */
+export function candidates(text) {
+  return (text.match(/candidate:.*/gi) ?? []).map((line) => line.split(/ (?:generation|ufrag) /)[0]);
+}
+
+/** Signals that wait for the one before. */
+const MAX_WAITING = 200;
+
+/** What is let in of one person's signals, each of which costs something, descriptions even an answer. One is handled after the other. */
+export class Intake {
+  #handle;
+  #onerror;
+  /** The fastest fingers make two a second. */
+  #descriptions = new Bucket(30, 1);
+  #candidates = new Bucket(200, 10);
+  #queue = { last: Promise.resolve(), waiting: 0 };
+
+  /**
+   * @param {(data: any) => Promise<void>} handle
+   * @param {(error: Error) => void} onerror
+   */
+  constructor(handle, onerror) {
+    this.#handle = handle;
+    this.#onerror = onerror;
+  }
+
+  /**
+   * @param {any} data  of a signal
+   * @param {number} now  milliseconds
+   * @returns {boolean} whether it is let in
+   */
+  take(data, now) {
+    const queue = this.#queue;
+    if (queue.waiting >= MAX_WAITING || !this.#fits(data ?? {}, now)) return false;
+    queue.waiting += 1;
+    queue.last = queue.last
+      .then(() => this.#handle(data))
+      .catch(this.#onerror)
+      .then(() => void (queue.waiting -= 1));
+    return true;
+  }
+
+  /** What waits for a connection that is closed waits for ever: that settles no promise. */
+  reset() {
+    this.#queue = { last: Promise.resolve(), waiting: 0 };
+  }
+
+  /**
+   * @param {any} data
+   * @param {number} now
+   */
+  #fits({ description, candidate }, now) {
+    if (description === undefined) return this.#candidates.take(now) === 0 && isCandidate(candidate);
+    return this.#descriptions.take(now) === 0 && isDescription(description);
+  }
+}
+
+/** @param {any} candidate */
+function isCandidate(candidate) {
+  return candidate !== undefined && typeof (candidate?.candidate ?? "") === "string" && JSON.stringify(candidate).length <= MAX_CANDIDATE;
+}
+
+/** @param {any} description  null asks for an offer */
+function isDescription(description) {
+  const { type = "offer", sdp = "", offer = 0 } = description ?? {};
+  // The number goes back with the answer.
+  return ["offer", "answer"].includes(type) && typeof sdp === "string" && isBounded(sdp) && Number.isSafeInteger(offer);
 }

@@ -1,8 +1,12 @@
 // What two pages tell each other directly, over a data channel: no server is needed for it, and none can read it.
 // Knows no DOM.
 
+import { Bucket, Latest } from "./pace.js";
+
 /** A message longer than this is nobody's. */
 const MAX_LENGTH = 16_384;
+/** How much another channel counts, where a message counts 1 and 1 for each of its KiB. */
+const CHANNEL = 20;
 
 /**
  * What the others shall know of a person.
@@ -52,23 +56,46 @@ function height(value) {
 
 export class Talk {
   #channel;
+  #states;
+  #wants;
 
   /**
    * @param {RTCPeerConnection} pc
-   * @param {{ onopen: () => void, onmessage: (message: TalkMessage) => void }} options
+   * @param {object} options
+   * @param {() => void} options.onopen
+   * @param {(message: TalkMessage) => void} options.onmessage
+   * @param {(cost: number) => boolean} options.bears  is so much more borne of the other side, whatever it is?
    */
-  constructor(pc, { onopen, onmessage }) {
+  constructor(pc, { onopen, onmessage, bears }) {
+    // Each costs work here, and only the last counts.
+    this.#states = new Latest(new Bucket(8, 1), onmessage);
+    this.#wants = new Latest(new Bucket(8, 1), onmessage);
     // Also makes a connection between two who send nothing.
     this.#channel = pc.createDataChannel("callbox", { negotiated: true, id: 0 });
+    this.#channel.binaryType = "arraybuffer";
     this.#channel.onopen = onopen;
     this.#channel.onmessage = ({ data }) => {
+      if (!bears(1 + (data.length ?? data.byteLength) / 1_024)) return;
       const message = read(data);
-      if (message) onmessage(message);
+      if (message?.type === "state") this.#states.take(message);
+      else if (message?.type === "want") this.#wants.take(message);
+      else if (message) onmessage(message);
+    };
+    // No page opens one, and nobody reads what comes over it.
+    pc.ondatachannel = ({ channel }) => {
+      channel.close();
+      bears(CHANNEL);
     };
   }
 
   /** @param {TalkMessage} message  dropped where there is no channel yet, or no longer */
   send(message) {
     if (this.#channel.readyState === "open") this.#channel.send(JSON.stringify(message));
+  }
+
+  /** Nothing of what waits is heeded. */
+  close() {
+    this.#states.stop();
+    this.#wants.stop();
   }
 }

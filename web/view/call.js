@@ -225,7 +225,8 @@ export class CallView {
    * @param {import("../peer.js").PeerState} state
    */
   #tellState(id, name, state) {
-    if (state === "connecting" || this.#lost.has(id) === (state === "reconnecting")) return;
+    if (state === "ended") this.notices.show(`The connection to ${name} was ended: far too many messages came.`);
+    if (state === "connecting" || state === "ended" || this.#lost.has(id) === (state === "reconnecting")) return;
     if (state === "reconnecting") {
       this.#lost.add(id);
       announce(`The connection to ${name} is lost. Reconnecting.`);

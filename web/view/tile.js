@@ -1,11 +1,17 @@
 // One tile: a person, or a screen that somebody shares.
 
 import { initials } from "../names.js";
+import { Bucket, Latest } from "../pace.js";
 import { copyOf, setToggle, within } from "./dom.js";
 import { glide } from "./motion.js";
 
 /** What is said in a tile while there is no picture or sound to expect. */
-const STATES = { connecting: "Connecting…", connected: "", reconnecting: "Connection lost. Reconnecting…" };
+const STATES = {
+  connecting: "Connecting…",
+  connected: "",
+  reconnecting: "Connection lost. Reconnecting…",
+  ended: "Disconnected: sent far too many messages.",
+};
 
 /** On iOS only the device's own buttons change how loud something is: there a page can silence it, and no more. */
 const HAS_VOLUME = (() => {
@@ -49,6 +55,8 @@ export class Tile {
   #remote = null;
   /** @type {number} */
   #volume;
+  /** The other side may change it with every frame. */
+  #shapes = new Latest(new Bucket(8, 1), () => this.#takeRatio());
   /** The last one above 0, to come back to. */
   #louder = 1;
 
@@ -61,7 +69,7 @@ export class Tile {
     this.isScreen = screen;
     this.video.dataset.peer = id;
     this.video.setAttribute("aria-label", label);
-    this.video.onresize = () => this.#takeRatio();
+    this.video.onresize = () => this.#shapes.take(null);
     if (screen) this.#beScreen();
     else within(this.element, ".initials", HTMLElement).textContent = initials(label);
     this.video.muted = own;
@@ -132,6 +140,7 @@ export class Tile {
   }
 
   close() {
+    this.#shapes.stop();
     this.video.srcObject = null;
     this.element.remove();
   }
