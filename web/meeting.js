@@ -20,6 +20,8 @@ import { problemText, refreshLobby, showLobby, showLobbyNotice, showLobbyRefused
 import { Watch } from "./watch.js";
 
 const UNREACHABLE_MS = 10_000;
+/** What the server says to what was asked of it in the room. */
+const REFUSALS = { "room-full": "The room is full. Somebody has to leave first.", "too-fast": "That was too fast. Try again in a moment." };
 /** What happens to a device by itself. */
 const SUDDEN = ["ended", "stopped", "interrupted"];
 
@@ -171,7 +173,10 @@ export class Meeting {
         if (call.door.waiting) clearTimeout(this.#unreachable);
         view.showDoor(call.door, news);
       }),
-      onrefused: (code) => this.#whenShown((view) => code === "room-full" && view.notices.show("The room is full. Somebody has to leave first.")),
+      onrefused: (code) => {
+        const text = REFUSALS[/** @type {keyof typeof REFUSALS} */ (code)];
+        if (text) this.#whenShown((view) => view.notices.show(text));
+      },
       ondraining: (seconds) => this.#whenShown((view) => view.notices.show(stopping(seconds))),
       onend: (code) => {
         const [title, text] = ENDS[/** @type {keyof typeof ENDS} */ (code)] ?? ["The call ended", ""];

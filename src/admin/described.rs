@@ -23,6 +23,10 @@ pub fn describe() {
         "Messages over WebSockets."
     );
     counter!(
+        "callbox_websocket_closes_total",
+        "WebSockets that the server closed, by the code that it gave."
+    );
+    counter!(
         "callbox_signaling_refusals_total",
         "Messages that were answered with an error."
     );

@@ -17,6 +17,7 @@ pub enum ErrorCode {
     NotInvited,
     Draining,
     TooManyKnocks,
+    TooFast,
     Refused,
     RoomClosed,
 }
@@ -36,6 +37,7 @@ impl ErrorCode {
             Self::NotInvited => "not-invited",
             Self::Draining => "draining",
             Self::TooManyKnocks => "too-many-knocks",
+            Self::TooFast => "too-fast",
             Self::Refused => "refused",
             Self::RoomClosed => "room-closed",
         }
@@ -55,6 +57,7 @@ impl ErrorCode {
             Self::Draining => "The server is about to stop and opens no more rooms.",
             Self::AlreadyJoined => "This connection is in a room or waits for one already.",
             Self::TooManyKnocks => "Too many wait to be let in, or knocked lately.",
+            Self::TooFast => "Not done: wait a moment before you ask for more.",
             Self::Refused => "Those in the room did not let you in.",
             Self::RoomClosed => {
                 "Those who could have let you in have left; join again to open the room anew."

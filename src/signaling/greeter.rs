@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use super::RoomName;
 use super::codes::ErrorCode;
-use super::message::ServerMessage;
+use super::message::{ServerMessage, Welcome};
 use super::rooms::{Claim, Joined};
 use super::ticket::{Resume, TicketKey};
 use crate::sealed::SealError;
@@ -70,7 +70,7 @@ impl Greeter {
         })
     }
 
-    /// What somebody is told who is in now.
+    /// What somebody is told who is in now. Whom it has to begin anew with leaves, for it, before the `welcome` that lists them.
     pub fn welcome(&self, guest: &Guest, joined: Joined, now: SystemTime) -> Vec<ServerMessage> {
         let seat = Resume {
             id: joined.id.clone(),
@@ -78,7 +78,9 @@ impl Greeter {
             visitor: guest.visitor.clone(),
             boot: self.boot.clone(),
         };
-        let welcome = ServerMessage::Welcome {
+        let anew = joined.anew.into_iter();
+        let gone = anew.map(|id| ServerMessage::PeerLeft { id });
+        let welcome = ServerMessage::Welcome(Box::new(Welcome {
             id: joined.id,
             resume: self.tickets.resume(&seat, now),
             resumed: joined.resumed,
@@ -86,8 +88,8 @@ impl Greeter {
             locked: joined.locked,
             knocks: joined.knocks,
             pc_config: self.ice.for_visitor(&guest.reached, &guest.visitor, now),
-        };
+        }));
         let farewell = self.draining.get().map(|end| ServerMessage::stopping(*end));
-        [Some(welcome), farewell].into_iter().flatten().collect()
+        gone.chain([welcome]).chain(farewell).collect()
     }
 }

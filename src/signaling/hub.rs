@@ -18,13 +18,17 @@ use super::switchboard::Switchboard;
 use super::ticket::TicketKey;
 use super::{RoomName, Visit};
 use crate::config::Signaling;
-use crate::limits::{AddressKey, AddressRate, PerAddress};
+use crate::limits::{AddressKey, AddressRate, KeyedRate, PerAddress};
 use crate::presence::Presence;
 use crate::state::random_hex;
 use crate::web::{IceServers, Reached};
 
 /// How often an address may knock at locked rooms, in a minute.
 const KNOCKS_PER_MINUTE: u32 = 12;
+/// How often somebody may lock a room or unlock it, in a minute.
+const LOCKS_PER_MINUTE: u32 = 8;
+/// New seats an address may take in a minute, as a multiple of its WebSockets: all come back when a network does, and once more.
+const ENTRIES: usize = 2;
 
 /// The rooms of this server.
 pub struct Hub {
@@ -40,6 +44,8 @@ pub struct Hub {
     /// WebSockets by address.
     pub connections: PerAddress,
     knocks: AddressRate,
+    entries: AddressRate,
+    locks: KeyedRate<String>,
 }
 
 /// Where a connection is.
@@ -84,6 +90,7 @@ impl Hub {
         let deadline_changed = Arc::new(Notify::new());
         let switchboard =
             Switchboard::new(rooms, Arc::clone(&greeter), Arc::clone(&deadline_changed));
+        let entries = ENTRIES.saturating_mul(settings.max_connections_per_ip);
         let hub = Arc::new(Self {
             switchboard: Mutex::new(switchboard),
             greeter,
@@ -92,6 +99,8 @@ impl Hub {
             deadline_changed,
             connections: websockets,
             knocks: AddressRate::per_minute(KNOCKS_PER_MINUTE),
+            entries: AddressRate::per_minute(entries.try_into().unwrap_or(u32::MAX)),
+            locks: KeyedRate::per_minute(LOCKS_PER_MINUTE),
             settings,
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -145,13 +154,27 @@ impl Hub {
             if knocks && !self.knocks.allows(join.address, instant) {
                 return Err(ErrorCode::TooManyKnocks);
             }
-            let entry = board.rooms.join(join, instant)?;
+            // Whoever comes back to a seat is nobody new to the others.
+            let enters = !knocks && !board.rooms.has_seat(&join, instant);
+            if enters && !self.entries.allows(join.address, instant) {
+                return Err(ErrorCode::TooFast);
+            }
+            let entry = board.join(join, instant)?;
             board.receive(conn, guest, entry);
             Ok(visitor)
         })
     }
 
-    pub(super) fn lock(&self, conn: ConnId, locked: bool) -> Result<(), ErrorCode> {
+    pub(super) fn lock(
+        &self,
+        conn: ConnId,
+        visitor: Option<&str>,
+        locked: bool,
+    ) -> Result<(), ErrorCode> {
+        let visitor = visitor.ok_or(ErrorCode::NotJoined)?;
+        if !self.locks.allows(&visitor.to_owned()) {
+            return Err(ErrorCode::TooFast);
+        }
         self.act(|rooms| rooms.lock(conn, locked, Instant::now()))
     }
 
@@ -193,13 +216,13 @@ impl Hub {
         to: &PeerId,
         data: SignalData,
     ) -> Result<(), ErrorCode> {
-        self.act(|rooms| Ok(rooms.signal(from, to, data)?.into_iter().collect()))
+        self.with(|board| board.signal(from, to, data))
     }
 
     /// Fresh ICE servers for a visitor whose credentials are about to end.
     pub(super) fn renew(&self, conn: ConnId, reached: &Reached, visitor: &str, now: SystemTime) {
         let pc_config = self.greeter.ice.for_visitor(reached, visitor, now);
-        self.send(conn, &ServerMessage::PcConfig { pc_config });
+        self.send(conn, ServerMessage::PcConfig { pc_config });
     }
 
     pub(super) fn renewal_interval(&self) -> Option<std::time::Duration> {
@@ -211,7 +234,7 @@ impl Hub {
         self.with(|board| board.refuse(conn, code));
     }
 
-    pub(super) fn send(&self, to: ConnId, message: &ServerMessage) {
+    pub(super) fn send(&self, to: ConnId, message: ServerMessage) {
         self.with(|board| board.send(to, message));
     }
 
@@ -224,7 +247,7 @@ impl Hub {
             let mut seated = board.conns();
             seated.retain(|conn| board.rooms.is_seated(*conn));
             for conn in seated {
-                board.send(conn, message);
+                board.send(conn, message.clone());
             }
         });
     }
@@ -240,8 +263,8 @@ impl Hub {
     /// The connection broke without a word.
     pub(super) fn lost(&self, conn: ConnId) {
         self.with(|board| {
-            let complete = board.forget(conn);
-            board.lost(conn, complete);
+            let rest = board.forget(conn);
+            board.lost(conn, rest);
         });
     }
 

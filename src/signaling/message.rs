@@ -149,16 +149,7 @@ impl PartialEq for SignalData {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum ServerMessage {
-    Welcome {
-        id: PeerId,
-        resume: String,
-        resumed: bool,
-        peers: Vec<PeerInfo>,
-        locked: bool,
-        /// Those who wait to be let in.
-        knocks: Vec<PeerInfo>,
-        pc_config: PcConfig,
-    },
+    Welcome(Box<Welcome>),
     /// The room is locked: those inside were asked.
     Knocking,
     PeerJoined {
@@ -194,15 +185,28 @@ pub enum ServerMessage {
     Pong,
     Error {
         code: ErrorCode,
-        message: String,
+        message: &'static str,
     },
+}
+
+/// Somebody is in.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Welcome {
+    pub id: PeerId,
+    pub resume: String,
+    pub resumed: bool,
+    pub peers: Vec<PeerInfo>,
+    pub locked: bool,
+    /// Those who wait to be let in.
+    pub knocks: Vec<PeerInfo>,
+    pub pc_config: PcConfig,
 }
 
 impl From<ErrorCode> for ServerMessage {
     fn from(code: ErrorCode) -> Self {
         Self::Error {
             code,
-            message: code.message().to_owned(),
+            message: code.message(),
         }
     }
 }

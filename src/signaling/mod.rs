@@ -1,5 +1,6 @@
 //! Signaling: browser -> room -> browser, over WebSockets. The protocol is described in docs/signaling.md.
 
+mod backlog;
 mod codes;
 mod drain;
 mod greeter;

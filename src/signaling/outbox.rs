@@ -1,83 +1,107 @@
-//! What waits to be written to one WebSocket, within bounds.
+//! The way from the rooms to one WebSocket: what waits to be written, and why there will be no more.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::extract::ws::Utf8Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::Notify;
 
+use super::backlog::{Backlog, Full};
 use super::codes::CloseReason;
+use super::message::ServerMessage;
 use super::rooms::ConnId;
-
-const QUEUE_MESSAGES: usize = 256;
-/// Bytes that may wait for one reader, over all messages.
-const QUEUE_BYTES: usize = 1024 * 1024;
 
 /// The two ends of the way to a WebSocket.
 pub fn outbox(conn: ConnId) -> (Outbox, Inbox) {
-    let (sender, queue) = mpsc::channel(QUEUE_MESSAGES);
-    let (close, closed) = oneshot::channel();
-    let queued_bytes = Arc::new(AtomicUsize::new(0));
+    let way = Arc::new(Way::default());
     let outbox = Outbox {
-        queue: sender,
-        queued_bytes: Arc::clone(&queued_bytes),
-        close,
+        way: Arc::clone(&way),
     };
-    let inbox = Inbox {
-        conn,
-        queue,
-        queued_bytes,
-        close: closed,
-    };
-    (outbox, inbox)
+    (outbox, Inbox { conn, way })
 }
 
-/// The way to one WebSocket.
+#[derive(Default)]
+struct Way {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    backlog: Backlog,
+    /// Once there will be no more: a reason to tell the page, or none where the rooms have forgotten it.
+    end: Option<Option<CloseReason>>,
+}
+
+impl Way {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self, reason: Option<CloseReason>) {
+        self.lock().end.get_or_insert(reason);
+        self.changed.notify_one();
+    }
+}
+
+/// The rooms' end. Dropping it tells the session that it is forgotten.
 pub struct Outbox {
-    queue: mpsc::Sender<Utf8Bytes>,
-    queued_bytes: Arc<AtomicUsize>,
-    close: oneshot::Sender<CloseReason>,
+    way: Arc<Way>,
 }
 
-/// A session's end of its outbox.
+/// A session's end.
 pub struct Inbox {
     pub conn: ConnId,
-    queue: mpsc::Receiver<Utf8Bytes>,
-    queued_bytes: Arc<AtomicUsize>,
-    close: oneshot::Receiver<CloseReason>,
+    way: Arc<Way>,
 }
 
 impl Outbox {
-    /// Queues a message; `false` when the reader lags too far behind.
-    pub fn push(&self, text: String) -> bool {
-        let queued = self.queued_bytes.fetch_add(text.len(), Ordering::Relaxed);
-        queued + text.len() <= QUEUE_BYTES && self.queue.try_send(text.into()).is_ok()
+    /// # Errors
+    /// When a share is used up; the message was not taken.
+    pub fn push(&self, message: ServerMessage) -> Result<(), Full> {
+        let mut state = self.way.lock();
+        let first = state.backlog.is_empty();
+        state.backlog.push(message)?;
+        drop(state);
+        if first {
+            self.way.changed.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Takes out all that waits.
+    pub fn drain(&self) -> Backlog {
+        std::mem::take(&mut self.way.lock().backlog)
     }
 
     /// There will be no more messages.
     pub fn close(self, reason: CloseReason) {
-        // A session that is gone already needs no reason.
-        let _ = self.close.send(reason);
+        self.way.end(Some(reason));
     }
+}
 
-    /// Has everything been taken out?
-    pub fn is_empty(&self) -> bool {
-        self.queued_bytes.load(Ordering::Relaxed) == 0
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.way.end(None);
     }
 }
 
 impl Inbox {
     /// The next message to write, or why there will be no more: a reason to tell the page, or none once the hub has
     /// forgotten this connection.
-    pub async fn next(&mut self) -> Result<Utf8Bytes, Option<CloseReason>> {
-        tokio::select! {
-            biased;
-            reason = &mut self.close => Err(reason.ok()),
-            text = self.queue.recv() => {
-                let text = text.ok_or(None)?;
-                self.queued_bytes.fetch_sub(text.len(), Ordering::Relaxed);
-                Ok(text)
+    pub async fn next(&mut self) -> Result<ServerMessage, Option<CloseReason>> {
+        loop {
+            if let Some(next) = self.try_next() {
+                return next;
             }
+            self.way.changed.notified().await;
+        }
+    }
+
+    /// The same, if there is something now.
+    pub fn try_next(&mut self) -> Option<Result<ServerMessage, Option<CloseReason>>> {
+        let mut state = self.way.lock();
+        match state.end {
+            Some(reason) => Some(Err(reason)),
+            None => state.backlog.pop().map(Ok),
         }
     }
 }

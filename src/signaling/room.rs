@@ -1,14 +1,14 @@
 //! One room and its seats. Pure, like [`super::rooms`], whose part it is.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
+use super::backlog::{Backlog, Full};
 use super::message::{PeerId, PeerInfo, ServerMessage};
 use super::rooms::{ConnId, Effect, Join};
 use crate::limits::AddressKey;
 
-const MAX_WAITING: usize = 64;
-const MAX_WAITING_BYTES: usize = 256 * 1024;
+/// Of so many who left somebody absent is told; of others it learns from `welcome`.
+const MAX_LEFT: usize = 64;
 
 #[derive(Debug)]
 pub struct Room {
@@ -33,6 +33,10 @@ pub struct Door {
 pub struct Seat {
     pub info: PeerInfo,
     pub visitor: String,
+    /// The how many-th to enter since the server was started; 0 for whoever had the seat before.
+    pub number: u64,
+    /// Those who came later and offer nevertheless, since the two began anew.
+    pub awaits: Vec<PeerId>,
     pub occupancy: Occupancy,
 }
 
@@ -42,11 +46,19 @@ pub enum Occupancy {
     Absent { until: Instant, waiting: Waiting },
 }
 
-/// Signals to somebody absent, and who left meanwhile; `None` once some of them are lost.
-#[derive(Debug)]
+/// What waits for somebody absent.
+#[derive(Debug, Default)]
 pub struct Waiting {
-    pub queue: Option<VecDeque<ServerMessage>>,
-    bytes: usize,
+    /// Signals, and who left meanwhile.
+    pub backlog: Backlog,
+    left: usize,
+    /// The [`Seat::number`] of the last who entered before.
+    since: u64,
+    /// Those whose signals are not complete, since they sent too many. Both begin anew once the absent one is back, who waits
+    /// for an offer.
+    pub incomplete: Vec<PeerId>,
+    /// Those who have begun anew meanwhile, and wait for an offer of the absent one.
+    pub renewed: Vec<PeerId>,
 }
 
 impl Room {
@@ -63,69 +75,116 @@ impl Room {
         self.seats.iter().filter(move |seat| seat.info.id != *id)
     }
 
-    /// `message` to all but `id`. The absent learn who is there from `welcome`, so only who left waits for them.
-    pub fn tell(&mut self, id: &PeerId, message: &ServerMessage) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        for seat in self.seats.iter_mut().filter(|seat| seat.info.id != *id) {
-            match &mut seat.occupancy {
-                Occupancy::Present(to) => {
-                    effects.push(Effect::Send {
-                        to: *to,
-                        message: message.clone(),
-                    });
-                }
-                Occupancy::Absent { waiting, .. } => {
-                    if matches!(message, ServerMessage::PeerLeft { .. }) {
-                        waiting.push(message.clone(), 0);
-                    }
-                }
+    /// `message` to all but `id`; whoever is absent learns of it from `welcome`.
+    pub fn tell(&self, id: &PeerId, message: &ServerMessage) -> Vec<Effect> {
+        self.others(id)
+            .filter_map(|seat| seat.send(message))
+            .collect()
+    }
+
+    /// Somebody's seat is free, which the absent are to find out, too.
+    pub fn tell_gone(&mut self, gone: &Seat) -> Vec<Effect> {
+        for seat in &mut self.seats {
+            seat.awaits.retain(|other| *other != gone.info.id);
+            if let Occupancy::Absent { waiting, .. } = &mut seat.occupancy {
+                waiting.leaves(gone);
             }
         }
-        effects
+        let id = &gone.info.id;
+        self.tell(id, &ServerMessage::PeerLeft { id: id.clone() })
     }
 
     /// `message` to everybody; whoever is absent learns of it from `welcome`.
     pub fn tell_all(&self, message: &ServerMessage) -> Vec<Effect> {
-        let present = self.seats.iter().filter_map(|seat| match seat.occupancy {
-            Occupancy::Present(to) => Some(to),
-            Occupancy::Absent { .. } => None,
-        });
-        let message = || message.clone();
-        present
-            .map(|to| Effect::Send {
-                to,
-                message: message(),
-            })
-            .collect()
+        let seats = self.seats.iter();
+        seats.filter_map(|seat| seat.send(message)).collect()
+    }
+
+    pub fn position(&self, id: &PeerId) -> Option<usize> {
+        self.seats.iter().position(|seat| seat.info.id == *id)
     }
 }
 
 impl Seat {
-    /// Would whoever comes back find everything that was sent to them?
-    pub fn is_complete(&self) -> bool {
-        match &self.occupancy {
-            Occupancy::Present(_) => true,
-            Occupancy::Absent { waiting, .. } => waiting.queue.is_some(),
+    /// `message` to whoever sits there now.
+    fn send(&self, message: &ServerMessage) -> Option<Effect> {
+        match self.occupancy {
+            Occupancy::Present(to) => Some(Effect::Send {
+                to,
+                message: message.clone(),
+            }),
+            Occupancy::Absent { .. } => None,
         }
     }
 }
 
 impl Waiting {
-    /// An incomplete one has lost messages already.
-    pub fn new(complete: bool) -> Self {
-        Self {
-            queue: complete.then(VecDeque::new),
-            bytes: 0,
+    /// `since` is the number of the last who entered; `seated` says who is there; `rest` is what was not written before.
+    pub fn new(since: u64, mut rest: Backlog, seated: impl Fn(&PeerId) -> bool) -> Self {
+        let mut waiting = Self {
+            since,
+            ..Self::default()
+        };
+        while let Some(message) = rest.pop() {
+            match message {
+                // It was to begin anew with somebody, and does so when it is back.
+                ServerMessage::PeerLeft { id } if seated(&id) => waiting.lacks(&id),
+                ServerMessage::PeerLeft { id } => waiting.push_left(id),
+                ServerMessage::Signal { .. } => {
+                    // There was place for it before.
+                    let _ = waiting.push(message);
+                }
+                _ => {}
+            }
+        }
+        waiting
+    }
+
+    /// # Errors
+    /// When the sender's share is used up, of which nothing waits from then on.
+    pub fn push(&mut self, signal: ServerMessage) -> Result<(), Full> {
+        let ServerMessage::Signal { from, .. } = &signal else {
+            return Ok(());
+        };
+        if self.incomplete.contains(from) {
+            return Err(Full::Sender);
+        }
+        let from = from.clone();
+        self.backlog.push(signal).inspect_err(|_| self.lacks(&from))
+    }
+
+    /// Something of this one's is lost.
+    fn lacks(&mut self, from: &PeerId) {
+        self.backlog.forget_signals(from);
+        if !self.incomplete.contains(from) {
+            self.incomplete.push(from.clone());
         }
     }
 
-    pub fn push(&mut self, message: ServerMessage, bytes: usize) {
-        let Some(queue) = &mut self.queue else { return };
-        if queue.len() >= MAX_WAITING || self.bytes + bytes > MAX_WAITING_BYTES {
-            self.queue = None;
-            return;
+    /// This one has begun anew, and knows nothing of what it sent before.
+    pub fn renews(&mut self, id: &PeerId) {
+        self.backlog.forget_signals(id);
+        self.incomplete.retain(|other| other != id);
+        if !self.renewed.contains(id) {
+            self.renewed.push(id.clone());
         }
-        self.bytes += bytes;
-        queue.push_back(message);
+    }
+
+    fn leaves(&mut self, gone: &Seat) {
+        let id = &gone.info.id;
+        self.incomplete.retain(|other| other != id);
+        self.renewed.retain(|other| other != id);
+        self.backlog.forget_signals(id);
+        if gone.number <= self.since {
+            self.push_left(id.clone());
+        }
+    }
+
+    fn push_left(&mut self, id: PeerId) {
+        if self.left < MAX_LEFT {
+            self.left += 1;
+            // It is at nobody's expense.
+            let _ = self.backlog.push(ServerMessage::PeerLeft { id });
+        }
     }
 }

@@ -11,6 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use super::RoomName;
+use super::backlog::Backlog;
 use super::codes::ErrorCode;
 use super::message::{PeerId, PeerInfo, ServerMessage, SignalData};
 use super::room::{Occupancy, Room, Seat, Waiting};
@@ -22,8 +23,6 @@ pub use events::{Claim, ConnId, Effect, Entry, Join, Joined, Limits};
 enum Admission {
     /// To the seat that they have.
     TakeOver(PeerId),
-    /// To another one, since not all that was sent to theirs is there.
-    Forfeit(PeerId),
     /// To one that they had before the server was started.
     Restore(PeerId),
     Knock,
@@ -40,6 +39,8 @@ pub struct Rooms {
     deadlines: BTreeSet<(Instant, RoomName, PeerId)>,
     /// Who waits before which room.
     room_by_knock: HashMap<ConnId, RoomName>,
+    /// How many have entered.
+    entered: u64,
     /// Are new rooms opened still?
     opens: bool,
     /// Since when there can be rooms.
@@ -56,26 +57,28 @@ impl Rooms {
             openers: Tally::new(bounds),
             deadlines: BTreeSet::new(),
             room_by_knock: HashMap::new(),
+            entered: 0,
             opens: true,
             started: now,
         }
     }
 
+    /// `rest` takes out what was not written yet to a connection whose seat is taken over.
+    ///
     /// # Errors
     /// The reason to tell whoever may not come in.
-    pub fn join(&mut self, join: Join, now: Instant) -> Result<Entry, ErrorCode> {
+    pub fn join(
+        &mut self,
+        join: Join,
+        now: Instant,
+        rest: impl FnOnce(ConnId) -> Backlog,
+    ) -> Result<Entry, ErrorCode> {
         if self.is_seated(join.conn) || self.is_knocking(join.conn) {
             return Err(ErrorCode::AlreadyJoined);
         }
         let fresh = join.fresh_id.clone();
         Ok(Entry::In(match self.admission(&join, now) {
-            Admission::TakeOver(id) => self.take_over(join.conn, join.room, id),
-            Admission::Forfeit(id) => {
-                let mut effects = self.forfeit(&join.room, &id);
-                let joined = self.enter(join, fresh, false, now)?;
-                effects.extend(joined.effects);
-                Joined { effects, ..joined }
-            }
+            Admission::TakeOver(id) => self.take_over(join.conn, join.room, id, now, rest),
             Admission::Restore(id) => self.restore(join, id, now)?,
             Admission::Knock => return self.knock(join).map(Entry::Knocking),
             Admission::Enter => self.enter(join, fresh, false, now)?,
@@ -89,8 +92,7 @@ impl Rooms {
             let id = claim.id.clone();
             match self.seat_of(&join.room, &id) {
                 Some(seat) if seat.visitor != join.visitor => {}
-                Some(seat) if seat.is_complete() => return Admission::TakeOver(id),
-                Some(_) => return Admission::Forfeit(id),
+                Some(_) => return Admission::TakeOver(id),
                 None if claim.before_start && self.is_restoring(&join.room, now) => {
                     return Admission::Restore(id);
                 }
@@ -109,16 +111,21 @@ impl Rooms {
         matches!(self.admission(join, now), Admission::Knock)
     }
 
+    /// Do they come back to a seat that they have?
+    pub fn has_seat(&self, join: &Join, now: Instant) -> bool {
+        matches!(self.admission(join, now), Admission::TakeOver(_))
+    }
+
     /// Passes a signal on to a member of the sender's own room, or nowhere.
     ///
     /// # Errors
-    /// When the sender is in no room.
+    /// When the sender is in no room, or too much of it waits there already.
     pub fn signal(
         &mut self,
         from: ConnId,
         to: &PeerId,
         data: SignalData,
-    ) -> Result<Option<Effect>, ErrorCode> {
+    ) -> Result<Option<(ConnId, ServerMessage)>, ErrorCode> {
         let (room, sender) = self.seat_by_conn.get(&from).ok_or(ErrorCode::NotJoined)?;
         let Some(room) = self.by_name.get_mut(room) else {
             return Ok(None);
@@ -129,15 +136,14 @@ impl Rooms {
         if seat.info.id == *sender {
             return Ok(None);
         }
-        let bytes = data.len();
         let message = ServerMessage::Signal {
             from: sender.clone(),
             data,
         };
         match &mut seat.occupancy {
-            Occupancy::Present(conn) => Ok(Some(Effect::Send { to: *conn, message })),
+            Occupancy::Present(to) => Ok(Some((*to, message))),
             Occupancy::Absent { waiting, .. } => {
-                waiting.push(message, bytes);
+                waiting.push(message).map_err(|_| ErrorCode::TooFast)?;
                 Ok(None)
             }
         }
@@ -151,21 +157,26 @@ impl Rooms {
         }
     }
 
-    /// The connection broke; its seat is kept for a while. `complete` says whether everything that was sent to it had
-    /// been written.
-    pub fn lost(&mut self, conn: ConnId, complete: bool, now: Instant) -> Vec<Effect> {
+    /// The connection broke; its seat is kept for a while, with what was not written yet.
+    pub fn lost(&mut self, conn: ConnId, rest: Backlog, now: Instant) -> Vec<Effect> {
         let Some((room, id)) = self.seat_by_conn.remove(&conn) else {
             return self.stop_knocking(conn);
         };
-        let until = now + self.limits.resume;
-        if let Some(seat) = self.seat_mut(&room, &id) {
-            seat.occupancy = Occupancy::Absent {
-                until,
-                waiting: Waiting::new(complete),
-            };
-            self.deadlines.insert((until, room, id));
-        }
+        self.leave_empty(room, &id, rest, now);
         Vec::new()
+    }
+
+    fn leave_empty(&mut self, name: RoomName, id: &PeerId, rest: Backlog, now: Instant) {
+        let until = now + self.limits.resume;
+        let Some(room) = self.by_name.get_mut(&name) else {
+            return;
+        };
+        let seated = |id: &PeerId| room.position(id).is_some();
+        let waiting = Waiting::new(self.entered, rest, seated);
+        if let Some(index) = room.position(id) {
+            room.seats[index].occupancy = Occupancy::Absent { until, waiting };
+            self.deadlines.insert((until, name, id.clone()));
+        }
     }
 
     /// Frees the seats of those who did not come back in time.
@@ -207,14 +218,6 @@ impl Rooms {
         self.by_name.values().map(|room| room.seats.len())
     }
 
-    fn seat_mut(&mut self, room: &RoomName, id: &PeerId) -> Option<&mut Seat> {
-        self.by_name
-            .get_mut(room)?
-            .seats
-            .iter_mut()
-            .find(|seat| seat.info.id == *id)
-    }
-
     fn seat_of(&self, room: &RoomName, id: &PeerId) -> Option<&Seat> {
         self.by_name
             .get(room)?
@@ -248,6 +251,8 @@ impl Rooms {
             id: id.clone(),
             name: join.name,
         };
+        let number = if resumed { 0 } else { self.entered + 1 };
+        self.entered += 1;
         let peers = room.seats.iter().map(|seat| seat.info.clone()).collect();
         let (locked, knocks) = (room.door.locked, room.door.knocking());
         effects.extend(room.tell(&id, &ServerMessage::PeerJoined { peer: info.clone() }));
@@ -255,12 +260,15 @@ impl Rooms {
         room.seats.push(Seat {
             info,
             visitor: join.visitor,
+            number,
+            awaits: Vec::new(),
             occupancy,
         });
         self.seat_by_conn.insert(join.conn, (join.room, id.clone()));
         Ok(Joined {
             id,
             resumed,
+            anew: Vec::new(),
             peers,
             locked,
             knocks,
@@ -297,8 +305,11 @@ impl Rooms {
         let Some(room) = self.by_name.get_mut(name) else {
             return Vec::new();
         };
-        room.seats.retain(|seat| seat.info.id != *id);
-        room.tell(id, &ServerMessage::PeerLeft { id: id.clone() })
+        let Some(index) = room.position(id) else {
+            return Vec::new();
+        };
+        let gone = room.seats.remove(index);
+        room.tell_gone(&gone)
     }
 }
 

@@ -29,6 +29,14 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 const MAX_BAD_MESSAGES: u32 = 10;
 /// Messages at once, as a multiple of the rate per second.
 const BURST: u32 = 3;
+/// Bytes per second, as a multiple of the messages per second.
+const MESSAGE_BYTES: u32 = 2 * 1024;
+/// Bytes at once, as a multiple of those per second: offers to a full room, and those of a restart soon after.
+const BYTES_BURST: u32 = 10;
+/// What counts as boundless, in bytes per second.
+const MAX_VOLUME: u32 = 100_000_000;
+/// A message that comes too fast after it was said so counts as so many more.
+const TOO_FAST_COST: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 /// Who is at the other end.
 pub struct Visit {
@@ -51,6 +59,10 @@ pub async fn run(hub: Arc<Hub>, socket: WebSocket, visit: Visit) {
     };
     let mut session = Session::new(&hub, socket, inbox, &visit);
     let ending = session.serve().await;
+    if let Ending::Closed(reason) = ending {
+        let code = reason.code().to_string();
+        metrics::counter!("callbox_websocket_closes_total", "code" => code).increment(1);
+    }
     if ending == Ending::Left {
         hub.leave(registered.conn);
     }
@@ -94,6 +106,8 @@ struct Session<'a> {
     /// Held as long as it is there.
     stay: Option<Stay>,
     rate: DefaultDirectRateLimiter,
+    /// The same in bytes.
+    volume: DefaultDirectRateLimiter,
     bad_messages: u32,
     /// Its browser has frozen the page, and closes with 1001 when it thaws.
     frozen: bool,
@@ -101,10 +115,10 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     fn new(hub: &'a Hub, socket: WebSocket, inbox: Inbox, visit: &'a Visit) -> Self {
-        let per_second = NonZeroU32::new(hub.settings.message_rate).unwrap_or(NonZeroU32::MIN);
-        let burst = per_second.saturating_mul(NonZeroU32::MIN.saturating_add(BURST - 1));
-        let quota = Quota::per_second(per_second).allow_burst(burst);
-        let rate = RateLimiter::direct(quota);
+        let messages = hub.settings.message_rate;
+        let rate = limiter(messages, BURST);
+        let bytes = messages.saturating_mul(MESSAGE_BYTES).min(MAX_VOLUME);
+        let volume = limiter(bytes, BYTES_BURST);
         Self {
             hub,
             socket,
@@ -115,6 +129,7 @@ impl<'a> Session<'a> {
             patience: Patience::new(hub.settings.knock, Instant::now().into_std()),
             stay: None,
             rate,
+            volume,
             bad_messages: 0,
             frozen: false,
         }
@@ -130,12 +145,12 @@ impl<'a> Session<'a> {
             let ending = tokio::select! {
                 biased;
                 () = self.hub.stopping.cancelled() => Err(Ending::Closed(CloseReason::Stopping)),
-                text = self.inbox.next() => match text {
-                    Ok(text) => {
+                message = self.inbox.next() => match message {
+                    Ok(message) => {
                         if self.knocking.is_some() {
                             self.settle();
                         }
-                        self.write(Message::Text(text)).await
+                        self.tell(&message).await
                     }
                     Err(reason) => Err(reason.map_or(Ending::Lost, Ending::Closed)),
                 },
@@ -202,7 +217,7 @@ impl<'a> Session<'a> {
                 _ => Ending::Lost,
             }),
             Some(Ok(message)) => {
-                if self.rate.check().is_err() {
+                if self.rate.check().is_err() || !allows(&self.volume, &message) {
                     return Err(Ending::Closed(CloseReason::Flood));
                 }
                 match message {
@@ -236,12 +251,12 @@ impl<'a> Session<'a> {
                     self.patience.knocks(Instant::now().into_std());
                     self.settle();
                 }),
-            ClientMessage::Lock { locked } => self.hub.lock(conn, locked),
+            ClientMessage::Lock { locked } => self.hub.lock(conn, self.visitor.as_deref(), locked),
             ClientMessage::Admit { id } => self.hub.admit(conn, &id),
             ClientMessage::Refuse { id } => self.hub.refuse(conn, &id),
             ClientMessage::Signal { to, data } => self.hub.signal(conn, &to, data),
             ClientMessage::Ping => {
-                self.hub.send(conn, &ServerMessage::Pong);
+                self.hub.send(conn, ServerMessage::Pong);
                 Ok(())
             }
             ClientMessage::Freeze => Ok(()),
@@ -249,8 +264,21 @@ impl<'a> Session<'a> {
         };
         if let Err(code) = result {
             self.hub.turn_down(conn, code);
+            if code == ErrorCode::TooFast
+                && self.rate.check_n(TOO_FAST_COST).is_ok_and(|n| n.is_err())
+            {
+                return Err(Ending::Closed(CloseReason::Flood));
+            }
         }
         Ok(())
+    }
+
+    async fn tell(&mut self, message: &ServerMessage) -> Result<(), Ending> {
+        let Ok(text) = serde_json::to_string(message) else {
+            return Ok(());
+        };
+        metrics::counter!("callbox_websocket_messages_total", "way" => "out").increment(1);
+        self.write(Message::Text(text.into())).await
     }
 
     async fn write(&mut self, message: Message) -> Result<(), Ending> {
@@ -282,6 +310,27 @@ impl<'a> Session<'a> {
         };
         let _ = timeout(CLOSE_WITHIN, farewell).await;
     }
+}
+
+/// So many a second, and so many seconds' worth of them at once.
+fn limiter(per_second: u32, burst: u32) -> DefaultDirectRateLimiter {
+    let cells = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+    let quota = Quota::per_second(cells(per_second));
+    RateLimiter::direct(quota.allow_burst(cells(per_second.saturating_mul(burst))))
+}
+
+/// Is there place for the bytes of this message?
+fn allows(volume: &DefaultDirectRateLimiter, message: &Message) -> bool {
+    let length = match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
+        Message::Close(_) => 0,
+    };
+    let Some(length) = u32::try_from(length).ok().and_then(NonZeroU32::new) else {
+        return true;
+    };
+    // One that never fits is as much too much as one that does not fit yet.
+    matches!(volume.check_n(length), Ok(Ok(())))
 }
 
 /// What a failed read or write means.

@@ -6,11 +6,12 @@ use std::time::{Instant, SystemTime};
 
 use tokio::sync::Notify;
 
+use super::backlog::{Backlog, Full};
 use super::codes::{CloseReason, ErrorCode};
 use super::greeter::{Greeter, Guest};
-use super::message::ServerMessage;
+use super::message::{PeerId, ServerMessage, SignalData};
 use super::outbox::Outbox;
-use super::rooms::{ConnId, Effect, Entry, Joined, Rooms};
+use super::rooms::{ConnId, Effect, Entry, Join, Joined, Rooms};
 
 pub struct Switchboard {
     pub rooms: Rooms,
@@ -51,6 +52,18 @@ impl Switchboard {
         self.lines.len()
     }
 
+    /// # Errors
+    /// The reason to tell whoever may not come in.
+    pub fn join(&mut self, join: Join, now: Instant) -> Result<Entry, ErrorCode> {
+        let lines = &self.lines;
+        let rest = |old| lines.get(&old).map(|line| line.outbox.drain());
+        let entry = self
+            .rooms
+            .join(join, now, |old| rest(old).unwrap_or_default())?;
+        self.deadline_changed.notify_one();
+        Ok(entry)
+    }
+
     /// Welcomes whoever came in, or tells them that they have to wait.
     pub fn receive(&mut self, conn: ConnId, guest: Guest, entry: Entry) {
         match entry {
@@ -59,7 +72,7 @@ impl Switchboard {
                 if let Some(line) = self.lines.get_mut(&conn) {
                     line.guest = Some(guest);
                 }
-                self.send(conn, &ServerMessage::Knocking);
+                self.send(conn, ServerMessage::Knocking);
                 self.carry_out(effects);
             }
         }
@@ -68,7 +81,7 @@ impl Switchboard {
     fn welcome(&mut self, conn: ConnId, guest: &Guest, mut joined: Joined) {
         let effects = std::mem::take(&mut joined.effects);
         for message in self.greeter.welcome(guest, joined, SystemTime::now()) {
-            self.send(conn, &message);
+            self.send(conn, message);
         }
         self.carry_out(effects);
     }
@@ -86,16 +99,16 @@ impl Switchboard {
 
     pub fn refuse(&mut self, conn: ConnId, code: ErrorCode) {
         metrics::counter!("callbox_signaling_refusals_total", "code" => code.name()).increment(1);
-        self.send(conn, &code.into());
+        self.send(conn, code.into());
     }
 
     pub fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Send { to, message } => self.send(to, &message),
+                Effect::Send { to, message } => self.send(to, message),
                 Effect::Admitted { conn, joined } => self.answer(conn, Ok(joined)),
                 Effect::Refuse { conn, code } => self.answer(conn, Err(code)),
-                Effect::Close { conn, reason } => self.close(conn, reason),
+                Effect::Close { conn, reason } => drop(self.close(conn, reason)),
                 Effect::Opened(name) => {
                     tracing::info!(rooms = self.rooms.len(), "room opened");
                     tracing::debug!(room = %name, "room opened");
@@ -108,19 +121,28 @@ impl Switchboard {
         }
     }
 
-    /// Queues a message; a reader that lags too far behind is cut off, alone.
-    pub fn send(&mut self, to: ConnId, message: &ServerMessage) {
-        let Some(line) = self.lines.get(&to) else {
-            return;
-        };
-        let Ok(text) = serde_json::to_string(message) else {
-            return;
-        };
-        metrics::counter!("callbox_websocket_messages_total", "way" => "out").increment(1);
-        if !line.outbox.push(text) {
-            self.close(to, CloseReason::SlowReader);
-            self.lost(to, false);
+    /// Queues a message that is not at anybody else's expense. Who asks for more than it reads is cut off.
+    pub fn send(&mut self, to: ConnId, message: ServerMessage) {
+        if self.push(to, message) == Err(Full::Own) {
+            let rest = self.close(to, CloseReason::SlowReader);
+            self.lost(to, rest);
         }
+    }
+
+    /// Passes a signal on.
+    ///
+    /// # Errors
+    /// When the sender is in no room, or too much of it waits at the other side.
+    pub fn signal(&mut self, from: ConnId, to: &PeerId, data: SignalData) -> Result<(), ErrorCode> {
+        match self.rooms.signal(from, to, data)? {
+            Some((to, signal)) => self.push(to, signal).map_err(|_| ErrorCode::TooFast),
+            None => Ok(()),
+        }
+    }
+
+    fn push(&self, to: ConnId, message: ServerMessage) -> Result<(), Full> {
+        let line = self.lines.get(&to);
+        line.map_or(Ok(()), |line| line.outbox.push(message))
     }
 
     /// The page left for good.
@@ -129,22 +151,26 @@ impl Switchboard {
         self.carry_out(effects);
     }
 
-    /// The connection broke; was everything written that was sent to it?
-    pub fn lost(&mut self, conn: ConnId, complete: bool) {
-        let effects = self.rooms.lost(conn, complete, Instant::now());
+    /// The connection broke; what was not written yet waits for whoever comes back.
+    pub fn lost(&mut self, conn: ConnId, rest: Backlog) {
+        let effects = self.rooms.lost(conn, rest, Instant::now());
         self.carry_out(effects);
         self.deadline_changed.notify_one();
     }
 
-    pub fn close(&mut self, conn: ConnId, reason: CloseReason) {
-        if let Some(line) = self.lines.remove(&conn) {
-            line.outbox.close(reason);
-        }
+    /// Returns what was not written yet.
+    pub fn close(&mut self, conn: ConnId, reason: CloseReason) -> Backlog {
+        let Some(line) = self.lines.remove(&conn) else {
+            return Backlog::default();
+        };
+        let rest = line.outbox.drain();
+        line.outbox.close(reason);
+        rest
     }
 
-    /// Returns whether everything was written that was sent to it.
-    pub fn forget(&mut self, conn: ConnId) -> bool {
+    /// Returns what was not written yet.
+    pub fn forget(&mut self, conn: ConnId) -> Backlog {
         let line = self.lines.remove(&conn);
-        line.is_none_or(|line| line.outbox.is_empty())
+        line.map(|line| line.outbox.drain()).unwrap_or_default()
     }
 }

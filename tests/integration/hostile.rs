@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::SinkExt;
 use ring::hmac;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,7 +12,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::support::{Client, PATIENCE, Server, get, request, tls};
+use crate::metrics::{metrics, start_with};
+use crate::support::{Client, PATIENCE, Server, get, request, tls, wait_for};
 
 fn status(result: Result<impl Sized, Error>) -> u16 {
     match result {
@@ -262,46 +263,61 @@ async fn half_messages_and_noise_on_the_wire() {
 
 #[tokio::test]
 async fn a_reader_that_never_reads_is_cut_off_alone() {
-    let server = Server::start("[signaling]\nmessage_rate = 1000\n");
+    let (server, admin) = start_with("[signaling]\nmessage_rate = 1000\n");
     let mut ana = Client::join(server.https, "a", "Ana").await;
     let mut bo = Client::join(server.https, "a", "Bo").await;
-    let mut deaf = Client::join(server.https, "a", "Deaf").await;
+    let deaf = Client::join(server.https, "a", "Deaf").await;
     for _ in 0..2 {
         ana.expect("peer-joined").await;
     }
     bo.expect("peer-joined").await;
     let before = server.resident();
     let big = "x".repeat(60_000);
-    // More than the kernel's buffers and the queue hold.
-    for round in 0..60 {
-        for _ in 0..5 {
-            ana.signal(&deaf.id, json!(big)).await;
+    // Until the kernel's buffers and Ana's share are full.
+    let mut refused = false;
+    for round in 0.. {
+        assert!(round < 300, "all is taken");
+        if refused {
+            break;
         }
+        ana.signal(&deaf.id, json!(big)).await;
         ana.signal(&bo.id, json!(round)).await;
         assert_eq!(
             bo.expect("signal").await["data"]["candidate"],
             round,
             "Bo hears all"
         );
+        ana.send(&json!({"type": "ping"})).await;
+        refused = loop {
+            let message = ana.next().await;
+            match message["type"].as_str() {
+                Some("pong") => break refused,
+                Some("error") => assert_eq!(message["code"], "too-fast"),
+                _ => panic!("{message}"),
+            }
+            refused = true;
+        };
     }
-    ana.expect_nothing().await;
     let grown = server.resident().saturating_sub(before);
     assert!(grown < 16 * 1024 * 1024, "{grown} bytes more");
 
-    // Most never arrives, since its connection has been ended.
-    let mut arrived = 0;
-    let read = async {
-        while let Some(Ok(_)) = deaf.socket.next().await {
-            arrived += 1;
-        }
-    };
-    timeout(PATIENCE, read).await.expect("the connection ends");
-    assert!(arrived < 290, "{arrived}");
+    wait_for("its end", &server, async || {
+        let metrics = metrics(admin).await;
+        let ends = "callbox_websocket_closes_total{code=\"4002\"} 1";
+        metrics.contains(ends).then_some(())
+    })
+    .await;
+    ana.expect_nothing().await;
+    bo.expect_nothing().await;
     let mut back = Client::connect_as(server.https, &deaf.ticket).await;
     let welcome = back.enter("a", "Deaf", Some(&deaf.resume)).await;
-    assert_eq!(welcome["resumed"], false, "what was sent to it is lost");
-    assert_eq!(ana.expect("peer-left").await["id"], json!(deaf.id));
-    assert_eq!(ana.expect("peer-joined").await["peer"]["id"], welcome["id"]);
+    assert_eq!(
+        (&welcome["id"], &welcome["resumed"]),
+        (&json!(deaf.id), &json!(true)),
+        "the seat is kept"
+    );
+    assert_eq!(back.expect("signal").await["from"], json!(ana.id));
+    bo.expect_nothing().await;
 }
 
 #[tokio::test]

@@ -194,7 +194,7 @@ async fn the_lock_comes_back_after_a_restart() {
         (&welcome["resumed"], &welcome["locked"]),
         (&json!(true), &json!(true))
     );
-    waiting(&server, "Bo").await;
+    let _bo = waiting(&server, "Bo").await;
     back.expect("knock").await;
 }
 

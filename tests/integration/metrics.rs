@@ -14,7 +14,7 @@ fn start() -> (Server, SocketAddr) {
 }
 
 /// With this behind the rest of the configuration.
-fn start_with(more: &str) -> (Server, SocketAddr) {
+pub fn start_with(more: &str) -> (Server, SocketAddr) {
     let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let dir = tempfile::tempdir().unwrap();
     let config = format!(
@@ -28,7 +28,7 @@ fn start_with(more: &str) -> (Server, SocketAddr) {
     )
 }
 
-async fn metrics(admin: SocketAddr) -> String {
+pub async fn metrics(admin: SocketAddr) -> String {
     let response = plain(admin, "/metrics", "localhost").await;
     assert_eq!(response.status, 200);
     assert!(

@@ -58,6 +58,8 @@ pub struct Claim {
 pub struct Joined {
     pub id: PeerId,
     pub resumed: bool,
+    /// Others in the room whose signals are not complete: begins anew with them.
+    pub anew: Vec<PeerId>,
     /// The others in the room.
     pub peers: Vec<PeerInfo>,
     pub locked: bool,

@@ -1,10 +1,10 @@
 //! Coming back to a seat.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::{ConnId, Effect, Join, Joined, Rooms};
 use crate::signaling::RoomName;
+use crate::signaling::backlog::Backlog;
 use crate::signaling::codes::{CloseReason, ErrorCode};
 use crate::signaling::message::{PeerId, ServerMessage};
 use crate::signaling::room::{Occupancy, Room, Seat};
@@ -40,68 +40,113 @@ impl Rooms {
 
     /// The same visitor comes back to its seat, whether or not its old connection is known to be broken. Since messages
     /// may have been lost with it, everybody who joined after this peer is announced again, as newcomers to offer to.
-    pub(super) fn take_over(&mut self, conn: ConnId, room_name: RoomName, id: PeerId) -> Joined {
+    pub(super) fn take_over(
+        &mut self,
+        conn: ConnId,
+        name: RoomName,
+        id: PeerId,
+        now: Instant,
+        rest: impl FnOnce(ConnId) -> Backlog,
+    ) -> Joined {
+        let mut effects = Vec::new();
+        if let Some(old) = self.conn_of(&name, &id) {
+            self.seat_by_conn.remove(&old);
+            self.leave_empty(name.clone(), &id, rest(old), now);
+            effects.push(Effect::Close {
+                conn: old,
+                reason: CloseReason::Replaced,
+            });
+        }
+        self.seat_by_conn.insert(conn, (name.clone(), id.clone()));
         let mut joined = Joined {
             id,
             resumed: true,
+            anew: Vec::new(),
             peers: Vec::new(),
             locked: false,
             knocks: Vec::new(),
-            effects: Vec::new(),
+            effects,
         };
         let id = &joined.id;
-        self.seat_by_conn
-            .insert(conn, (room_name.clone(), id.clone()));
-        let Some(room) = self.by_name.get_mut(&room_name) else {
+        let Some(room) = self.by_name.get_mut(&name) else {
             return joined;
         };
-        let Some(index) = room.seats.iter().position(|seat| seat.info.id == *id) else {
+        let Some(index) = room.position(id) else {
             return joined;
         };
+        let present = Occupancy::Present(conn);
+        let Occupancy::Absent { until, mut waiting } =
+            std::mem::replace(&mut room.seats[index].occupancy, present)
+        else {
+            return joined;
+        };
+        self.deadlines.remove(&(until, name, id.clone()));
         joined.locked = room.door.locked;
         joined.knocks = room.door.knocking();
         joined.peers = room.others(id).map(|seat| seat.info.clone()).collect();
-        let present = Occupancy::Present(conn);
-        let waiting = match std::mem::replace(&mut room.seats[index].occupancy, present) {
-            Occupancy::Present(old) => {
-                self.seat_by_conn.remove(&old);
-                joined.effects.push(Effect::Close {
-                    conn: old,
-                    reason: CloseReason::Replaced,
-                });
-                VecDeque::new()
-            }
-            Occupancy::Absent { until, waiting } => {
-                self.deadlines.remove(&(until, room_name, id.clone()));
-                waiting.queue.unwrap_or_default()
-            }
+        joined.effects.extend(room.renew(id, &waiting.incomplete));
+        let back = &mut room.seats[index];
+        back.awaits.retain(|id| !waiting.renewed.contains(id));
+        back.awaits.extend_from_slice(&waiting.incomplete);
+        let back = &room.seats[index];
+        let offers = |(at, seat): &(usize, &Seat)| {
+            let other = &seat.info.id;
+            (*at > index || waiting.renewed.contains(other)) && !back.awaits.contains(other)
         };
-        let juniors = room.seats[index + 1..].iter();
-        let announced = juniors.map(|seat| ServerMessage::PeerJoined {
+        let announced = room.seats.iter().enumerate().filter(offers);
+        let announced = announced.map(|(_, seat)| ServerMessage::PeerJoined {
             peer: seat.info.clone(),
         });
         // Whoever left and came back under the same id, after a restart, is there.
-        let waiting = waiting.into_iter().filter(|message| match message {
-            ServerMessage::PeerLeft { id } => room.seats.iter().all(|seat| seat.info.id != *id),
+        let waits = std::iter::from_fn(|| waiting.backlog.pop()).filter(|message| match message {
+            ServerMessage::PeerLeft { id } => room.position(id).is_none(),
             _ => true,
         });
-        let messages = announced.chain(waiting);
+        let messages = announced.chain(waits);
         joined
             .effects
             .extend(messages.map(|message| Effect::Send { to: conn, message }));
+        joined.anew = waiting.incomplete;
+        joined.anew.extend(waiting.renewed);
         joined
     }
 
-    /// An absent peer's seat is given up since what waited for it is not complete. The room stays open, and its door as it is,
-    /// for they take another one.
-    pub(super) fn forfeit(&mut self, room: &RoomName, id: &PeerId) -> Vec<Effect> {
-        if let Some(Seat {
-            occupancy: Occupancy::Absent { until, .. },
-            ..
-        }) = self.seat_of(room, id)
-        {
-            self.deadlines.remove(&(*until, room.clone(), id.clone()));
+    fn conn_of(&self, room: &RoomName, id: &PeerId) -> Option<ConnId> {
+        match self.seat_of(room, id)?.occupancy {
+            Occupancy::Present(conn) => Some(conn),
+            Occupancy::Absent { .. } => None,
         }
-        self.unseat(room, id)
+    }
+}
+
+impl Room {
+    /// Whoever comes back lacks signals of `others`, who forget what they know of it and offer, now or when they are back.
+    fn renew(&mut self, back: &PeerId, others: &[PeerId]) -> Vec<Effect> {
+        let Some(index) = self.position(back) else {
+            return Vec::new();
+        };
+        let peer = self.seats[index].info.clone();
+        let mut effects = Vec::new();
+        for seat in &mut self.seats {
+            if !others.contains(&seat.info.id) {
+                continue;
+            }
+            seat.awaits.retain(|other| other != back);
+            match &mut seat.occupancy {
+                Occupancy::Present(to) => {
+                    let to = *to;
+                    let (id, peer) = (back.clone(), peer.clone());
+                    effects.extend(
+                        [
+                            ServerMessage::PeerLeft { id },
+                            ServerMessage::PeerJoined { peer },
+                        ]
+                        .map(|message| Effect::Send { to, message }),
+                    );
+                }
+                Occupancy::Absent { waiting, .. } => waiting.renews(back),
+            }
+        }
+        effects
     }
 }

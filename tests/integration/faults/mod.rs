@@ -10,6 +10,7 @@ mod clock;
 mod crowded;
 mod descriptors;
 mod disk;
+mod members;
 mod people;
 mod requests;
 mod slow;

@@ -32,10 +32,7 @@ enum Step {
         admit: bool,
     },
     Leave(u64),
-    Lost {
-        conn: u64,
-        complete: bool,
-    },
+    Lost(u64),
     Pass(u64),
 }
 
@@ -51,7 +48,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             admit
         }),
         (0..16u64).prop_map(Step::Leave),
-        (0..16u64, any::<bool>()).prop_map(|(conn, complete)| Step::Lost { conn, complete }),
+        (0..16u64).prop_map(Step::Lost),
         (0..40u64).prop_map(Step::Pass),
     ];
     prop::collection::vec(step, 0..120)
@@ -187,7 +184,7 @@ proptest! {
             match step {
                 Step::Join { conn, room } => {
                     let join = world.request(conn, ROOMS[room], None);
-                    if let Ok(entry) = world.rooms.join(join, world.now()) {
+                    if let Ok(entry) = world.admit(join) {
                         book.receive_entry(ConnId(conn), room, &entry);
                     }
                 }
@@ -196,7 +193,7 @@ proptest! {
                     let claim = Claim { id: id.clone(), before_start: old % 2 == 0 };
                     let mut join = world.request(conn, ROOMS[room], Some(claim));
                     join.locked = old % 3 == 0;
-                    if let Ok(entry) = world.rooms.join(join, world.now()) {
+                    if let Ok(entry) = world.admit(join) {
                         if let Entry::In(joined) = &entry {
                             prop_assert_eq!(joined.id == id, joined.resumed);
                         }
@@ -208,9 +205,9 @@ proptest! {
                     let result = world.rooms.signal(ConnId(from), &id, candidate(&json!(0)));
                     let room = book.room_by_conn.get(&ConnId(from)).copied();
                     prop_assert_eq!(result.is_ok(), room.is_some());
-                    if let Ok(Some(effect)) = result {
+                    if let Ok(Some((to, message))) = result {
                         prop_assert_eq!(room, Some(to_room));
-                        book.apply(&[effect]);
+                        book.apply(&[Effect::Send { to, message }]);
                     }
                 }
                 Step::Lock { conn, locked } => {
@@ -235,8 +232,8 @@ proptest! {
                     book.gone(ConnId(conn));
                     book.apply(&effects);
                 }
-                Step::Lost { conn, complete } => {
-                    let effects = world.rooms.lost(ConnId(conn), complete, world.now());
+                Step::Lost(conn) => {
+                    let effects = world.rooms.lost(ConnId(conn), Backlog::default(), world.now());
                     book.gone(ConnId(conn));
                     book.apply(&effects);
                 }
@@ -249,7 +246,7 @@ proptest! {
             book.check_views(&world.rooms);
         }
         for conn in 0..16 {
-            world.rooms.lost(ConnId(conn), true, world.now());
+            world.rooms.lost(ConnId(conn), Backlog::default(), world.now());
         }
         world.pass(30);
         prop_assert!(world.rooms.by_name.is_empty());

@@ -44,7 +44,7 @@ impl World {
             address: address(last),
             ..self.request(conn, "a", None)
         };
-        match self.rooms.join(join.clone(), self.now())? {
+        match self.admit(join.clone())? {
             Entry::In(_) => panic!("is in"),
             Entry::Knocking(effects) => {
                 assert_eq!(effects[0], sent(1, knock(&join)), "those inside hear of it");
@@ -119,7 +119,8 @@ fn whoever_goes_away_no_longer_waits() {
     let bo = world.knock(2);
     assert_eq!(world.leave(2), [sent(1, ended(&bo))]);
     let bo = world.knock(2);
-    let lost = world.rooms.lost(ConnId(2), true, world.now());
+    let now = world.now();
+    let lost = world.rooms.lost(ConnId(2), Backlog::default(), now);
     assert_eq!(lost, [sent(1, ended(&bo))]);
     assert_eq!(world.pass(60), [], "no seat was kept");
 }
@@ -200,24 +201,13 @@ fn knocks_are_bounded_per_room_and_per_address() {
 #[test]
 fn who_comes_back_to_a_seat_need_not_knock_and_learns_who_does() {
     let (mut world, ana) = World::behind_a_lock();
-    world.rooms.lost(ConnId(1), true, world.now());
+    world.lost(1);
     let bo = world.request(2, "a", None);
-    let entry = world.rooms.join(bo.clone(), world.now()).unwrap();
+    let entry = world.admit(bo.clone()).unwrap();
     assert_eq!(entry, Entry::Knocking(vec![]), "all are away for a moment");
     let back = world.resume(3, "a", &ana, false);
     assert!(back.resumed && back.locked);
     assert_eq!(back.knocks, [bo.info()]);
-}
-
-#[test]
-fn a_seat_whose_messages_are_lost_is_no_way_past_the_lock() {
-    let (mut world, ana) = World::behind_a_lock();
-    world.rooms.lost(ConnId(1), false, world.now());
-    let bo = world.request(2, "a", None);
-    world.rooms.join(bo.clone(), world.now()).unwrap();
-    let back = world.resume(3, "a", &ana, false);
-    assert!(!back.resumed && back.locked, "in, with another seat");
-    assert_eq!(back.knocks, [bo.info()], "who waited waits on");
 }
 
 #[test]
@@ -228,7 +218,7 @@ fn whoever_comes_back_too_late_knocks() {
         .rooms
         .admit(ConnId(1), &bo.fresh_id, world.now())
         .unwrap();
-    world.rooms.lost(ConnId(2), true, world.now());
+    world.lost(2);
     world.pass(30);
     let claim = Claim {
         id: bo.fresh_id,
@@ -236,7 +226,7 @@ fn whoever_comes_back_too_late_knocks() {
     };
     let late = world.request(3, "a", Some(claim));
     assert!(world.rooms.has_to_knock(&late, world.now()));
-    let entry = world.rooms.join(late.clone(), world.now()).unwrap();
+    let entry = world.admit(late.clone()).unwrap();
     assert_eq!(entry, Entry::Knocking(vec![sent(1, knock(&late))]));
 }
 
@@ -254,7 +244,7 @@ fn when_the_last_one_inside_leaves_nobody_is_let_in() {
 
     let (mut world, _) = World::behind_a_lock();
     world.knock(2);
-    world.rooms.lost(ConnId(1), true, world.now());
+    world.lost(1);
     assert_eq!(world.pass(30), [closed, away]);
 }
 
@@ -316,7 +306,7 @@ fn a_seat_from_before_the_start_is_no_way_past_a_lock_of_today() {
     };
     let (mut world, _) = World::behind_a_lock();
     let mallory = world.request(2, "a", Some(claim()));
-    let entry = world.rooms.join(mallory.clone(), world.now()).unwrap();
+    let entry = world.admit(mallory.clone()).unwrap();
     assert_eq!(entry, Entry::Knocking(vec![sent(1, knock(&mallory))]));
 
     let mut world = World::new();

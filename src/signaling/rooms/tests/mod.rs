@@ -6,6 +6,7 @@
 mod book;
 mod doors;
 mod seats;
+mod shares;
 
 use serde_json::{Value, json};
 
@@ -82,10 +83,22 @@ impl World {
     }
 
     fn enter(&mut self, join: Join) -> Joined {
-        match self.rooms.join(join, self.now()).unwrap() {
+        match self.admit(join).unwrap() {
             Entry::In(joined) => joined,
             Entry::Knocking(_) => panic!("has to knock"),
         }
+    }
+
+    /// Nothing waited at an old connection.
+    fn admit(&mut self, join: Join) -> Result<Entry, ErrorCode> {
+        self.rooms.join(join, self.now(), |_| Backlog::default())
+    }
+
+    fn lost(&mut self, conn: u64) {
+        let effects = self
+            .rooms
+            .lost(ConnId(conn), Backlog::default(), self.now());
+        assert_eq!(effects, [], "nobody is told");
     }
 
     fn leave(&mut self, conn: u64) -> Vec<Effect> {
@@ -93,9 +106,9 @@ impl World {
     }
 
     fn signal(&mut self, from: u64, to: &PeerId, data: Value) -> Option<Effect> {
-        self.rooms
-            .signal(ConnId(from), to, candidate(&data))
-            .unwrap()
+        let passed = self.rooms.signal(ConnId(from), to, candidate(&data));
+        let effect = |(to, message)| Effect::Send { to, message };
+        passed.unwrap().map(effect)
     }
 }
 

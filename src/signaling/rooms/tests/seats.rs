@@ -54,36 +54,24 @@ fn rooms_are_bounded() {
         world.join(conn, "a");
     }
     let fourth = world.request(4, "a", None);
-    assert_eq!(
-        world.rooms.join(fourth, world.now()),
-        Err(ErrorCode::RoomFull)
-    );
+    assert_eq!(world.admit(fourth), Err(ErrorCode::RoomFull));
     let twice = world.request(1, "b", None);
-    assert_eq!(
-        world.rooms.join(twice, world.now()),
-        Err(ErrorCode::AlreadyJoined)
-    );
+    assert_eq!(world.admit(twice), Err(ErrorCode::AlreadyJoined));
 
     world.join(5, "b");
     let third = world.request(6, "c", None);
-    assert_eq!(
-        world.rooms.join(third.clone(), world.now()),
-        Err(ErrorCode::TooManyRooms)
-    );
+    assert_eq!(world.admit(third.clone()), Err(ErrorCode::TooManyRooms));
     let elsewhere = Join {
         address: address(2),
         ..third
     };
-    assert!(
-        world.rooms.join(elsewhere, world.now()).is_ok(),
-        "counted per address"
-    );
+    assert!(world.admit(elsewhere).is_ok(), "counted per address");
     let fourth = Join {
         address: address(3),
         ..world.request(7, "d", None)
     };
     assert_eq!(
-        world.rooms.join(fourth, world.now()),
+        world.admit(fourth),
         Err(ErrorCode::TooManyRooms),
         "in total"
     );
@@ -97,7 +85,7 @@ fn a_seat_is_kept_for_whoever_comes_back_in_time() {
     let mut world = World::new();
     let ana = world.join(1, "a");
     let bo = world.join(2, "a");
-    world.rooms.lost(ConnId(2), true, world.now());
+    world.lost(2);
     assert_eq!(world.pass(29), []);
     assert_eq!(world.signal(1, &bo.id, json!("waits")), None);
 
@@ -118,7 +106,7 @@ fn a_seat_is_free_after_its_time() {
     let mut world = World::new();
     let ana = world.join(1, "a");
     let bo = world.join(2, "a");
-    world.rooms.lost(ConnId(2), true, world.now());
+    world.lost(2);
     assert_eq!(world.rooms.next_deadline(), Some(world.now() + RESUME));
     assert_eq!(world.pass(30), [sent(1, left(&bo.id))]);
     let back = world.resume(3, "a", &bo.id, false);
@@ -140,7 +128,7 @@ fn a_resume_displaces_the_old_connection() {
     };
     assert_eq!((back.resumed, back.effects), (true, vec![closed]));
     assert_eq!(world.leave(2), [], "the old one has no say any more");
-    world.rooms.lost(ConnId(2), true, world.now());
+    world.lost(2);
     assert_eq!(world.pass(60), []);
     assert_eq!(world.leave(3), [sent(1, left(&bo.id))]);
 }
@@ -150,7 +138,7 @@ fn who_came_and_went_meanwhile_is_told_after_a_resume() {
     let mut world = World::new();
     let ana = world.join(1, "a");
     let bo = world.join(2, "a");
-    world.rooms.lost(ConnId(1), true, world.now());
+    world.lost(1);
     world.leave(2);
     let cy = world.join(3, "a");
     let back = world.resume(4, "a", &ana.id, false);
@@ -165,66 +153,13 @@ fn who_came_and_went_meanwhile_is_told_after_a_resume() {
 }
 
 #[test]
-fn too_much_waiting_means_to_begin_anew() {
-    for (count, length, resumed) in [
-        (64, 1, true),
-        (65, 1, false),
-        (4, 60_000, true),
-        (5, 60_000, false),
-    ] {
-        let mut world = World::new();
-        let ana = world.join(1, "a");
-        let bo = world.join(2, "a");
-        world.rooms.lost(ConnId(2), true, world.now());
-        for _ in 0..count {
-            world.signal(1, &bo.id, json!("x".repeat(length)));
-        }
-        let back = world.resume(3, "a", &bo.id, false);
-        assert_eq!(back.resumed, resumed, "{count} of {length}");
-        assert_eq!(back.id == bo.id, resumed);
-        assert_eq!(back.peers[0].id, ana.id);
-        if !resumed {
-            assert_eq!(
-                back.effects,
-                [sent(1, left(&bo.id)), sent(1, joined(&back.id, 3))]
-            );
-            assert_eq!(world.pass(1000), [], "the old deadline is gone");
-        }
-    }
-}
-
-#[test]
-fn what_waits_is_bounded_by_what_it_takes() {
-    let mut world = World::new();
-    world.join(1, "a");
-    let bo = world.join(2, "a");
-    world.rooms.lost(ConnId(2), true, world.now());
-    // Parsed, each of these few bytes would take a hundred times as many.
-    let costly = format!("[{}{{\"\":0}}]", "{\"\":0},".repeat(9_000));
-    for _ in 0..10 {
-        world.signal(1, &bo.id, serde_json::from_str(&costly).unwrap());
-    }
-    assert!(!world.resume(3, "a", &bo.id, false).resumed);
-}
-
-#[test]
-fn a_connection_that_lost_messages_is_not_resumed() {
-    let mut world = World::new();
-    let ana = world.join(1, "a");
-    world.join(2, "a");
-    world.rooms.lost(ConnId(1), false, world.now());
-    let back = world.resume(3, "a", &ana.id, false);
-    assert!(!back.resumed && back.id != ana.id);
-}
-
-#[test]
 fn whoever_comes_back_late_is_never_taken_for_gone() {
     let mut world = World::new();
     let ana = world.join(1, "a");
     let bo = world.join(2, "a");
-    world.rooms.lost(ConnId(2), true, world.now());
+    world.lost(2);
     world.pass(5);
-    world.rooms.lost(ConnId(1), true, world.now());
+    world.lost(1);
     world.pass(25);
     let again = world.resume(3, "a", &bo.id, false);
     let back = world.resume(4, "a", &ana.id, false);
