@@ -1,6 +1,7 @@
 // A call: signaling, room and peers put together. Knows no DOM.
 
 import { Door } from "./door.js";
+import { personName } from "./names.js";
 import { Peer } from "./peer.js";
 import { believed, cameraCodec, cameraEncoding, screenEncoding, startBitrate } from "./quality.js";
 import { Room } from "./room.js";
@@ -217,6 +218,9 @@ export class Call {
 
   /** @param {import("./signaling.js").ServerMessage} message */
   #receive(message) {
+    // From here on everybody has the name that is shown.
+    const { peer, peers = [], knocks = [] } = message;
+    for (const person of [...peers, ...knocks, ...(peer ? [peer] : [])]) person.name = personName(person);
     const { locked } = this.door;
     const news = this.door.receive(message);
     if (news) this.#options.ondoor?.(news);

@@ -4,6 +4,7 @@ import { Call } from "./call.js";
 import { Devices } from "./devices.js";
 import { address, invitation } from "./invitation.js";
 import { LocalMedia } from "./media.js";
+import { cleanName } from "./names.js";
 import { sentence } from "./problems.js";
 import { Remembered } from "./remembered.js";
 import { Settings } from "./settings.js";
@@ -73,7 +74,7 @@ export class Meeting {
     const named = query.get("name") ?? this.#remembered.memory.name;
     const name = await showLobby({ room: this.#room, name: named, media: this.#media, chooser: this.#chooser });
     this.#remembered.set({ name });
-    this.#call = this.#join(name, relayOnly(query.get("relay")));
+    this.#call = this.#join(cleanName(name), relayOnly(query.get("relay")));
     // What asks to be let in leaves before the screen is built, which takes time.
     await new Promise((resolve) => setTimeout(resolve));
     const view = this.#show(name);

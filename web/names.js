@@ -54,17 +54,62 @@ export function roomOfPath(pathname) {
   }
 }
 
-/** What would turn the letters of a whole sentence around. */
-const TURNING = /[\u202a-\u202e\u2066-\u2069]/gu;
 /** Letters that run from right to left. */
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
+const MAX_PERSON = 64;
+/** Marks on one letter: Hebrew with points and Hindi have as many, higher are towers only. */
+const MAX_MARKS = 4;
+/** What prints nothing. */
+const BLANK = /[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800\ufffc\u{13441}\u{13442}\u{16fe4}\u{1d159}]/u;
+/** Joins letters of some scripts, or keeps them apart, and makes one emoji of several. */
+const JOINER = /[\u200c\u200d]/u;
+const JOINS_AFTER = /[\p{M}\p{Script=Arabic}\p{Extended_Pictographic}\p{Emoji_Modifier}]/u;
+const JOINS_BEFORE = /[\p{L}\p{Extended_Pictographic}]/u;
+/** Says whether a sign is shown as text or as a picture. */
+const SELECTOR = /[\ufe0e\ufe0f]/u;
+/** By which people of the same look are told apart: nobody gives it to themselves. */
+const NUMBER = /(?:\s*\(\p{Nd}+\))+$/u;
+
 /**
- * The name of a person, or what is usual where that is none.
- * @param {string} name
+ * A person's name without what cannot be seen; may be empty. The server has the same rule; `tests/names.json` has cases for both.
+ * @param {string} text
  */
-export function personName(name) {
-  return name.replace(TURNING, "").trim() || "Guest";
+export function cleanName(text) {
+  /** @type {string[]} */
+  const kept = [];
+  // On nothing there is no mark.
+  let marks = MAX_MARKS;
+  const all = [...text.normalize("NFC")];
+  for (const [index, sign] of all.entries()) {
+    if (kept.length === MAX_PERSON) break;
+    const last = kept[kept.length - 1] ?? " ";
+    if (/\p{White_Space}/u.test(sign)) {
+      marks = MAX_MARKS;
+      if (last !== " ") kept.push(" ");
+    } else if (SELECTOR.test(sign)) {
+      if (/\p{Emoji}/u.test(last)) kept.push(sign);
+    } else if (JOINER.test(sign)) {
+      const next = all.slice(index).find((other) => !JOINER.test(other)) ?? "";
+      if (JOINS_AFTER.test(last) && JOINS_BEFORE.test(next)) kept.push(sign);
+    } else if (!BLANK.test(sign)) {
+      const isMark = /\p{M}/u.test(sign);
+      if (isMark && marks >= MAX_MARKS) continue;
+      marks = isMark ? marks + 1 : 0;
+      kept.push(sign);
+    }
+  }
+  if (JOINER.test(kept[kept.length - 1] ?? "")) kept.pop();
+  return kept.join("").normalize("NFC").trim().replace(NUMBER, "");
+}
+
+/**
+ * A person as they are shown: by their name or what is usual where that is none, and by a number where others look the same.
+ * @param {{ name: string, number?: number }} person
+ */
+export function personName({ name, number = 1 }) {
+  const shown = cleanName(name) || "Guest";
+  return number > 1 ? `${shown} (${number})` : shown;
 }
 
 /**
@@ -80,7 +125,7 @@ export function inSentence(name) {
  * @param {string} name
  */
 export function initials(name) {
-  const words = name.trim().split(/\s+/u).filter(Boolean);
+  const words = name.replace(NUMBER, "").trim().split(/\s+/u).filter(Boolean);
   const letters = words.length > 1 ? [words[0], words[words.length - 1]] : words;
   return letters.map((word) => [...word][0].toUpperCase()).join("") || "?";
 }

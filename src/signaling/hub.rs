@@ -10,9 +10,9 @@ use tokio_util::task::TaskTracker;
 
 use super::codes::{CloseReason, ErrorCode};
 use super::greeter::{Greeter, Guest};
-use super::message::{JoinMessage, PeerId, ServerMessage, SignalData};
-use super::name::person;
+use super::message::{JoinMessage, PeerId, PeerInfo, ServerMessage, SignalData};
 use super::outbox::{Inbox, outbox};
+use super::person::person;
 use super::rooms::{ConnId, Effect, Join, Limits, Rooms};
 use super::switchboard::Switchboard;
 use super::ticket::TicketKey;
@@ -138,8 +138,11 @@ impl Hub {
             address: AddressKey::from(visit.address),
             visitor: visitor.clone(),
             room,
-            name: person(&message.name),
-            fresh_id: PeerId(format!("p{fresh}")),
+            info: PeerInfo {
+                id: PeerId(format!("p{fresh}")),
+                name: person(&message.name),
+                number: 1,
+            },
             resume,
             locked: message.locked,
         };

@@ -215,6 +215,14 @@ impl From<ErrorCode> for ServerMessage {
 pub struct PeerInfo {
     pub id: PeerId,
     pub name: String,
+    /// From 2 on: how many-th of those in the room whose names look the same.
+    #[serde(skip_serializing_if = "is_first")]
+    pub number: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_first(number: &usize) -> bool {
+    *number < 2
 }
 
 #[cfg(test)]
@@ -290,10 +298,19 @@ mod tests {
         let info = PeerInfo {
             id: PeerId("p9".into()),
             name: "Cy".into(),
+            number: 1,
+        };
+        let second = PeerInfo {
+            number: 2,
+            ..info.clone()
         };
         assert_eq!(
             value(ServerMessage::PeerJoined { peer: info }),
             json!({"type": "peer-joined", "peer": {"id": "p9", "name": "Cy"}})
+        );
+        assert_eq!(
+            value(ServerMessage::Knock { peer: second }),
+            json!({"type": "knock", "peer": {"id": "p9", "name": "Cy", "number": 2}})
         );
         assert_eq!(
             value(ServerMessage::PeerLeft {

@@ -9,6 +9,7 @@ pub mod message;
 mod name;
 mod outbox;
 mod patience;
+mod person;
 mod room;
 mod rooms;
 mod session;

@@ -1,9 +1,8 @@
-//! Names of rooms and people, as they may be used.
+//! Names of rooms, as they may be used.
 
 use std::fmt;
 
 const MAX_ROOM: usize = 64;
-const MAX_PERSON: usize = 64;
 
 /// A valid room name: 1 to 64 letters and digits of any script (Unicode's Alphabetic and Number), hyphens and underscores,
 /// in lower case.
@@ -30,16 +29,6 @@ impl fmt::Display for RoomName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// A person's name for others to see: without control characters, trimmed, cut to 64 characters. It may be empty.
-pub fn person(text: &str) -> String {
-    let visible: String = text
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(MAX_PERSON)
-        .collect();
-    visible.trim().to_owned()
 }
 
 #[cfg(test)]
@@ -73,12 +62,5 @@ mod tests {
             assert!(RoomName::parse(name).is_none(), "{name}");
         }
         assert_eq!(RoomName::parse("Team"), RoomName::parse("team"));
-    }
-
-    #[test]
-    fn people_names_are_cleaned_and_cut() {
-        assert_eq!(person("  Ana\u{0}\n "), "Ana");
-        assert_eq!(person(&"é".repeat(100)).chars().count(), 64);
-        assert_eq!(person("\t"), "");
     }
 }

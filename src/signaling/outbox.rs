@@ -27,8 +27,16 @@ struct Way {
 #[derive(Default)]
 struct State {
     backlog: Backlog,
-    /// Once there will be no more: a reason to tell the page, or none where the rooms have forgotten it.
-    end: Option<Option<CloseReason>>,
+    /// Once there will be no more.
+    end: Option<End>,
+}
+
+#[derive(Clone, Copy)]
+enum End {
+    /// With a reason to tell the page.
+    Closed(CloseReason),
+    /// The rooms have forgotten this connection.
+    Forgotten,
 }
 
 impl Way {
@@ -36,8 +44,8 @@ impl Way {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn end(&self, reason: Option<CloseReason>) {
-        self.lock().end.get_or_insert(reason);
+    fn end(&self, end: End) {
+        self.lock().end.get_or_insert(end);
         self.changed.notify_one();
     }
 }
@@ -74,13 +82,13 @@ impl Outbox {
 
     /// There will be no more messages.
     pub fn close(self, reason: CloseReason) {
-        self.way.end(Some(reason));
+        self.way.end(End::Closed(reason));
     }
 }
 
 impl Drop for Outbox {
     fn drop(&mut self) {
-        self.way.end(None);
+        self.way.end(End::Forgotten);
     }
 }
 
@@ -100,7 +108,8 @@ impl Inbox {
     pub fn try_next(&mut self) -> Option<Result<ServerMessage, Option<CloseReason>>> {
         let mut state = self.way.lock();
         match state.end {
-            Some(reason) => Some(Err(reason)),
+            Some(End::Closed(reason)) => Some(Err(Some(reason))),
+            Some(End::Forgotten) => Some(Err(None)),
             None => state.backlog.pop().map(Ok),
         }
     }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::backlog::{Backlog, Full};
 use super::message::{PeerId, PeerInfo, ServerMessage};
+use super::person::look_alike;
 use super::rooms::{ConnId, Effect, Join};
 use crate::limits::AddressKey;
 
@@ -98,6 +99,17 @@ impl Room {
     pub fn tell_all(&self, message: &ServerMessage) -> Vec<Effect> {
         let seats = self.seats.iter();
         seats.filter_map(|seat| seat.send(message)).collect()
+    }
+
+    /// The lowest number that nobody of this look has, inside or before the door.
+    pub fn number_of(&self, name: &str) -> usize {
+        let inside = self.seats.iter().map(|seat| &seat.info);
+        let known = inside.chain(self.door.knocks.iter().map(|knock| &knock.info));
+        let same = known.filter(|info| look_alike(&info.name, name));
+        let mut taken: Vec<_> = same.map(|info| info.number).collect();
+        taken.sort_unstable();
+        let free = |number: usize, taken: &usize| number + usize::from(*taken == number);
+        taken.iter().fold(1, free)
     }
 
     pub fn position(&self, id: &PeerId) -> Option<usize> {

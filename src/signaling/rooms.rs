@@ -76,7 +76,7 @@ impl Rooms {
         if self.is_seated(join.conn) || self.is_knocking(join.conn) {
             return Err(ErrorCode::AlreadyJoined);
         }
-        let fresh = join.fresh_id.clone();
+        let fresh = join.info.id.clone();
         Ok(Entry::In(match self.admission(&join, now) {
             Admission::TakeOver(id) => self.take_over(join.conn, join.room, id, now, rest),
             Admission::Restore(id) => self.restore(join, id, now)?,
@@ -249,7 +249,8 @@ impl Rooms {
         };
         let info = PeerInfo {
             id: id.clone(),
-            name: join.name,
+            number: room.number_of(&join.info.name),
+            ..join.info
         };
         let number = if resumed { 0 } else { self.entered + 1 };
         self.entered += 1;

@@ -43,6 +43,32 @@ async fn two_meet_talk_and_part() {
 }
 
 #[tokio::test]
+async fn names_can_be_seen_and_people_told_apart() {
+    let server = Server::start("");
+    let mut ana = Client::join(server.https, "a", "Ana").await;
+    for (typed, name, number) in [
+        ("\u{2800}\u{202e}Ana\u{200b} (7)", "Ana", json!(2)),
+        // In Cyrillic letters.
+        ("\u{410}n\u{430}", "\u{410}n\u{430}", json!(3)),
+        ("\u{3164}", "", json!(null)),
+        ("\u{2060}", "", json!(2)),
+        (
+            "Bo\u{300}\u{301}\u{302}\u{303}\u{304}\u{305}",
+            "B\u{f2}\u{301}\u{302}\u{303}\u{304}",
+            json!(null),
+        ),
+    ] {
+        let _bo = Client::join(server.https, "a", typed).await;
+        let peer = ana.expect("peer-joined").await["peer"].take();
+        assert_eq!(
+            (&peer["name"], &peer["number"]),
+            (&json!(name), &number),
+            "{typed:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn closing_with_1000_or_1001_frees_the_seat_at_once() {
     let server = Server::start("");
     let mut ana = Client::join(server.https, "a", "Ana").await;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { inSentence, initials, isRoomName, personName, randomRoomName, roomOfPath, tidy } from "../../web/names.js";
+import { cleanName, inSentence, initials, isRoomName, personName, randomRoomName, roomOfPath, tidy } from "../../web/names.js";
 
 test("room names follow the server's rule", () => {
   for (const name of ["a", "blue-otter", "team_1", "bücher", "会議室", "x".repeat(64)]) assert.ok(isRoomName(name), name);
@@ -39,9 +40,25 @@ test("initials", () => {
   assert.equal(initials("😀 x"), "😀X");
 });
 
+test("of a name remains what can be seen, as on the server", () => {
+  const cases = JSON.parse(readFileSync(new URL("../names.json", import.meta.url), "utf8"));
+  assert.ok(cases.length > 40);
+  for (const [text, cleaned] of cases) {
+    assert.equal(cleanName(text), cleaned, JSON.stringify(text));
+    assert.equal(cleanName(cleaned), cleaned, `${JSON.stringify(text)} again`);
+  }
+  assert.equal(cleanName("A\ud800na"), "Ana");
+});
+
+test("who has no name is a guest, and people of the same look have numbers", () => {
+  assert.equal(personName({ name: " \u202eAna\u2069 " }), "Ana");
+  assert.equal(personName({ name: "\u202e" }), "Guest");
+  assert.equal(personName({ name: "Ana", number: 2 }), "Ana (2)");
+  assert.equal(personName({ name: "", number: 3 }), "Guest (3)");
+  assert.equal(initials("Ana Lia (2)"), "AL");
+});
+
 test("a name turns no letters but its own around", () => {
-  assert.equal(personName(" \u202eAna\u2069 "), "Ana");
-  assert.equal(personName("\u202e"), "Guest");
   assert.equal(inSentence("Ana"), "Ana");
   assert.equal(inSentence("אנה"), "\u2068אנה\u2069");
   assert.equal(inSentence("Zoë (علي)"), "\u2068Zoë (علي)\u2069");

@@ -83,7 +83,7 @@ export class CallView {
       announce,
       onopen: (id, opener) => this.#panel.toggle({ id, name: this.#nameOf(id), opener }, options.connection(id)),
     });
-    this.#people = new People(personName(name));
+    this.#people = new People(personName({ name }));
     const { onlock, onanswer } = options;
     this.#door = new DoorView({ onlock, onanswer, notice: (text) => this.notices.show(text) });
     this.#controls = new Controls({
@@ -149,7 +149,7 @@ export class CallView {
   add(id, name, peer) {
     const later = this.#joined;
     this.tiles.expect();
-    this.#arrivals.set(id, setTimeout(() => this.#show(id, personName(name), peer, later), ARRIVAL_MS));
+    this.#arrivals.set(id, setTimeout(() => this.#show(id, name, peer, later), ARRIVAL_MS));
   }
 
   /**
@@ -307,5 +307,5 @@ function lockText(locked, name) {
 function doorText(news) {
   if (news.type === "waiting") return "The room is locked. Those inside were asked to let you in.";
   if (news.type === "admitted") return "You are in.";
-  return `${inSentence(personName(news.peer.name))} wants to come in.`;
+  return `${inSentence(news.peer.name)} wants to come in.`;
 }

@@ -1,6 +1,6 @@
 // The room's door: its lock, those who knock, and waiting before it oneself.
 
-import { inSentence, personName } from "../names.js";
+import { inSentence } from "../names.js";
 import { byId, copyOf, setToggle, within } from "./dom.js";
 
 /** So long after the cards have moved up no press is taken: it may have been meant for the one that was there. */
@@ -64,7 +64,7 @@ export class DoorView {
     }
     for (const { id, name } of knocks) {
       if (this.#cards.has(id)) continue;
-      const card = this.#card(id, personName(name));
+      const card = this.#card(id, name);
       this.#cards.set(id, card);
       this.#list.append(card);
     }

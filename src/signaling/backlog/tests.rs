@@ -20,6 +20,7 @@ fn info(text: &str) -> PeerInfo {
     PeerInfo {
         id: id(text),
         name: text.into(),
+        number: 1,
     }
 }
 

@@ -16,7 +16,7 @@ pub const MAX_KNOCKS_PER_ADDRESS: usize = 3;
 impl Door {
     /// Who waits, as those inside are told.
     pub fn knocking(&self) -> Vec<PeerInfo> {
-        self.knocks.iter().map(Join::info).collect()
+        self.knocks.iter().map(|knock| knock.info.clone()).collect()
     }
 }
 
@@ -45,7 +45,7 @@ impl Rooms {
         if !locked {
             let knocks = std::mem::take(&mut room.door.knocks);
             for knock in &knocks {
-                effects.extend(ended(room, &knock.fresh_id));
+                effects.extend(ended(room, &knock.info.id));
             }
             effects.extend(self.let_in(knocks, now));
         }
@@ -67,7 +67,7 @@ impl Rooms {
         if self.is_waiting(&name, id) && self.is_full(&name) {
             return Err(ErrorCode::RoomFull);
         }
-        let Some((knock, mut effects)) = self.take_knock(&name, |knock| knock.fresh_id == *id)
+        let Some((knock, mut effects)) = self.take_knock(&name, |knock| knock.info.id == *id)
         else {
             return Ok(Vec::new());
         };
@@ -82,7 +82,7 @@ impl Rooms {
     pub fn refuse(&mut self, conn: ConnId, id: &PeerId) -> Result<Vec<Effect>, ErrorCode> {
         let (name, _) = self.seat_by_conn.get(&conn).ok_or(ErrorCode::NotJoined)?;
         let name = name.clone();
-        let Some((knock, mut effects)) = self.take_knock(&name, |knock| knock.fresh_id == *id)
+        let Some((knock, mut effects)) = self.take_knock(&name, |knock| knock.info.id == *id)
         else {
             return Ok(Vec::new());
         };
@@ -103,21 +103,22 @@ impl Rooms {
         self.by_name.get(room).is_some_and(|room| room.door.locked)
     }
 
-    pub(super) fn knock(&mut self, join: Join) -> Result<Vec<Effect>, ErrorCode> {
+    pub(super) fn knock(&mut self, mut join: Join) -> Result<Vec<Effect>, ErrorCode> {
         if self.is_full(&join.room) {
             return Err(ErrorCode::RoomFull);
         }
         let Some(room) = self.by_name.get_mut(&join.room) else {
             return Err(ErrorCode::BadRoom);
         };
-        let knocks = &mut room.door.knocks;
+        let knocks = &room.door.knocks;
         let neighbours = knocks.iter().filter(|other| other.address == join.address);
         if knocks.len() >= MAX_KNOCKS || neighbours.count() >= MAX_KNOCKS_PER_ADDRESS {
             return Err(ErrorCode::TooManyKnocks);
         }
-        let peer = join.info();
+        join.info.number = room.number_of(&join.info.name);
+        let peer = join.info.clone();
         self.room_by_knock.insert(join.conn, join.room.clone());
-        knocks.push(join);
+        room.door.knocks.push(join);
         Ok(room.tell_all(&ServerMessage::Knock { peer }))
     }
 
@@ -134,7 +135,7 @@ impl Rooms {
     pub(super) fn let_in(&mut self, knocks: Vec<Join>, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
         for join in knocks {
-            let (conn, id) = (join.conn, join.fresh_id.clone());
+            let (conn, id) = (join.conn, join.info.id.clone());
             self.room_by_knock.remove(&conn);
             effects.push(match self.enter(join, id, false, now) {
                 Ok(joined) => Effect::Admitted { conn, joined },
@@ -156,7 +157,7 @@ impl Rooms {
 
     fn is_waiting(&self, room: &RoomName, id: &PeerId) -> bool {
         let mut knocks = self.by_name.get(room).into_iter();
-        knocks.any(|room| room.door.knocks.iter().any(|knock| knock.fresh_id == *id))
+        knocks.any(|room| room.door.knocks.iter().any(|knock| knock.info.id == *id))
     }
 
     fn is_full(&self, room: &RoomName) -> bool {
@@ -173,7 +174,7 @@ impl Rooms {
         let room = self.by_name.get_mut(room)?;
         let index = room.door.knocks.iter().position(which)?;
         let knock = room.door.knocks.remove(index);
-        let effects = ended(room, &knock.fresh_id);
+        let effects = ended(room, &knock.info.id);
         Some((knock, effects))
     }
 }

@@ -27,23 +27,12 @@ pub struct Join {
     pub address: AddressKey,
     pub visitor: String,
     pub room: RoomName,
-    pub name: String,
-    /// For a seat of their own.
-    pub fresh_id: PeerId,
+    /// For a seat of their own, as the others will know them.
+    pub info: PeerInfo,
     /// The seat that they had.
     pub resume: Option<Claim>,
     /// Whoever had a seat before the server was started says that the room was locked.
     pub locked: bool,
-}
-
-impl Join {
-    /// As the others know them.
-    pub fn info(&self) -> PeerInfo {
-        PeerInfo {
-            id: self.fresh_id.clone(),
-            name: self.name.clone(),
-        }
-    }
 }
 
 /// A resume ticket's claim to a seat in the same room by the same visitor.

@@ -9,12 +9,14 @@ fn locked(locked: bool, by: &PeerId) -> ServerMessage {
 }
 
 fn knock(join: &Join) -> ServerMessage {
-    ServerMessage::Knock { peer: join.info() }
+    ServerMessage::Knock {
+        peer: join.info.clone(),
+    }
 }
 
 fn ended(join: &Join) -> ServerMessage {
     ServerMessage::KnockEnded {
-        id: join.fresh_id.clone(),
+        id: join.info.id.clone(),
     }
 }
 
@@ -65,16 +67,16 @@ fn whoever_knocks_is_in_once_somebody_inside_says_so() {
     assert!(world.rooms.is_knocking(ConnId(2)) && !world.rooms.is_seated(ConnId(2)));
     let effects = world
         .rooms
-        .admit(ConnId(1), &bo.fresh_id, world.now())
+        .admit(ConnId(1), &bo.info.id, world.now())
         .unwrap();
     assert_eq!(effects[0], sent(1, ended(&bo)));
     let (conn, in_now) = admitted(&effects);
-    assert_eq!((conn, &in_now.id), (ConnId(2), &bo.fresh_id));
+    assert_eq!((conn, &in_now.id), (ConnId(2), &bo.info.id));
     assert_eq!(in_now.peers[0].id, ana);
     assert!(in_now.locked && in_now.knocks.is_empty());
-    assert_eq!(in_now.effects, [sent(1, joined(&bo.fresh_id, 2))]);
+    assert_eq!(in_now.effects, [sent(1, joined(&bo.info.id, 2))]);
     assert!(world.rooms.is_seated(ConnId(2)) && !world.rooms.is_knocking(ConnId(2)));
-    let again = world.rooms.admit(ConnId(1), &bo.fresh_id, world.now());
+    let again = world.rooms.admit(ConnId(1), &bo.info.id, world.now());
     assert_eq!(again, Ok(vec![]), "two may answer at once");
 }
 
@@ -87,7 +89,7 @@ fn whoever_is_refused_is_told_and_may_knock_again() {
         code: ErrorCode::Refused,
     };
     assert_eq!(
-        world.rooms.refuse(ConnId(1), &bo.fresh_id),
+        world.rooms.refuse(ConnId(1), &bo.info.id),
         Ok(vec![sent(1, ended(&bo)), refused])
     );
     world.knock(2);
@@ -99,17 +101,17 @@ fn only_those_inside_open_and_only_their_own_room() {
     let bo = world.knock(2);
     let now = world.now();
     let outside = Err(ErrorCode::NotJoined);
-    assert_eq!(world.rooms.admit(ConnId(2), &bo.fresh_id, now), outside);
-    assert_eq!(world.rooms.refuse(ConnId(2), &bo.fresh_id), outside);
+    assert_eq!(world.rooms.admit(ConnId(2), &bo.info.id, now), outside);
+    assert_eq!(world.rooms.refuse(ConnId(2), &bo.info.id), outside);
     assert_eq!(world.rooms.lock(ConnId(2), false, now), outside);
     assert_eq!(
         world
             .rooms
-            .signal(ConnId(2), &bo.fresh_id, candidate(&json!(1))),
+            .signal(ConnId(2), &bo.info.id, candidate(&json!(1))),
         Err(ErrorCode::NotJoined)
     );
     world.join(3, "b");
-    assert_eq!(world.rooms.admit(ConnId(3), &bo.fresh_id, now), Ok(vec![]));
+    assert_eq!(world.rooms.admit(ConnId(3), &bo.info.id, now), Ok(vec![]));
     assert!(world.rooms.is_knocking(ConnId(2)));
 }
 
@@ -157,23 +159,20 @@ fn a_full_room_lets_nobody_knock_and_who_waits_waits_on() {
     for join in [&bo, &cy] {
         world
             .rooms
-            .admit(ConnId(1), &join.fresh_id, world.now())
+            .admit(ConnId(1), &join.info.id, world.now())
             .unwrap();
     }
     let full = Err(ErrorCode::RoomFull);
-    assert_eq!(
-        world.rooms.admit(ConnId(1), &di.fresh_id, world.now()),
-        full
-    );
+    assert_eq!(world.rooms.admit(ConnId(1), &di.info.id, world.now()), full);
     assert!(world.rooms.is_knocking(ConnId(4)));
-    let nobody = world.rooms.admit(ConnId(1), &cy.fresh_id, world.now());
+    let nobody = world.rooms.admit(ConnId(1), &cy.info.id, world.now());
     assert_eq!(nobody, Ok(vec![]), "another one was quicker");
     assert_eq!(world.rooms.admit(ConnId(1), &gone, world.now()), Ok(vec![]));
     assert_eq!(world.knock_from(5, 1).unwrap_err(), ErrorCode::RoomFull);
     world.leave(2);
     let effects = world
         .rooms
-        .admit(ConnId(3), &di.fresh_id, world.now())
+        .admit(ConnId(3), &di.info.id, world.now())
         .unwrap();
     assert_eq!(admitted(&effects).0, ConnId(4));
 }
@@ -207,7 +206,7 @@ fn who_comes_back_to_a_seat_need_not_knock_and_learns_who_does() {
     assert_eq!(entry, Entry::Knocking(vec![]), "all are away for a moment");
     let back = world.resume(3, "a", &ana, false);
     assert!(back.resumed && back.locked);
-    assert_eq!(back.knocks, [bo.info()]);
+    assert_eq!(back.knocks, std::slice::from_ref(&bo.info));
 }
 
 #[test]
@@ -216,12 +215,12 @@ fn whoever_comes_back_too_late_knocks() {
     let bo = world.knock(2);
     world
         .rooms
-        .admit(ConnId(1), &bo.fresh_id, world.now())
+        .admit(ConnId(1), &bo.info.id, world.now())
         .unwrap();
     world.lost(2);
     world.pass(30);
     let claim = Claim {
-        id: bo.fresh_id,
+        id: bo.info.id,
         before_start: false,
     };
     let late = world.request(3, "a", Some(claim));
@@ -268,7 +267,7 @@ fn after_a_restart_the_lock_comes_back_with_those_who_were_inside() {
     let cy = world.enter(cy);
     assert_eq!(
         (cy.resumed, cy.locked, cy.knocks),
-        (true, true, vec![bo.info()])
+        (true, true, vec![bo.info.clone()])
     );
     assert_eq!(
         cy.effects,
@@ -279,13 +278,13 @@ fn after_a_restart_the_lock_comes_back_with_those_who_were_inside() {
     let mut world = World::new();
     world.join(1, "a");
     let first = PeerId("x".into());
-    let back = world.enter(Join {
-        conn: ConnId(2),
-        ..ana.clone()
-    });
+    let mut late = ana.clone();
+    late.conn = ConnId(2);
+    late.info.name = "n2".into();
+    let back = world.enter(late);
     assert_eq!(
         back.effects,
-        [sent(1, joined(&first, 1)), sent(1, locked(true, &first))],
+        [sent(1, joined(&first, 2)), sent(1, locked(true, &first))],
         "somebody was quicker, and is seen"
     );
     let stranger = Join {
@@ -316,4 +315,47 @@ fn a_seat_from_before_the_start_is_no_way_past_a_lock_of_today() {
         !world.resume(2, "a", &claim().id, true).resumed,
         "long after the start"
     );
+}
+
+#[test]
+fn people_of_the_same_look_have_numbers_inside_and_before_the_door() {
+    let mut world = World::new();
+    let named = |world: &mut World, conn, name: &str| {
+        let mut join = world.request(conn, "a", None);
+        join.info.name = name.into();
+        join
+    };
+    let ana = named(&mut world, 1, "Ana");
+    world.enter(ana);
+    // In Cyrillic letters.
+    let second = named(&mut world, 2, "\u{410}n\u{430}");
+    assert_eq!(world.enter(second).peers[0].number, 1);
+    world.rooms.lock(ConnId(1), true, world.now()).unwrap();
+    let third = named(&mut world, 3, "Ana");
+    let Ok(Entry::Knocking(effects)) = world.admit(third.clone()) else {
+        panic!("is in");
+    };
+    let peer = PeerInfo {
+        number: 3,
+        ..third.info
+    };
+    let knock = ServerMessage::Knock { peer: peer.clone() };
+    assert_eq!(effects[0], sent(1, knock));
+    let now = world.now();
+    let effects = world.rooms.admit(ConnId(1), &peer.id, now).unwrap();
+    let (_, joined) = admitted(&effects);
+    let numbers: Vec<_> = joined.peers.iter().map(|peer| peer.number).collect();
+    assert_eq!(numbers, [1, 2]);
+    let told = ServerMessage::PeerJoined { peer };
+    assert_eq!(joined.effects[0], sent(1, told));
+    // The number of whoever left is free.
+    world.leave(2);
+    world.rooms.lock(ConnId(1), false, now).unwrap();
+    let again = named(&mut world, 4, "Ana");
+    let peer = PeerInfo {
+        number: 2,
+        ..again.info.clone()
+    };
+    let told = ServerMessage::PeerJoined { peer };
+    assert_eq!(world.enter(again).effects[0], sent(1, told));
 }

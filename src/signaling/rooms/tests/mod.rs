@@ -61,8 +61,11 @@ impl World {
             address: address(1),
             visitor: "v".into(),
             room: RoomName::parse(room).unwrap(),
-            name: format!("n{conn}"),
-            fresh_id: PeerId(format!("p{}", self.joins)),
+            info: PeerInfo {
+                id: PeerId(format!("p{}", self.joins)),
+                name: format!("n{conn}"),
+                number: 1,
+            },
             resume,
             locked: false,
         }
@@ -139,6 +142,7 @@ fn joined(id: &PeerId, conn: u64) -> ServerMessage {
         peer: PeerInfo {
             id: id.clone(),
             name: format!("n{conn}"),
+            number: 1,
         },
     }
 }

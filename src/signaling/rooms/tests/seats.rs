@@ -13,7 +13,8 @@ fn two_meet_talk_and_part() {
         bo.peers,
         [PeerInfo {
             id: ana.id.clone(),
-            name: "n1".into()
+            name: "n1".into(),
+            number: 1,
         }]
     );
     assert_eq!(bo.effects, [sent(1, joined(&bo.id, 2))]);

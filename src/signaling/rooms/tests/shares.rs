@@ -74,7 +74,7 @@ fn of_whoever_sends_too_much_to_somebody_absent_nothing_waits_and_the_two_begin_
 
         let back = world.resume(4, "a", &ana.id, false);
         assert!(back.resumed && back.id == ana.id, "the seat is kept");
-        assert_eq!(back.anew, [cy.id.clone()]);
+        assert_eq!(back.anew, std::slice::from_ref(&cy.id));
         assert_eq!(back.peers.len(), 2);
         assert_eq!(
             back.effects,
@@ -110,7 +110,7 @@ fn who_is_absent_too_begins_anew_when_it_is_back() {
     assert_eq!((back.anew, back.effects), (vec![bo.id.clone()], vec![]));
     world.signal(3, &bo.id, json!("waits"));
     let again = world.resume(4, "a", &bo.id, false);
-    assert_eq!(again.anew, [ana.id.clone()]);
+    assert_eq!(again.anew, std::slice::from_ref(&ana.id));
     assert_eq!(
         again.effects,
         [
@@ -229,8 +229,7 @@ impl Town {
         self.conns += 1;
         let conn = ConnId(self.conns);
         self.lines.insert(conn, Backlog::default());
-        let mut join = self.world.request(self.conns, "a", claim);
-        join.name = "n".into();
+        let join = self.world.request(self.conns, "a", claim);
         let now = self.world.now();
         let lines = &mut self.lines;
         let entry = self
