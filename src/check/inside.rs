@@ -14,13 +14,13 @@ use super::report::{Report, Row};
 use super::site::{self, Local, OwnFile, Roots, Site};
 use super::target::Target;
 use super::unit::{self, Unit};
-use super::{dns, limits, ports, running, state};
+use super::{authority, dns, limits, ports, running, state};
 use crate::access;
 use crate::config::{Config, Secret};
 use crate::listen;
 use crate::net::{self, Machine};
 use crate::state::State;
-use crate::tls::{self, Maker};
+use crate::tls::{self, LocalCaFiles, Maker};
 
 /// What is looked at, and where it lies.
 pub struct Inside {
@@ -51,6 +51,8 @@ pub async fn check(inside: &Inside, roots: &Roots, budget: Budget) -> Report {
     let mut rows = machine_rows(inside);
     let state = machine::state(inside.place(&config.state));
     rows.push(state::row(&state, found.is_ok()));
+    let authorities = LocalCaFiles::new(&inside.place(&config.state));
+    rows.extend(authority::row(authorities.too_wide()));
     let names = resolve(config, &here, budget, &mut rows).await;
     match found {
         Ok(()) => {

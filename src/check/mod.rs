@@ -11,6 +11,7 @@
 //! a [`Row`] with the remedy.
 
 mod admission;
+mod authority;
 mod certificate;
 mod certificate_file;
 mod clock;

@@ -8,8 +8,9 @@ use rustls::pki_types::CertificateDer;
 use super::probe::{Budget, connect, machine};
 use super::report::{Row, Status};
 use super::site::{Roots, certificate_rows};
-use super::{certificate, dns, limits};
+use super::{authority, certificate, dns, limits};
 use crate::config::Config;
+use crate::tls::LocalCaFiles;
 
 /// What a server knows of itself when it starts.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ async fn rows(start: &Start, now: SystemTime) -> Vec<Row> {
         wanted,
         "the server",
     )];
+    let authorities = LocalCaFiles::new(&config.state);
+    rows.extend(authority::row(authorities.too_wide()));
     let certificate =
         certificate_rows(config.domains.clone(), &Roots::default(), &start.chain, now);
     rows.extend(

@@ -127,6 +127,11 @@ impl Shelf {
         }
     }
 
+    /// What lies there.
+    pub fn files(&self) -> impl Iterator<Item = PathBuf> {
+        self.names().into_iter().map(|name| name.path)
+    }
+
     fn names(&self) -> Vec<Name> {
         let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
         entries

@@ -26,7 +26,7 @@ use crate::config::{AutoBool, CertificateSource, Config, ConfigError};
 use crate::net::Machine;
 
 pub use acme::{ACME_ALPN, Acme, Challenges};
-pub use local_ca::{Authority, Files as LocalCaFiles, ORGANIZATION as LOCAL_CA};
+pub use local_ca::{Authority, Files as LocalCaFiles, ORGANIZATION as LOCAL_CA, TooWide};
 pub use renewal::keep;
 pub use self_signed::{ORGANIZATION, Wanted};
 pub use served::{Served, Trust};
@@ -194,8 +194,11 @@ fn signed_here(
     now: SystemTime,
 ) -> Result<local_ca::Signed, ConfigError> {
     let wanted = Wanted::new(&config.domains, config.public_ip.as_deref(), machine);
-    local_ca::load_or_make(&config.state, &wanted, now)
-        .map_err(|error| config.error("state", format!("{error:#}")))
+    local_ca::load_or_make(&config.state, &wanted, now).map_err(|error| {
+        let named = error.is::<local_ca::Uncertifiable>();
+        let key = if named { "domains" } else { "state" };
+        config.error(key, format!("{error:#}"))
+    })
 }
 
 fn own(

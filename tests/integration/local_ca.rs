@@ -121,6 +121,126 @@ async fn who_has_installed_the_authority_trusts_the_server_and_nothing_else_by_i
 }
 
 #[tokio::test]
+async fn a_machine_with_the_name_of_a_top_level_domain_gets_no_authority_for_that() {
+    // A namespace of its own, in which the test may give the machine a name.
+    for (host, certified, never) in [
+        ("cloud", None, "bank.cloud"),
+        ("co.uk", None, "bank.co.uk"),
+        (
+            "call.example.com",
+            Some("call.example.com"),
+            "bank.call.example.com",
+        ),
+    ] {
+        let server = called(host);
+        let names = shown(server.dir.path())["served"]["names"].clone();
+        let names: Vec<String> = serde_json::from_value(names).unwrap();
+        assert_eq!(names.contains(&host.to_owned()), certified.is_some());
+        let authority = exported_authority(&server);
+        for name in certified.into_iter().chain(["localhost"]) {
+            trusting(&server, &authority, name).await.unwrap();
+        }
+        std::fs::write(server.path("forged.pem"), sign(&server, &[never], |_| {})).unwrap();
+        let verify = ["verify", "-CAfile", "ca.pem", "forged.pem"];
+        let (ok, text) = openssl(server.dir.path(), &verify);
+        assert!(!ok && text.contains("subtree violation"), "{never}: {text}");
+    }
+}
+
+/// A server on a machine of this name.
+fn called(host: &str) -> Server {
+    let dir = tempfile::tempdir().unwrap();
+    let config = "listen = \"127.0.0.1:0\"\n[turn]\nenabled = false\n[admin]\nlisten = \"off\"\n";
+    std::fs::write(dir.path().join("callbox.toml"), config).unwrap();
+    let inside = format!("hostname {host} && exec \"$0\" --config callbox.toml");
+    let mut command = Command::new("unshare");
+    command
+        .args(["--user", "--map-root-user", "--uts", "sh", "-c", &inside])
+        .arg(env!("CARGO_BIN_EXE_callbox"))
+        .current_dir(dir.path());
+    Server::launch(dir, command)
+}
+
+#[test]
+fn what_no_authority_may_be_good_for_is_not_configured() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = "listen = \"127.0.0.1:0\"\ndomains = [\"cloud\"]\n[turn]\nenabled = false\n";
+    std::fs::write(dir.path().join("callbox.toml"), config).unwrap();
+    let output = program()
+        .args(["--config", "callbox.toml"])
+        .env("CALLBOX__ADMIN__LISTEN", "off")
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("domains: cloud is a single label") && said.contains("\"cloud.local\""),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn an_authority_of_earlier_that_promises_too_much_is_kept_and_named() {
+    let server = Server::start("domains = [\"call.home.arpa\"]\n");
+    let old = of_an_earlier_version(&["localhost", "call.home.arpa", "cloud"]);
+    std::fs::write(server.path(KEPT), &old).unwrap();
+    let server = server.restart();
+    let authority = exported_authority(&server);
+    assert_eq!(
+        CertificateDer::from_pem_file(&authority).unwrap(),
+        CertificateDer::from_pem_slice(old.as_bytes()).unwrap()
+    );
+    trusting(&server, &authority, "localhost").await.unwrap();
+    let promise = "ca.pem for all names that end in .cloud";
+    let warned = async || server.log().contains(promise).then_some(());
+    wait_for("a warning", &server, warned).await;
+    assert_eq!(server.log().matches(promise).count(), 1, "{}", server.log());
+
+    let check = || {
+        let mut command = program();
+        command.args(["check", "--config", "callbox.toml", "--json"]);
+        command.env("CALLBOX__ADMIN__LISTEN", "off");
+        let output = command.current_dir(server.dir.path()).output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let rows = report["rows"].as_array().unwrap().clone();
+        let mut rows = rows.into_iter();
+        rows.find(|row| row["name"] == "certificate: authority")
+    };
+    let row = check().expect("a row");
+    assert_eq!(row["status"], "warning");
+    assert!(row["found"].as_str().unwrap().contains(promise), "{row}");
+    assert!(row["remedy"].as_str().unwrap().contains("delete that file"));
+    // The remedy is one.
+    std::fs::remove_file(server.path(KEPT)).unwrap();
+    server.signal(Signal::HUP);
+    wait_for("another authority", &server, async || {
+        server.path(KEPT).exists().then_some(())
+    })
+    .await;
+    assert_eq!(check(), None);
+}
+
+/// Good for each of these names with all below it; certificate and key.
+fn of_an_earlier_version(names: &[&str]) -> String {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+    let names = names.iter().map(|name| (*name).to_owned());
+    let permitted = names.map(rcgen::GeneralSubtree::DnsName);
+    let loopback = rcgen::CidrSubnet::from_addr_prefix([127, 0, 0, 0].into(), 8);
+    params.name_constraints = Some(rcgen::NameConstraints {
+        permitted_subtrees: permitted
+            .chain([rcgen::GeneralSubtree::IpAddress(loopback)])
+            .collect(),
+        excluded_subtrees: Vec::new(),
+    });
+    params.not_before = (std::time::SystemTime::now() - std::time::Duration::from_secs(60)).into();
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    format!("{}{}", certificate.pem(), key.serialize_pem())
+}
+
+#[tokio::test]
 async fn the_authority_and_what_it_has_signed_outlive_a_restart() {
     let server = Server::start("");
     let authority = exported_authority(&server);

@@ -1,12 +1,14 @@
 //! An authority of this machine's own, for networks that no public one certifies: made once, installed by people on their
-//! devices, and limited to the machine's names and to private addresses. It signs the certificate that is served, anew near
+//! devices, and limited to the machine's full names and to private addresses. It signs the certificate that is served, anew near
 //! its end and whenever the machine has another name or address.
 
 mod issue;
 mod limits;
+mod names;
 
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use crate::state::{self, PRIVATE};
 use limits::Limits;
 
 pub use issue::ORGANIZATION;
+pub use limits::Uncertifiable;
 
 /// The public part of an authority.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +40,16 @@ pub struct Authority {
 #[derive(Debug)]
 pub struct Signed {
     pub identity: Identity,
-    /// Names and addresses of the machine that the authority may not certify.
+    /// Names and addresses of the machine that the authority may not certify, and another one might.
     pub left_out: Vec<String>,
+}
+
+/// An authority that is good for names of others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TooWide {
+    pub path: PathBuf,
+    /// What the names end with.
+    pub names: Vec<String>,
 }
 
 /// Where both lie, under the state directory. Chain and key are in one file each, so that they are exchanged together.
@@ -67,6 +78,25 @@ impl Files {
     /// When it cannot be read or used.
     pub fn load_authority(&self) -> anyhow::Result<Option<Authority>> {
         Ok(self.load()?.map(|kept| kept.public()))
+    }
+
+    /// Those on the disk, kept aside or in use, that are good for names of others, as earlier versions have made them.
+    ///
+    /// # Errors
+    /// When the folder cannot be looked into.
+    pub fn too_wide(&self) -> io::Result<Vec<TooWide>> {
+        if !self.dir.try_exists()? {
+            return Ok(Vec::new());
+        }
+        let mut files = vec![self.authority.clone()];
+        fs::read_dir(&self.dir)?;
+        files.extend(self.shelf.files());
+        let judged = files.into_iter().filter_map(|path| {
+            let kept = Kept::new(read(&path).ok()??).ok()?;
+            let names = kept.limits.excess();
+            (!names.is_empty()).then_some(TooWide { path, names })
+        });
+        Ok(judged.collect())
     }
 
     fn load(&self) -> anyhow::Result<Option<Kept>> {
@@ -111,7 +141,7 @@ fn generate(wanted: &Wanted, now: SystemTime) -> anyhow::Result<String> {
     let is_name = |name: &&String| name.as_str() != "localhost" && is_host_name(name);
     let host = wanted.all().find(is_name);
     let host = host.map_or("localhost", String::as_str);
-    issue::authority(host, &Limits::around(wanted), now)
+    issue::authority(host, &Limits::around(wanted)?, now)
 }
 
 /// The authority with its key.
@@ -178,10 +208,11 @@ pub fn load_or_make(state: &Path, wanted: &Wanted, now: SystemTime) -> anyhow::R
     let files = Files::new(state);
     let clock = Reading::new(now);
     let authority = authority(&files, wanted, clock)?;
-    let (names, left_out): (Vec<_>, Vec<_>) = wanted
+    let (names, mut left_out): (Vec<_>, Vec<_>) = wanted
         .all()
         .cloned()
         .partition(|name| authority.limits.permit(name));
+    left_out.retain(|name| name.parse::<IpAddr>().is_ok() || names::reach(name).is_ok());
     let mut identity = match served(&files, &authority, &names, clock)? {
         Some(identity) => identity,
         None => sign(&files, &authority, &names, clock.now)?,

@@ -25,6 +25,9 @@ fn at_home() -> Wanted {
     )
 }
 
+/// `box` alone may be a top-level domain.
+const CERTIFIED: [&str; 4] = ["localhost", "127.0.0.1", "box.local", "192.168.1.5"];
+
 /// What is served, and the fingerprint of its authority.
 fn load(dir: &Path, wanted: &Wanted, now: SystemTime) -> (Facts, String, Vec<String>) {
     let signed = load_or_make(dir, wanted, now).unwrap();
@@ -41,7 +44,7 @@ fn an_authority_is_made_once_and_for_its_owner_only() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
     let (first, authority, left_out) = load(&state, &at_home(), now());
-    assert_eq!(first.names, at_home().found);
+    assert_eq!(first.names, CERTIFIED);
     assert_eq!(first.days_left(now()), 90);
     assert!(left_out.is_empty());
     assert_eq!(
@@ -76,7 +79,8 @@ fn another_address_is_certified_and_one_fewer_is_not_worth_it() {
     let mut elsewhere = fewer.clone();
     elsewhere.found.push("10.9.8.7".to_owned());
     let (second, same, _) = load(dir.path(), &elsewhere, now());
-    assert_eq!(second.names, elsewhere.found);
+    let certified = ["localhost", "127.0.0.1", "box.local", "10.9.8.7"];
+    assert_eq!(second.names, certified);
     assert_eq!(same, authority);
 }
 
@@ -85,12 +89,12 @@ fn what_the_authority_may_not_certify_is_left_out_if_it_was_found() {
     let dir = tempfile::tempdir().unwrap();
     let (_, authority, _) = load(dir.path(), &at_home(), now());
     let mut renamed = at_home();
-    renamed
-        .found
-        .extend(["laptop".to_owned(), "2001:4860::7".to_owned()]);
+    let more = ["laptop", "laptop.local", "2001:4860::7"].map(str::to_owned);
+    renamed.found.extend(more);
     let (served, same, left_out) = load(dir.path(), &renamed, now());
-    assert_eq!(served.names, at_home().found);
-    assert_eq!(left_out, ["laptop", "2001:4860::7"]);
+    assert_eq!(served.names, CERTIFIED);
+    let another_might = ["laptop.local", "2001:4860::7"];
+    assert_eq!(left_out, another_might);
     assert_eq!(same, authority);
 }
 
@@ -198,7 +202,7 @@ fn what_a_clock_that_was_ahead_has_made_does_not_come_back_when_its_time_has_com
 fn what_somebody_else_has_put_beside_it_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let files = Files::new(dir.path());
-    let at_box = wanted(&["box"], &[]);
+    let at_box = wanted(&["box.local"], &[]);
     let (_, first, _) = load(dir.path(), &at_box, now());
     let backup = files.dir.join("ca-backup.pem");
     fs::copy(&files.authority, &backup).unwrap();
@@ -251,5 +255,66 @@ fn a_long_host_name_and_one_that_is_none_have_an_authority_too() {
         let dir = tempfile::tempdir().unwrap();
         let (served, ..) = load(dir.path(), &wanted(&[], &[host, "10.0.0.1"]), now());
         assert_eq!(served.names, [host, "10.0.0.1"]);
+    }
+}
+
+#[test]
+fn one_that_promises_too_much_stays_in_use_and_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::new(dir.path());
+    let wide = Limits::with_all_below(&["localhost", "box", "call.example.com"]);
+    let pem = issue::authority("box", &wide, now()).unwrap();
+    fs::create_dir(&files.dir).unwrap();
+    fs::write(&files.authority, &pem).unwrap();
+    let named = wanted(&["box"], &["localhost", "192.168.1.5"]);
+    let (served, authority, _) = load(dir.path(), &named, now());
+    assert_eq!(served.names, ["box", "localhost", "192.168.1.5"]);
+    let found = |files: &Files| files.too_wide().unwrap();
+    let [first] = &found(&files)[..] else {
+        panic!("one: {:?}", found(&files));
+    };
+    assert_eq!(first.path, files.authority);
+    assert_eq!(first.names, [".box", ".call.example.com"]);
+    // Put aside, devices trust it all the same.
+    let (_, other, _) = load(dir.path(), &wanted(&["call.home.arpa"], &[]), now());
+    assert_ne!(other, authority);
+    let [aside] = &found(&files)[..] else {
+        panic!("one: {:?}", found(&files));
+    };
+    assert_ne!(aside.path, files.authority);
+    fs::remove_file(&aside.path).unwrap();
+    assert!(found(&files).is_empty());
+}
+
+#[test]
+fn what_no_authority_may_be_good_for_is_an_error_where_it_was_configured() {
+    let dir = tempfile::tempdir().unwrap();
+    for names in [&["box"][..], &["co.uk"], &["example.com", "a.example.com"]] {
+        let error = load_or_make(dir.path(), &wanted(names, &[]), now()).unwrap_err();
+        assert!(error.is::<Uncertifiable>(), "{error:#}");
+        assert!(!Files::new(dir.path()).authority.exists());
+    }
+}
+
+#[test]
+fn the_machines_full_name_is_certified_and_nothing_below_it_can_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let (served, ..) = load(dir.path(), &wanted(&["call.example.com"], &[]), now());
+    assert_eq!(served.names, ["call.example.com"]);
+    let kept = Files::new(dir.path()).load().unwrap().unwrap();
+    for (name, good) in [
+        ("call.example.com", true),
+        ("localhost", true),
+        ("mail.call.example.com", false),
+        ("example.com", false),
+        ("cloud", false),
+    ] {
+        let pem = issue::server(&kept.pem, &[name.to_owned()], now()).unwrap();
+        let forged = pair(pem.as_bytes(), pem.as_bytes()).unwrap();
+        assert_eq!(
+            kept.has_signed(&forged, Reading::new(now())),
+            good,
+            "{name}"
+        );
     }
 }
