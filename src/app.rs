@@ -206,7 +206,9 @@ impl Server {
                 relay: relay.as_ref().map(ServedRelay::relay),
                 served: self.served.clone(),
             };
-            tokio::spawn(admin::serve(listener, admin::record()?, sources));
+            let names = self.config.admin.as_ref().map(|admin| admin.hosts.clone());
+            let names = names.unwrap_or_default();
+            tokio::spawn(admin::serve(listener, names, admin::record()?, sources));
         }
         if let Some(listener) = self.redirect {
             let front = front.redirecting_to(https_address.port());

@@ -29,6 +29,7 @@ mod limits;
 mod listen;
 mod net;
 mod presence;
+mod refused;
 mod sealed;
 pub mod shutdown;
 mod signaling;

@@ -74,7 +74,7 @@ fn bind_admin(
     blame: &Blame<'_>,
     inherited: &mut Inherited,
 ) -> Result<Option<TcpListener>, ConfigError> {
-    let Some(address) = config.admin else {
+    let Some(address) = config.admin.as_ref().map(|admin| admin.listen) else {
         return Ok(None);
     };
     match bind_tcp(address, inherited) {

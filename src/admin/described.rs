@@ -35,6 +35,10 @@ pub fn describe() {
         "TCP connections beyond the bounds."
     );
     counter!(
+        "callbox_refused_total",
+        "What was refused, by the door and by the bound that was reached there."
+    );
+    counter!(
         "callbox_handshake_failures_total",
         "TCP connections that said nothing usable in time."
     );

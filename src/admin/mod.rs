@@ -4,16 +4,19 @@
 mod chart;
 mod cpu;
 mod described;
+mod door;
 mod history;
+mod host;
 mod status;
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics::{counter, gauge};
@@ -21,6 +24,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use history::{History, STEP, Sample};
 
+use crate::refused;
 use crate::signaling::Hub;
 use crate::tls::Served;
 use crate::turn::Relay;
@@ -50,19 +54,21 @@ struct Admin {
 pub fn record() -> anyhow::Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new().install_recorder()?;
     described::describe();
+    refused::begin();
     gauge!("callbox_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
 }
 
-/// Serves until the runtime ends.
+/// Serves until the runtime ends. `names`: under which it is asked, beside addresses and `localhost`.
 ///
 /// # Errors
 /// When the listener cannot be registered with the runtime.
 pub async fn serve(
     listener: std::net::TcpListener,
+    names: Vec<String>,
     metrics: PrometheusHandle,
     sources: Sources,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Infallible> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let admin = Arc::new(Admin {
@@ -84,8 +90,7 @@ pub async fn serve(
         .route("/metrics", get(metrics_text))
         .route("/healthz", get(health))
         .with_state(admin);
-    axum::serve(listener, router).await?;
-    Ok(())
+    Ok(door::serve(listener, router, names).await)
 }
 
 /// `GET /`
@@ -94,7 +99,6 @@ async fn page(State(admin): State<Arc<Admin>>) -> Response {
     let headers = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CONTENT_SECURITY_POLICY, POLICY),
-        (CACHE_CONTROL, "no-store"),
     ];
     (headers, admin.page()).into_response()
 }

@@ -265,6 +265,7 @@ table! {
 table! {
     Admin {
         listen: String = "127.0.0.1:9480".into(),
+        hosts: Vec<String> = Vec::new(),
     }
 }
 

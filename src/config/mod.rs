@@ -53,8 +53,8 @@ pub struct Config {
     /// `None` where the relay is switched off.
     pub turn: Option<Turn>,
     pub access: Access,
-    /// Where the operator finds metrics; `None` for nowhere.
-    pub admin: Option<SocketAddr>,
+    /// `None` where there is no listener for the operator.
+    pub admin: Option<Admin>,
     pub log: Log,
     /// Where each key was set, for errors that show only when the value is used.
     pub origins: Origins,
@@ -245,6 +245,14 @@ impl PortRange {
     pub fn size(self) -> u32 {
         u32::from(self.high - self.low) + 1
     }
+}
+
+/// Where the operator finds metrics.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    pub listen: SocketAddr,
+    /// Names under which it is asked, beside addresses and `localhost`.
+    pub hosts: Vec<String>,
 }
 
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::metrics::{metrics, start_with};
+use crate::support::operator::{metrics, start};
 use crate::support::{Client, PATIENCE, Server, get, request, tls, wait_for};
 
 fn status(result: Result<impl Sized, Error>) -> u16 {
@@ -263,7 +263,7 @@ async fn half_messages_and_noise_on_the_wire() {
 
 #[tokio::test]
 async fn a_reader_that_never_reads_is_cut_off_alone() {
-    let (server, admin) = start_with("[signaling]\nmessage_rate = 1000\n");
+    let (server, admin) = start("[signaling]\nmessage_rate = 1000\n");
     let mut ana = Client::join(server.https, "a", "Ana").await;
     let mut bo = Client::join(server.https, "a", "Bo").await;
     let deaf = Client::join(server.https, "a", "Deaf").await;

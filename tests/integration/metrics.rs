@@ -1,55 +1,15 @@
 //! What the operator sees.
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 use crate::relay::{client, seconds_now, sign};
-use crate::support::ports::free_port;
-use crate::support::{Client, PATIENCE, Server, plain};
-
-/// A server, and where its metrics are.
-fn start() -> (Server, SocketAddr) {
-    start_with("")
-}
-
-/// With this behind the rest of the configuration.
-pub fn start_with(more: &str) -> (Server, SocketAddr) {
-    let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let dir = tempfile::tempdir().unwrap();
-    let config = format!(
-        "listen = \"127.0.0.1:0\"\n[turn]\nlisten = \"127.0.0.1:0\"\ntls_listen = \"127.0.0.1:0\"\n\
-         [admin]\nlisten = \"{admin}\"\n{more}"
-    );
-    std::fs::write(dir.path().join("callbox.toml"), config).unwrap();
-    (
-        Server::start_with(dir, &[], &[("CALLBOX__ADMIN__LISTEN", "")]),
-        admin,
-    )
-}
-
-pub async fn metrics(admin: SocketAddr) -> String {
-    let response = plain(admin, "/metrics", "localhost").await;
-    assert_eq!(response.status, 200);
-    assert!(
-        response
-            .header("content-type")
-            .starts_with("text/plain; version=0.0.4")
-    );
-    response.text().to_owned()
-}
-
-/// The value of a series, as it is written.
-fn value<'a>(metrics: &'a str, series: &str) -> &'a str {
-    let line = metrics
-        .lines()
-        .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("no {series} in\n{metrics}"))
-}
+use crate::support::operator::{metrics, start, value};
+use crate::support::{Client, PATIENCE, plain};
 
 #[tokio::test]
 async fn metrics_tell_what_goes_on_and_name_nobody() {
-    let (server, admin) = start();
+    let (server, admin) = start("");
     assert_eq!(plain(admin, "/healthz", "localhost").await.status, 200);
     let ana = Client::join(server.https, "secret-room", "Ana Lytics").await;
     let before = metrics(admin).await;
@@ -94,7 +54,7 @@ const ALLOCATE: [u8; 28] = *b"\0\x03\0\x08\x21\x12\xa4\x42transaction1\0\x19\0\x
 
 #[tokio::test]
 async fn refusals_of_the_relay_are_counted_by_code() {
-    let (server, admin) = start();
+    let (server, admin) = start("");
     let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     for _ in 0..2 {
         socket.send_to(&ALLOCATE, server.turn).await.unwrap();
@@ -114,7 +74,7 @@ async fn refusals_of_the_relay_are_counted_by_code() {
 
 #[tokio::test]
 async fn failed_logins_are_counted_by_reason() {
-    let (server, admin) = start_with("[turn.users]\nalice = \"a-password-of-many-letters\"\n");
+    let (server, admin) = start("[turn.users]\nalice = \"a-password-of-many-letters\"\n");
     let now = seconds_now();
     let (in_milliseconds, password) = sign(&server, &format!("{}:v-anna", (now + 60) * 1000));
     for (name, password) in [
@@ -143,7 +103,7 @@ async fn failed_logins_are_counted_by_reason() {
 
 #[tokio::test]
 async fn the_status_page_shows_what_goes_on_and_names_nobody() {
-    let (mut server, admin) = start();
+    let (mut server, admin) = start("");
     let empty = plain(admin, "/", "localhost").await;
     assert_eq!(empty.status, 200);
     assert!(
@@ -180,7 +140,7 @@ async fn the_status_page_shows_what_goes_on_and_names_nobody() {
 
 #[tokio::test]
 async fn prometheus_own_tool_finds_nothing_to_say() {
-    let (server, admin) = start();
+    let (server, admin) = start("");
     let _ana = Client::join(server.https, "team", "Ana").await;
     let text = metrics(admin).await;
     let mut tool = Command::new("promtool")

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::config::file::File;
-use crate::config::{Config, ConfigError, Log, Origins, Server, Signaling, Web};
+use crate::config::{Admin, Config, ConfigError, Log, Origins, Server, Signaling, Web};
 use crate::net::is_host_name;
 use crate::web::Reached;
 use axum::http::{HeaderValue, Uri};
@@ -75,10 +75,29 @@ impl Context<'_> {
         })
     }
 
-    fn admin(&self, file: &File) -> Result<Option<SocketAddr>, ConfigError> {
+    fn admin(&self, file: &File) -> Result<Option<Admin>, ConfigError> {
+        let key = "admin.hosts";
+        let hosts: Result<Vec<_>, _> = file
+            .admin
+            .hosts
+            .iter()
+            .map(|name| match name.parse::<IpAddr>() {
+                Ok(_) => Err(self.error(
+                    key,
+                    format!(
+                        "\"{name}\" is an address, to all of which it answers anyhow; remove it"
+                    ),
+                )),
+                Err(_) => self.host(key, name),
+            })
+            .collect();
+        let hosts = hosts?;
         match file.admin.listen.as_str() {
             "off" => Ok(None),
-            text => self.address("admin.listen", text).map(Some),
+            text => {
+                let listen = self.address("admin.listen", text)?;
+                Ok(Some(Admin { listen, hosts }))
+            }
         }
     }
 

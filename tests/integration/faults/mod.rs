@@ -11,6 +11,7 @@ mod crowded;
 mod descriptors;
 mod disk;
 mod members;
+mod operator;
 mod people;
 mod requests;
 mod slow;

@@ -8,6 +8,7 @@ pub mod fake;
 pub mod h2;
 pub mod http;
 pub mod nginx;
+pub mod operator;
 pub mod ports;
 
 use std::io::Read;
