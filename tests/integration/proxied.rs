@@ -109,6 +109,60 @@ async fn behind_nginx_for_https_calls_work_and_clients_cannot_lie() {
     assert!(foreign.is_err());
 }
 
+/// What a client may claim, to a proxy that passes it on.
+const LIES: [(&str, &str); 5] = [
+    ("X-Forwarded-For", "203.0.113.7"),
+    ("X-Forwarded-Host", "evil.example"),
+    ("X-Forwarded-Port", "6666"),
+    ("X-Forwarded-Proto", "gopher"),
+    (
+        "Forwarded",
+        "for=203.0.113.8;host=evil.example;proto=gopher",
+    ),
+];
+
+#[tokio::test]
+async fn the_documented_nginx_passes_on_nothing_that_a_client_says_of_itself() {
+    let upstream = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nginx = Nginx::https(&format!("http://{}", upstream.local_addr().unwrap()));
+    let passed_on = async {
+        let (mut stream, _) = upstream.accept().await.unwrap();
+        let mut text = Vec::new();
+        while !text.ends_with(b"\r\n\r\n") {
+            text.push(stream.read_u8().await.unwrap());
+        }
+        let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+        stream.write_all(answer).await.unwrap();
+        String::from_utf8(text).unwrap()
+    };
+    let (text, answer) = tokio::join!(passed_on, request(nginx.address, "/", &LIES));
+    assert_eq!(answer.status, 204);
+    for (name, lie) in LIES {
+        assert!(!text.contains(lie), "{name}: {text}");
+    }
+    for line in [
+        format!("X-Forwarded-Host: {}\r\n", nginx.address),
+        format!("X-Forwarded-Port: {}\r\n", nginx.address.port()),
+        "X-Forwarded-Proto: https\r\n".to_owned(),
+        "X-Forwarded-For: 127.0.0.1\r\n".to_owned(),
+    ] {
+        assert!(text.contains(&line), "{line}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn behind_the_documented_nginx_a_link_leads_where_the_page_was_opened() {
+    let server = behind_nginx();
+    let nginx = Nginx::https(&format!("http://{}", server.https));
+    let path = "/qr.svg?room=team";
+    let honest = request(nginx.address, path, &[]).await;
+    let lying = request(nginx.address, path, &LIES).await;
+    assert_eq!((honest.status, lying.status), (200, 200));
+    let link = format!("https://{}/r/team", nginx.address);
+    assert_eq!(crate::qr::decode(honest.text()), link);
+    assert_eq!(crate::qr::decode(lying.text()), link);
+}
+
 #[tokio::test]
 async fn behind_nginx_for_bytes_everything_works_and_has_the_clients_address() {
     let server = Server::start(&format!("[http]\ntrusted_proxies = [\"{ADDRESS}\"]\n"));
