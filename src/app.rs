@@ -69,6 +69,7 @@ struct Server {
 
 async fn prepare(config: Config) -> anyhow::Result<Server> {
     raise_descriptor_limit();
+    config.own_folders()?;
     // Before the ports, which a second process finds taken as well. Where there is no directory yet, none is made for a
     // configuration that cannot be served.
     let held = config.state.is_dir().then(|| hold(&config)).transpose()?;

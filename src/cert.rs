@@ -37,6 +37,7 @@ struct Certificate {
 /// # Errors
 /// [`ConfigError`] where there is none yet, or it cannot be read.
 pub async fn report(config: &Config, now: SystemTime) -> anyhow::Result<Report> {
+    config.own_folders()?;
     let public = public(config).await?;
     let (mut file, maker) = tls::served_file(config, &public);
     if let Some(stand_in) = tls::stand_in_file(config)
@@ -70,6 +71,7 @@ pub async fn report(config: &Config, now: SystemTime) -> anyhow::Result<Report> 
 /// # Errors
 /// [`ConfigError`] where there is none.
 pub async fn export(config: &Config, to: &Path) -> anyhow::Result<String> {
+    config.own_folders()?;
     if !tls::has_local_ca(config, &public(config).await?) {
         let problem = "no authority of this machine's own signs the certificate, so there is none to export; set tls.local_ca = true to have one";
         return Err(config.error("tls.local_ca", problem).into());

@@ -96,6 +96,7 @@ pub fn revoke_all(config: &Config) -> anyhow::Result<String> {
 }
 
 fn state(config: &Config) -> anyhow::Result<State> {
+    config.own_folders()?;
     let opened = State::open_served(&config.state);
     Ok(opened.map_err(|error| config.error("state", format!("{error:#}")))?)
 }

@@ -9,8 +9,8 @@ use config::{
     Config as Layered, ConfigBuilder, File as FileSource, FileFormat, Map, Value, ValueKind,
 };
 
-use super::ConfigError;
 use super::file::File;
+use super::{ConfigError, beside};
 
 const ENV_PREFIX: &str = "CALLBOX__";
 const DEFAULT_FILES: [&str; 2] = ["config/callbox.toml", "/etc/callbox/callbox.toml"];
@@ -122,19 +122,16 @@ impl Sources {
     }
 
     fn file_layer(&self) -> Result<Option<Layer>, ConfigError> {
-        let path = match &self.arguments.config {
-            Some(path) => path.clone(),
-            None => match DEFAULT_FILES
-                .map(PathBuf::from)
-                .into_iter()
-                .find(|path| is_there(path))
-            {
-                Some(path) => path,
-                None => return Ok(None),
-            },
+        let [beside, of_machine] = DEFAULT_FILES.map(Path::new);
+        let named = self.arguments.config.as_deref();
+        let (path, text) = match named {
+            Some(path) => (path, std::fs::read_to_string(path)),
+            None if is_there(beside) => (beside, read_beside(beside)?),
+            None if is_there(of_machine) => (of_machine, std::fs::read_to_string(of_machine)),
+            None => return Ok(None),
         };
         let label = path.display().to_string();
-        let text = std::fs::read_to_string(&path).map_err(|error| ConfigError {
+        let text = text.map_err(|error| ConfigError {
             passes: false,
             origin: label.clone(),
             key: "--config".to_owned(),
@@ -227,7 +224,25 @@ impl Sources {
     }
 }
 
-/// A layer from TOML text.
+/// Nobody asked for the file in the current folder, so it has to be the user's own. To go on without it would be to serve
+/// with other settings than those that somebody wrote down.
+fn read_beside(path: &Path) -> Result<std::io::Result<String>, ConfigError> {
+    match beside::read(path) {
+        Ok(Err(foreign)) => Err(ConfigError {
+            passes: false,
+            origin: path.display().to_string(),
+            key: "--config".to_owned(),
+            problem: format!(
+                "is not read unasked, since {foreign}; change that, or name it (`--config {}`) or another one (`--config {}`), or start callbox in another folder",
+                path.display(),
+                DEFAULT_FILES[1]
+            ),
+        }),
+        Ok(Ok(text)) => Ok(Ok(text)),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
 /// Is there a configuration file? One that cannot be looked at is there, and reading it says so; where not even its folder
 /// can be seen, as in somebody else's home, there is none.
 fn is_there(path: &Path) -> bool {
@@ -235,6 +250,7 @@ fn is_there(path: &Path) -> bool {
     folder.symlink_metadata().is_ok() && path.try_exists().unwrap_or(true)
 }
 
+/// A layer from TOML text.
 fn checked(label: String, text: &str) -> Result<Layer, ConfigError> {
     text.parse::<toml::Table>()
         .map_err(|error| syntax_error(&label, text, &error))?;

@@ -3,6 +3,7 @@
 //! [`layers`] reads the sources and merges them, [`mod@file`] is the shape that people write, [`resolve`] turns that into
 //! the types below. Whatever is wrong is a [`ConfigError`], which names the source, the key and the remedy.
 
+mod beside;
 mod file;
 mod layers;
 mod resolve;
@@ -10,7 +11,7 @@ mod secret;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::http::HeaderValue;
@@ -292,6 +293,33 @@ impl Config {
     /// An error about the value of `key` that shows only when it is used.
     pub fn error(&self, key: &str, problem: impl Into<String>) -> ConfigError {
         ConfigError::new(&self.origins, key, problem)
+    }
+
+    /// Secrets and keys that nobody has chosen a place for lie in the current folder, which has to be the user's own.
+    ///
+    /// # Errors
+    /// Where others have a hand in them.
+    pub fn own_folders(&self) -> Result<(), ConfigError> {
+        let certificates = match &self.tls.source {
+            CertificateSource::SelfSigned { dir } => Some(dir),
+            CertificateSource::Acme(acme) => Some(&acme.dir),
+            CertificateSource::Provided { .. } => None,
+        };
+        let places = [("state", Some(&self.state)), ("tls.dir", certificates)];
+        for (key, path) in places {
+            let Some(path) = path.filter(|path| path.is_relative() && !self.origins.sets(key))
+            else {
+                continue;
+            };
+            if let Some(foreign) = beside::foreign(&[Path::new("."), path]) {
+                let path = path.display();
+                let problem = format!(
+                    "{path} is not used unasked, since {foreign}; change that, start callbox in another folder, or set `{key}`"
+                );
+                return Err(self.error(key, problem));
+            }
+        }
+        Ok(())
     }
 
     /// Does everything listen on loopback only?

@@ -6,6 +6,7 @@ use std::process::Output;
 
 use crate::support::program;
 
+mod beside;
 mod clock;
 mod crowded;
 mod descriptors;
