@@ -154,6 +154,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         ice,
         tickets,
         visitors: AddressRate::per_minute(config.signaling.visitors_per_minute),
+        codes: web::codes(),
         origins: config.signaling.origins.clone(),
         max_peers: config.signaling.max_peers,
         resume: config.signaling.resume,

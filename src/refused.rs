@@ -3,6 +3,10 @@
 /// A bound that was reached, or a rule that was broken, at the door of something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
+    /// As many new QR codes as one address may have made.
+    QrRate,
+    /// Others have QR codes made.
+    QrAtOnce,
     /// As many connections to the operator's listener as it has.
     AdminConnections,
     /// Its Host is none of the operator's.
@@ -10,11 +14,18 @@ pub enum Refused {
 }
 
 impl Refused {
-    pub const ALL: &[Self] = &[Self::AdminConnections, Self::AdminHost];
+    pub const ALL: &[Self] = &[
+        Self::QrRate,
+        Self::QrAtOnce,
+        Self::AdminConnections,
+        Self::AdminHost,
+    ];
 
     /// The labels `door` and `bound`.
     pub fn labels(self) -> (&'static str, &'static str) {
         match self {
+            Self::QrRate => ("qr", "rate"),
+            Self::QrAtOnce => ("qr", "at_once"),
             Self::AdminConnections => ("admin", "connections"),
             Self::AdminHost => ("admin", "host"),
         }

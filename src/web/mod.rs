@@ -41,6 +41,7 @@ pub use assets::asset;
 pub use client::Client;
 pub use pc_config::{IceServers, PcConfig, TurnService};
 pub use reached::Reached;
+pub use qr::{Codes, codes};
 
 /// Signaling messages are a few kilobytes; the library's default buffers would take 128 KiB per connection.
 const WS_BUFFER: usize = 4096;
@@ -55,6 +56,8 @@ pub struct App {
     /// How often one address may become a new visitor.
     pub visitors: AddressRate,
     /// Foreign origins that may use `/ws`.
+    /// Links as QR codes.
+    pub codes: Arc<Codes>,
     pub origins: Vec<String>,
     pub max_peers: usize,
     pub resume: Duration,

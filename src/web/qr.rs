@@ -1,16 +1,22 @@
 //! `GET /qr.svg?room=NAME`, or `?invitation=TOKEN`: the link to a room as a QR code, for the camera of another device.
 
+mod codes;
+
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use axum::Extension;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use fast_qr::{ECL, QRBuilder, QRCode};
 
-use super::{Reached, Shared};
+use super::{Client, Reached, Shared};
 use crate::signaling::RoomName;
+pub use codes::Codes;
+use codes::NoCode;
 
 /// Modules of light around the code (ISO/IEC 18004, 9.1).
 const QUIET_ZONE: usize = 4;
@@ -18,7 +24,12 @@ const QUIET_ZONE: usize = 4;
 const PIXELS: usize = 8;
 
 /// The code of a link to this server only: whoever could ask for any text would make this server vouch for it.
-pub async fn code(State(app): State<Shared>, uri: Uri, headers: HeaderMap) -> Response {
+pub async fn code(
+    State(app): State<Shared>,
+    Extension(client): Extension<Client>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let refuse = |why: &'static str| (StatusCode::BAD_REQUEST, why).into_response();
     let Some(reached) = Reached::from_request(&uri, &headers) else {
         return refuse("The Host header names no host.\n");
@@ -33,17 +44,33 @@ pub async fn code(State(app): State<Shared>, uri: Uri, headers: HeaderMap) -> Re
     let Some(path) = path else {
         return refuse("Ask for /qr.svg?room= and the name of a room.\n");
     };
-    match QRBuilder::new(link(&reached, &path)).ecl(ECL::M).build() {
+    let later = |status: StatusCode, seconds: &'static str| {
+        let why = "Too many codes at once; try again.\n";
+        (status, [(RETRY_AFTER, seconds)], why).into_response()
+    };
+    match app.codes.of(link(&reached, &path), client.ip).await {
         Ok(code) => {
             // The same for the same address, and nobody else's business.
             let common = [
                 (CONTENT_TYPE, "image/svg+xml"),
                 (CACHE_CONTROL, "private, max-age=86400"),
             ];
-            (common, svg(&code)).into_response()
+            (common, code).into_response()
         }
-        Err(_) => refuse("This link is too long for a QR code.\n"),
+        Err(NoCode::TooLong) => refuse("This link is too long for a QR code.\n"),
+        Err(NoCode::TooMany) => later(StatusCode::TOO_MANY_REQUESTS, "1"),
+        Err(NoCode::Busy) => later(StatusCode::SERVICE_UNAVAILABLE, "5"),
     }
+}
+
+pub fn codes() -> Arc<Codes> {
+    Codes::new(draw)
+}
+
+/// The drawing of a link; `None` where it is too long.
+fn draw(link: &str) -> Option<String> {
+    let code = QRBuilder::new(link).ecl(ECL::M).build().ok()?;
+    Some(svg(&code))
 }
 
 fn room(query: &str) -> Option<RoomName> {
@@ -140,11 +167,6 @@ mod tests {
         let host = format!("{}.example:65535", ["a".repeat(60).as_str(); 4].join("."));
         let reached = Reached::parse(&host).unwrap();
         let room = RoomName::parse(&"𠀀".repeat(64)).unwrap();
-        assert!(
-            QRBuilder::new(link(&reached, &path(&room)))
-                .ecl(ECL::M)
-                .build()
-                .is_ok()
-        );
+        assert!(draw(&link(&reached, &path(&room))).is_some());
     }
 }

@@ -9,6 +9,7 @@ use crate::support::program;
 mod beside;
 mod clock;
 mod crowded;
+mod codes;
 mod descriptors;
 mod disk;
 mod members;
