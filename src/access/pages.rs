@@ -18,6 +18,7 @@ use axum::routing::{get, post};
 use super::password::Verdict;
 use super::{Access, Scope};
 use crate::config::AccessMode;
+use crate::refused::Refused;
 use crate::signaling::RoomName;
 use crate::web::{Client, Reached, asset};
 
@@ -163,6 +164,7 @@ async fn log_in(
         return page(&access, Door::Shut, &next);
     };
     if !access.attempts.allows(client.ip, Instant::now()) {
+        Refused::Passwords.count();
         return page(&access, Door::TooOften, &next);
     }
     let password = fields.get("password").unwrap_or_default().to_owned();
@@ -179,7 +181,10 @@ async fn log_in(
             enter(cookie, next)
         }
         Verdict::Wrong => page(&access, Door::WrongPassword, &next),
-        Verdict::Busy => page(&access, Door::Busy, &next),
+        Verdict::Busy => {
+            Refused::PasswordsAtOnce.count();
+            page(&access, Door::Busy, &next)
+        }
     }
 }
 

@@ -23,10 +23,6 @@ pub fn describe() {
         "Messages over WebSockets."
     );
     counter!(
-        "callbox_websocket_closes_total",
-        "WebSockets that the server closed, by the code that it gave."
-    );
-    counter!(
         "callbox_signaling_refusals_total",
         "Messages that were answered with an error."
     );
@@ -37,6 +33,28 @@ pub fn describe() {
     counter!(
         "callbox_refused_total",
         "What was refused, by the door and by the bound that was reached there."
+    );
+    counter!(
+        "callbox_websocket_closes_total",
+        "WebSockets that the server closed, by close code (docs/signaling.md)."
+    );
+    gauge!(
+        "process_resident_memory_bytes",
+        Unit::Bytes,
+        "Memory that the process takes."
+    );
+    gauge!(
+        "callbox_memory_limit_bytes",
+        Unit::Bytes,
+        "Memory that the process may take: of its control group, or of the machine."
+    );
+    counter!(
+        "callbox_connections_evicted_total",
+        "TCP connections of no use that had to go for others."
+    );
+    counter!(
+        "callbox_handshakes_delayed_total",
+        "TLS handshakes that had to wait, since their address asked for too many."
     );
     counter!(
         "callbox_handshake_failures_total",

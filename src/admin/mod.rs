@@ -7,6 +7,7 @@ mod described;
 mod door;
 mod history;
 mod host;
+mod memory;
 mod status;
 
 use std::convert::Infallible;
@@ -24,8 +25,9 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use history::{History, STEP, Sample};
 
+use crate::front;
 use crate::refused;
-use crate::signaling::Hub;
+use crate::signaling::{self, Hub};
 use crate::tls::Served;
 use crate::turn::Relay;
 use crate::turn::counters::{CODES, Drop, FailedLogin, Flow};
@@ -54,7 +56,9 @@ struct Admin {
 pub fn record() -> anyhow::Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new().install_recorder()?;
     described::describe();
-    refused::begin();
+    refused::count_from_zero();
+    front::count_from_zero();
+    signaling::count_closes_from_zero();
     gauge!("callbox_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
 }
@@ -173,6 +177,10 @@ impl Admin {
         let begin = SystemTime::now() - self.started.elapsed();
         let begin = begin.duration_since(UNIX_EPOCH).unwrap_or_default();
         gauge!("callbox_start_timestamp_seconds").set(begin.as_secs_f64().round());
+        if let Some(resident) = memory::resident() {
+            gauge!("process_resident_memory_bytes").set(resident as f64);
+        }
+        gauge!("callbox_memory_limit_bytes").set(memory::limit() as f64);
         if let Some(relay) = &self.sources.relay {
             look_at_relay(relay);
         }

@@ -29,6 +29,7 @@ use tower::Service;
 use crate::config;
 use crate::limits::{AddressRate, Full};
 use crate::net::canonical;
+use crate::refused::Refused;
 use crate::tls::{ACME_ALPN, STUN_ALPN, TURN_ALPN};
 use crate::turn::{Handover, StreamSink};
 use connection::{Connection, Deadlines, Replayed, Tls, Transport};
@@ -76,7 +77,13 @@ pub struct Front {
 
 /// There is no place for it.
 fn refused(full: Full) -> io::Error {
-    metrics::counter!("callbox_connections_refused_total", "bound" => full.name()).increment(1);
+    let bound = full.of([
+        Refused::Connections,
+        Refused::ConnectionsOfAddress,
+        Refused::ConnectionsOfNetwork,
+    ]);
+    bound.count();
+    metrics::counter!("callbox_connections_refused_total").increment(1);
     io::ErrorKind::ConnectionRefused.into()
 }
 
@@ -207,10 +214,27 @@ impl Front {
     }
 }
 
+/// Has all of this door counted from zero: what appears only with its first event has no increase.
+pub fn count_from_zero() {
+    for name in [
+        "callbox_connections_refused_total",
+        "callbox_connections_evicted_total",
+        "callbox_handshakes_delayed_total",
+    ] {
+        metrics::counter!(name).absolute(0);
+    }
+    for reason in ["timeout", "not_understood", "broken", "evicted"] {
+        metrics::counter!("callbox_handshake_failures_total", "reason" => reason).absolute(0);
+    }
+}
+
 fn count_failed(error: &io::Error) {
     let reason = match error.kind() {
         // The authority has seen what it wanted to see.
         io::ErrorKind::ConnectionAborted => return,
+        // That was counted when it was refused.
+        io::ErrorKind::ConnectionRefused => return,
+        io::ErrorKind::ConnectionReset => "evicted",
         io::ErrorKind::TimedOut => "timeout",
         io::ErrorKind::InvalidData => "not_understood",
         _ => "broken",

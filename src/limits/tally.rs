@@ -63,11 +63,12 @@ impl Full {
         }
     }
 
-    /// As metrics name it.
-    pub fn name(self) -> &'static str {
+    /// The first where it is the total, the second where it is an address's share, and else the third.
+    pub fn of<T>(self, [total, address, network]: [T; 3]) -> T {
         match self {
-            Self::Share(network) => ["address", "net56", "net48"][network.level()],
-            Self::Total => "total",
+            Self::Total => total,
+            Self::Share(share) if share.level() == 0 => address,
+            Self::Share(_) => network,
         }
     }
 }
@@ -202,6 +203,13 @@ mod tests {
 
     use super::*;
 
+    const LEVELS_BY_NAME: [&str; LEVELS] = ["address", "/56", "/48"];
+
+    fn name(full: Full) -> &'static str {
+        full.network()
+            .map_or("total", |network| LEVELS_BY_NAME[network.level()])
+    }
+
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
     }
@@ -228,7 +236,7 @@ mod tests {
         let first = places.take(ip("192.0.2.1")).unwrap();
         let _second = places.take(ip("::ffff:192.0.2.1")).unwrap();
         let full = places.take(ip("192.0.2.1")).unwrap_err();
-        assert_eq!(full.name(), "address");
+        assert_eq!(name(full), "address");
         assert!(places.take(ip("192.0.2.2")).is_ok());
         drop(first);
         assert!(places.take(ip("192.0.2.1")).is_ok());
@@ -238,13 +246,13 @@ mod tests {
     fn nobody_has_more_than_a_quarter() {
         let mut tally = Tally::new(Bounds::new(400, 1000));
         let (count, full) = fill(&mut tally, |_| key("192.0.2.1"));
-        assert_eq!((count, full.name()), (100, "address"));
+        assert_eq!((count, name(full)), (100, "address"));
         let (count, full) = fill(&mut tally, |n| {
             key(&format!("2001:db8:0:{:x}::1", n % 0x100))
         });
-        assert_eq!((count, full.name()), (100, "net56"));
+        assert_eq!((count, name(full)), (100, "/56"));
         let (count, full) = fill(&mut tally, |n| key(&format!("2001:db8:1:{:x}00::1", n % 8)));
-        assert_eq!((count, full.name()), (100, "net48"));
+        assert_eq!((count, name(full)), (100, "/48"));
     }
 
     #[test]
@@ -252,13 +260,13 @@ mod tests {
         let bounds = Bounds::new(4000, 10);
         let count = |next: fn(usize) -> String| {
             let (count, full) = fill(&mut Tally::new(bounds), |n| key(&next(n)));
-            (count, full.name())
+            (count, name(full))
         };
         assert_eq!(count(|_| "2001:db8::1".to_owned()), (10, "address"));
         let household = |n| format!("2001:db8:0:{:x}::1", n % 0x10);
-        assert_eq!(count(household), (20, "net56"));
+        assert_eq!(count(household), (20, "/56"));
         let company = |n| format!("2001:db8:0:{:x}00::1", n % 0x10);
-        assert_eq!(count(company), (40, "net48"));
+        assert_eq!(count(company), (40, "/48"));
     }
 
     #[test]

@@ -66,6 +66,13 @@ impl ErrorCode {
     }
 }
 
+/// Has all reasons to close counted from zero: what appears only with its first event has no increase.
+pub fn count_closes_from_zero() {
+    for reason in CloseReason::ALL {
+        reason.counter().absolute(0);
+    }
+}
+
 /// Why the server closes a WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
@@ -87,6 +94,32 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    const ALL: [Self; 14] = [
+        Self::Left,
+        Self::Stopping,
+        Self::Protocol,
+        Self::Binary,
+        Self::NotText,
+        Self::TooBig,
+        Self::Replaced,
+        Self::SlowReader,
+        Self::Flood,
+        Self::Silent,
+        Self::BadMessages,
+        Self::NoJoin,
+        Self::Revoked,
+        Self::Unanswered,
+    ];
+
+    /// Counts a WebSocket that is closed for it.
+    pub fn count(self) {
+        self.counter().increment(1);
+    }
+
+    fn counter(self) -> metrics::Counter {
+        metrics::counter!("callbox_websocket_closes_total", "code" => self.code().to_string())
+    }
+
     /// WebSocket close code: RFC 6455 §7.4.1, or 4000 and up for callbox's own.
     pub fn code(self) -> u16 {
         match self {

@@ -20,6 +20,7 @@ use super::{RoomName, Visit};
 use crate::config::Signaling;
 use crate::limits::{AddressKey, AddressRate, KeyedRate, PerAddress};
 use crate::presence::Presence;
+use crate::refused::Refused;
 use crate::state::random_hex;
 use crate::web::{IceServers, Reached};
 
@@ -154,15 +155,19 @@ impl Hub {
         self.with(|board| {
             let instant = Instant::now();
             let knocks = board.rooms.has_to_knock(&join, instant);
-            if knocks && !self.knocks.allows(join.address, instant) {
+            let address = join.address;
+            if knocks && !self.knocks.allows(address, instant) {
+                Refused::Knocks.count();
                 return Err(ErrorCode::TooManyKnocks);
             }
             // Whoever comes back to a seat is nobody new to the others.
             let enters = !knocks && !board.rooms.has_seat(&join, instant);
-            if enters && !self.entries.allows(join.address, instant) {
+            if enters && !self.entries.allows(address, instant) {
+                Refused::Seats.count();
                 return Err(ErrorCode::TooFast);
             }
-            let entry = board.join(join, instant)?;
+            let entry = board.join(join, instant);
+            let entry = entry.inspect_err(|code| count_refused(*code, address, &board.rooms))?;
             board.receive(conn, guest, entry);
             Ok(visitor)
         })
@@ -176,6 +181,7 @@ impl Hub {
     ) -> Result<(), ErrorCode> {
         let visitor = visitor.ok_or(ErrorCode::NotJoined)?;
         if !self.locks.allows(&visitor.to_owned()) {
+            Refused::Locks.count();
             return Err(ErrorCode::TooFast);
         }
         self.act(|rooms| rooms.lock(conn, locked, Instant::now()))
@@ -336,5 +342,23 @@ impl Hub {
                 () = self.stopping.cancelled() => return,
             }
         }
+    }
+}
+
+/// By which bound somebody was not let in.
+fn count_refused(code: ErrorCode, address: AddressKey, rooms: &Rooms) {
+    let bounds = [
+        Refused::Rooms,
+        Refused::RoomsOfAddress,
+        Refused::RoomsOfNetwork,
+    ];
+    let refused = match code {
+        ErrorCode::RoomFull => Some(Refused::People),
+        ErrorCode::TooManyKnocks => Some(Refused::KnocksWaiting),
+        ErrorCode::TooManyRooms => rooms.may_open(address).err().map(|full| full.of(bounds)),
+        _ => None,
+    };
+    if let Some(refused) = refused {
+        refused.count();
     }
 }

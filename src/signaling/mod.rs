@@ -18,6 +18,7 @@ pub mod ticket;
 
 use std::time::Duration;
 
+pub use codes::count_closes_from_zero;
 pub use hub::{Census, Hub};
 pub use name::RoomName;
 pub use session::{Visit, run};

@@ -15,7 +15,7 @@ use super::backlog::Backlog;
 use super::codes::ErrorCode;
 use super::message::{PeerId, PeerInfo, ServerMessage, SignalData};
 use super::room::{Occupancy, Room, Seat, Waiting};
-use crate::limits::{AddressKey, Bounds, Tally};
+use crate::limits::{AddressKey, Bounds, Full, Tally};
 
 pub use events::{Claim, ConnId, Effect, Entry, Join, Joined, Limits};
 
@@ -203,6 +203,14 @@ impl Rooms {
         self.opens = false;
     }
 
+    /// Is there room for another room that this address opens?
+    ///
+    /// # Errors
+    /// The bound that is reached.
+    pub fn may_open(&self, opener: AddressKey) -> Result<(), Full> {
+        self.openers.room(opener)
+    }
+
     /// Is this connection in a room?
     pub fn is_seated(&self, conn: ConnId) -> bool {
         self.seat_by_conn.contains_key(&conn)
@@ -281,9 +289,7 @@ impl Rooms {
         if !self.opens {
             return Err(ErrorCode::Draining);
         }
-        if self.openers.room(opener).is_err() {
-            return Err(ErrorCode::TooManyRooms);
-        }
+        self.may_open(opener).map_err(|_| ErrorCode::TooManyRooms)?;
         self.openers.add(opener, 1);
         self.by_name.insert(name.clone(), Room::new(opener, now));
         Ok(())

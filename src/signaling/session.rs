@@ -59,9 +59,9 @@ pub async fn run(hub: Arc<Hub>, socket: WebSocket, visit: Visit) {
     };
     let mut session = Session::new(&hub, socket, inbox, &visit);
     let ending = session.serve().await;
+    // Before the last words, for which a reader that does not read may take their time.
     if let Ending::Closed(reason) = ending {
-        let code = reason.code().to_string();
-        metrics::counter!("callbox_websocket_closes_total", "code" => code).increment(1);
+        reason.count();
     }
     if ending == Ending::Left {
         hub.leave(registered.conn);

@@ -11,6 +11,7 @@ use super::rate::SharedRate;
 use crate::config::TurnLimits;
 use crate::limits::{AddressKey, Bounds, KeyedRate, Tally};
 use crate::presence::Presence;
+use crate::refused::Refused;
 
 /// RFC 8656 §7.2 asks for at least 30 seconds.
 const RESERVED_FOR: Duration = Duration::from_secs(30);
@@ -84,8 +85,21 @@ impl Registry {
         if matches!(holder, Holder::Check(_)) {
             most = most.min(CHECK_ALLOCATIONS);
         }
-        let full = theirs >= most || quotas.places.room(address).is_err();
-        if full || !self.beginnings.allows(holder) {
+        let reached = if let Err(full) = quotas.places.room(address) {
+            Some(full.of([
+                Refused::Allocations,
+                Refused::AllocationsOfAddress,
+                Refused::AllocationsOfNetwork,
+            ]))
+        } else if theirs >= most {
+            Some(Refused::AllocationsOfVisitor)
+        } else if !self.beginnings.allows(holder) {
+            Some(Refused::AllocationRate)
+        } else {
+            None
+        };
+        if let Some(bound) = reached {
+            bound.count();
             return None;
         }
         quotas.by_holder.insert(holder.clone(), theirs + 1);

@@ -20,6 +20,7 @@ use super::ports::{Claim, Families};
 use super::registry::{Place, Registry};
 use super::routes::PeerRoutes;
 use super::sys;
+use crate::refused::Refused;
 
 /// Bytes that may wait in a relay socket.
 const RELAY_BUFFER: usize = 256 * 1024;
@@ -140,6 +141,9 @@ impl Host for Sockets {
                 NoRelay::Capacity => "capacity",
                 NoRelay::Family => "family",
             };
+            if why == NoRelay::Capacity {
+                Refused::RelayPorts.count();
+            }
             metrics::counter!("callbox_turn_refused_allocations_total", "reason" => reason)
                 .increment(1);
             why

@@ -32,6 +32,7 @@ use crate::access::{self, Access, Scope};
 use crate::config::Config;
 use crate::front::Worth;
 use crate::limits::AddressRate;
+use crate::refused::Refused;
 use crate::signaling::ticket::TicketKey;
 use crate::signaling::{self, Hub, Visit};
 use crate::tls::Served;
@@ -40,8 +41,8 @@ use entrance::Entrance;
 pub use assets::asset;
 pub use client::Client;
 pub use pc_config::{IceServers, PcConfig, TurnService};
-pub use reached::Reached;
 pub use qr::{Codes, codes};
+pub use reached::Reached;
 
 /// Signaling messages are a few kilobytes; the library's default buffers would take 128 KiB per connection.
 const WS_BUFFER: usize = 4096;
@@ -55,9 +56,9 @@ pub struct App {
     pub tickets: TicketKey,
     /// How often one address may become a new visitor.
     pub visitors: AddressRate,
-    /// Foreign origins that may use `/ws`.
     /// Links as QR codes.
     pub codes: Arc<Codes>,
+    /// Foreign origins that may use `/ws`.
     pub origins: Vec<String>,
     pub max_peers: usize,
     pub resume: Duration,
@@ -122,6 +123,7 @@ async fn websocket(
         return refuse(StatusCode::BAD_REQUEST, "The Host header names no host.\n");
     };
     if !is_allowed_origin(&headers, &reached, &app.origins) {
+        Refused::WebSocketOrigin.count();
         return refuse(
             StatusCode::FORBIDDEN,
             "This origin may not use /ws; [signaling] origins lists those that may.\n",
@@ -130,7 +132,16 @@ async fn websocket(
     if app.hub.is_stopping() {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping.\n");
     }
-    let Ok(place) = app.hub.connections.take(client.ip) else {
+    let place = app.hub.connections.take(client.ip);
+    let place = place.inspect_err(|full| {
+        let bound = full.of([
+            Refused::WebSockets,
+            Refused::WebSocketsOfAddress,
+            Refused::WebSocketsOfNetwork,
+        ]);
+        bound.count();
+    });
+    let Ok(place) = place else {
         return refuse(
             StatusCode::TOO_MANY_REQUESTS,
             "Too many WebSockets from this address.\n",

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::{Client, Reached, Shared};
 use crate::config::AccessMode;
+use crate::refused::Refused;
 use crate::state::random_hex;
 use crate::turn::usernames;
 
@@ -83,6 +84,7 @@ fn script(
         return (StatusCode::BAD_REQUEST, "The Host header names no host.\n").into_response();
     };
     if !shared.visitors.allows(client.ip, Instant::now()) {
+        Refused::Visitors.count();
         let wait = [(RETRY_AFTER, "60")];
         return (
             StatusCode::TOO_MANY_REQUESTS,

@@ -8,8 +8,8 @@ use crate::support::program;
 
 mod beside;
 mod clock;
-mod crowded;
 mod codes;
+mod crowded;
 mod descriptors;
 mod disk;
 mod members;

@@ -67,7 +67,7 @@ async fn a_name_of_somebody_else_that_leads_to_it_is_told_nothing() {
         );
     }
     let text = metrics(admin).await;
-    let series = "callbox_refused_total{door=\"admin\",bound=\"host\"}";
+    let series = "callbox_refused_total{door=\"admin\",bound=\"hosts\"}";
     assert_eq!(value(&text, series), "6");
 }
 
