@@ -46,7 +46,7 @@ impl Machine {
     /// # Errors
     /// When the interfaces cannot be listed.
     pub fn inspect() -> io::Result<Self> {
-        let if_inet6 = std::fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
+        let if_inet6 = std::fs::read_to_string("/proc/self/net/if_inet6").unwrap_or_default();
         let addresses = if_addrs::get_if_addrs()?
             .into_iter()
             .map(|interface| {
@@ -263,8 +263,8 @@ fn is_temporary(ip: IpAddr, if_inet6: &str) -> bool {
 }
 
 fn gateways() -> Vec<IpAddr> {
-    let v4 = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
-    let v6 = std::fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
+    let v4 = std::fs::read_to_string("/proc/self/net/route").unwrap_or_default();
+    let v6 = std::fs::read_to_string("/proc/self/net/ipv6_route").unwrap_or_default();
     gateways_v4(&v4).chain(gateways_v6(&v6)).collect()
 }
 
