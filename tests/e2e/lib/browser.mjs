@@ -25,14 +25,18 @@ const QUIET = [
  * @param {boolean} [options.insecure]  any certificate will do
  * @param {string[]} [options.args]
  * @param {Record<string, string>} [options.env]
+ * @param {boolean} [options.signals]  what interrupts this program closes the browser, and ends this program at once
  */
-export function chromium({ devices = true, allow = true, executablePath = CHROMIUM, insecure = true, args = [], env = {} } = {}) {
+export function chromium({ devices = true, allow = true, executablePath = CHROMIUM, insecure = true, args = [], env = {}, signals = true } = {}) {
   return puppeteer.launch({
     executablePath,
     headless: true,
     acceptInsecureCerts: insecure,
     env: { ...process.env, ...env },
     pipe: true,
+    handleSIGINT: signals,
+    handleSIGTERM: signals,
+    handleSIGHUP: signals,
     protocolTimeout: 60_000,
     args: [
       ...QUIET,

@@ -47,13 +47,17 @@ function building() {
     const targets = packages.find(({ name }) => name === "callbox").targets;
     assert.ok(targets.some(({ name, kind }) => name === "callbox" && kind.includes("bin")));
   };
+  const script = ({ text }) => {
+    const [name] = text.split(" ");
+    accessSync(path.join(REPOSITORY, name), constants.X_OK);
+    here("bash", "-n", name);
+  };
   return {
     "cargo run --release": cargo,
     "cargo build --release": cargo,
-    "scripts/test": () => {
-      accessSync(path.join(REPOSITORY, "scripts/test"), constants.X_OK);
-      here("bash", "-n", "scripts/test");
-    },
+    "scripts/test": script,
+    "scripts/soak": script,
+    "scripts/soak --minutes 120 --seed 7 --out soak.svg": script,
   };
 }
 
