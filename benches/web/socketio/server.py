@@ -35,7 +35,7 @@ if stack == "uvicorn":
         port=port,
         loop="uvloop",
         http="httptools",
-        ws="websockets",
+        ws="websockets-sansio",
         ws_per_message_deflate=False,
         log_level="warning",
         access_log=False,

@@ -1,6 +1,6 @@
 // Holds the release binary for hours under everything at once: scripts/soak tells how to run it, docs/operating.md what it does.
 
-import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { PROGRAM } from "../lib/server.mjs";
@@ -51,6 +51,7 @@ async function soak() {
       if (run.samples.length % 6 === 0) console.log(said(sample));
     });
   } finally {
+    if (run.log && existsSync(run.log)) copyFileSync(run.log, out.replace(/\.svg$/, ".log"));
     await run.end();
   }
   if (run.samples.length < 2) throw new Error("nothing was sampled");

@@ -57,16 +57,18 @@ export function plan(seed, minutes) {
   const events = [];
   /** @type {(at: number, kind: Kind, more?: Partial<Event>) => void} */
   const add = (at, kind, more = {}) => events.push({ at, kind, seed: random.whole(0, 2 ** 31), ...more });
+  const crowd = (at) => add(at, "crowd", { people: random.whole(CROWD[0], CROWD[1]) });
   /** @type {string[]} */
   let hostile = [];
   for (let begin = BEGIN; begin < end; begin += ROUND) {
     const rest = Math.min(begin + ROUND, end) - REST;
     add(begin, "bustle");
+    crowd(begin);
     for (let at = begin + 1; at < rest; at += random.between(PAUSE[0], PAUSE[1])) {
       const dice = random.next();
-      if (dice < 0.2) {
-        add(at, "crowd", { people: random.whole(CROWD[0], CROWD[1]) });
-      } else if (dice < 0.45) {
+      if (dice < 0.15) {
+        crowd(at);
+      } else if (dice < 0.4) {
         add(at, random.pick(OPERATION));
       } else {
         // Each kind once before any comes twice.

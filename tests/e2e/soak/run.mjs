@@ -76,6 +76,11 @@ export class Run {
     }
   }
 
+  /** What the program has written, warnings and errors. */
+  get log() {
+    return this.program?.log;
+  }
+
   /** Ends it before its time. */
   stop() {
     this.stopped = true;
