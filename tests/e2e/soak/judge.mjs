@@ -8,7 +8,7 @@ const HABIT = 0.75;
 const SPARE = 6;
 /** Seconds. */
 const STILL = 10;
-/** The part of a process's time in which tables and pools are still being filled. */
+/** The part of a process's time, at least, in which tables and pools are still being filled. */
 const WARM_UP = 0.15;
 /** Rests that a judgement needs. */
 const ENOUGH = 3;
@@ -33,17 +33,20 @@ const ENOUGH = 3;
  *
  * @typedef {{ name: string, fps: number, still: number }} Watched  of one page: frames a second, and for how many seconds there was none
  *
+ * @typedef {{ at: number, kind: string, what?: string }} Done  what was done, and when
+ *
  * @typedef {{ at: number, pss: number, descriptors: number }} Rest  medians of its samples
  */
 
 /**
  * @param {Sample[]} samples
  * @param {number} steady  how many always stay
+ * @param {Done[]} events
  * @returns {{ problems: string[], figures: string[] }}
  */
-export function judge(samples, steady) {
+export function judge(samples, steady, events) {
   const [problems, figures] = [[], []];
-  const last = rests(samples, samples.at(-1)?.generation ?? 0);
+  const last = rests(samples, events);
   if (last.length < ENOUGH) {
     figures.push(`Too short to judge memory and descriptors: ${last.length} rests of one process, ${ENOUGH} are needed.`);
   } else {
@@ -71,16 +74,20 @@ export function judge(samples, steady) {
 }
 
 /**
- * Of one process, its warm-up left out.
+ * Of the last process, once it is warm: not before everything has been done to it that is done to it at all, since what is done for the
+ * first time takes memory that is kept for the next.
  * @param {Sample[]} samples
- * @param {number} generation
+ * @param {Done[]} events
  * @returns {Rest[]}
  */
-export function rests(samples, generation) {
-  const own = samples.filter((sample) => sample.generation === generation);
+export function rests(samples, events) {
+  const own = samples.filter(({ generation }) => generation === samples[samples.length - 1].generation);
   if (own.length === 0) return [];
   const [begin, end] = [own[0].at, own[own.length - 1].at];
-  const warm = own.filter(({ at, rest }) => rest > 0 && at >= begin + WARM_UP * (end - begin));
+  const first = new Map();
+  for (const { at, kind, what = kind } of events) if (at >= begin && !first.has(what)) first.set(what, at);
+  const warmAt = Math.max(begin + WARM_UP * (end - begin), ...first.values());
+  const warm = own.filter(({ at, rest }) => rest > 0 && at >= warmAt);
   return [...new Set(warm.map(({ rest }) => rest))].map((number) => {
     const during = warm.filter(({ rest }) => rest === number);
     return { at: median(during.map(({ at }) => at)), pss: median(during.map(({ pss }) => pss)), descriptors: median(during.map(({ descriptors }) => descriptors)) };

@@ -40,7 +40,7 @@ function hour(change = () => ({})) {
   });
 }
 
-const problems = (samples) => judge(samples, STEADY).problems;
+const problems = (samples, events = []) => judge(samples, STEADY, events).problems;
 
 test("an hour in which nothing grows is well", () => assert.deepEqual(problems(hour()), []));
 
@@ -55,9 +55,15 @@ test("memory that bustle takes and gives back is not growth, and one disturbed r
   assert.deepEqual(problems(hour((hours, { rest, pss }) => (rest === 28 ? { pss: pss + 40 } : rest === 0 ? { pss: pss + 60 * hours } : {}))), []);
 });
 
+test("what is done for the first time may take memory, what is done again may not", () => {
+  const step = (when) => hour((_, { at, pss }) => ({ pss: pss + (at > when ? 10 * Math.ceil((at - when) / 1200) : 0) }));
+  assert.deepEqual(problems(hour((_, { at, pss }) => ({ pss: pss + (at > 1500 ? 20 : 0) })), [{ at: 1500, kind: "hostile", what: "seats" }]), []);
+  assert.equal(problems(step(0), [0, 1200, 2400].map((at) => ({ at, kind: "hostile", what: "seats" }))).length, 1);
+});
+
 test("only processes that live long enough are judged", () => {
   const restarted = hour((hours, { pss }) => ({ generation: 1 + Math.floor(hours * 40), pss: pss + 50 * hours }));
-  const { problems, figures } = judge(restarted, STEADY);
+  const { problems, figures } = judge(restarted, STEADY, []);
   assert.deepEqual(problems, []);
   assert.match(figures[0], /^Too short/);
 });

@@ -50,17 +50,20 @@ async function soak() {
       write();
       if (run.samples.length % 6 === 0) console.log(said(sample));
     });
+  } catch (error) {
+    // What it was waiting for has been stopped as well.
+    if (!run.stopped) throw error;
   } finally {
     if (run.log && existsSync(run.log)) copyFileSync(run.log, out.replace(/\.svg$/, ".log"));
     await run.end();
   }
-  if (run.samples.length < 2) throw new Error("nothing was sampled");
+  if (run.stopped) console.error("Stopped before its time.");
+  if (run.samples.length < 2) return false;
   write();
-  const { problems, figures } = judge(run.samples, run.steady);
+  const { problems, figures } = judge(run.samples, run.steady, run.done);
   if (run.died) problems.push(run.died);
   console.log(figures.concat(run.counted()).join("\n"));
   for (const problem of problems) console.error(problem);
-  if (run.stopped) console.error("Stopped before its time.");
   return problems.length === 0 && !run.stopped;
 }
 

@@ -2,7 +2,7 @@
 
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -49,7 +49,9 @@ export class Program {
     this.generation += 1;
     const output = openSync(this.log, "a");
     const [command, ...args] = [...this.machine.prefix, this.file, "--config", "callbox.toml", "serve"];
-    const child = spawn(command, args, { cwd: this.dir, stdio: ["ignore", "pipe", output] });
+    // In a process group of its own: what interrupts this program in a terminal is for this program only.
+    const child = spawn(command, args, { cwd: this.dir, detached: true, stdio: ["ignore", "pipe", output] });
+    closeSync(output);
     this.child = child;
     let banner = "";
     child.stdout.on("data", (data) => (banner += data));

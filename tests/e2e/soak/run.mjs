@@ -23,6 +23,8 @@ export class Run {
   steady = STEADY;
   stopped = false;
   died = "";
+  /** @type {Promise<void> | undefined} */
+  ending;
   /** What the crowd says of itself. */
   #crowd = { joined: 0, resumed: 0, refused: 0, failed: 0, steady: 0, present: 0 };
   /** The number of the rest, and since when it lasts, in seconds; 0: there is none. */
@@ -84,13 +86,20 @@ export class Run {
   /** Ends it before its time. */
   stop() {
     this.stopped = true;
+    // What it waits for while it begins ends with the browsers.
+    if (!this.begun) void this.end();
   }
 
   async end() {
-    this.ending = true;
+    if (this.ending) return this.ending;
+    this.ending = this.#end();
+    return this.ending;
+  }
+
+  async #end() {
     for (const child of this.#children) child.kill("SIGKILL");
     await this.call?.end();
-    await this.program?.stop();
+    await this.program?.stop().catch(() => {});
     this.place?.remove();
   }
 
@@ -161,7 +170,7 @@ export class Run {
    */
   #child(file, machine, told) {
     const [command, ...args] = [...machine.prefix, process.execPath, path.join(import.meta.dirname, file), JSON.stringify(told)];
-    const child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    const child = spawn(command, args, { detached: true, stdio: ["ignore", "inherit", "inherit", "ipc"] });
     child.once("exit", () => {
       if (!this.ending) this.died ||= `${file} ended by itself.`;
     });
