@@ -116,6 +116,11 @@ impl Row {
         }
     }
 
+    /// Is the figure something else than the server's processor time?
+    pub fn has_a_cost_beside(self) -> bool {
+        matches!(self, Self::Kept { .. } | Self::Fresh | Self::Latency)
+    }
+
     pub fn runs_on(self, kind: Kind) -> bool {
         match kind {
             Kind::Callbox | Kind::Before => true,

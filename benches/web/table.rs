@@ -67,12 +67,14 @@ fn costs(rounds: &[Round], rows: &[Row]) -> Vec<Vec<String>> {
     let mut table = vec![header.map(str::to_owned).to_vec()];
     for &row in rows {
         let own = summary(rounds, row, Kind::Callbox, |outcome| outcome.cpu);
-        if own.is_none() {
+        if own.is_none() || !row.has_a_cost_beside() {
             continue;
         }
+        let title = row.title();
+        let subject = title.split(": ").next().unwrap_or(&title).to_owned();
         let other = summary(rounds, row, row.other(), |outcome| outcome.cpu);
         table.push(vec![
-            row.title(),
+            subject,
             cell(own, 1, rounds.len()),
             cell(other, 1, rounds.len()),
             cell(
