@@ -102,6 +102,6 @@ process.on("message", (/** @type {{ people: number }} */ { people }) => (wanted 
 process.on("disconnect", () => process.exit());
 process.on("uncaughtException", () => {});
 process.on("unhandledRejection", () => {});
-setInterval(() => process.send?.({ ...count, present, wires: 0 }), 1000);
+setInterval(() => process.send?.({ ...count, present }), 1000);
 for (let number = 0; number < steady; number += 1) void stay(number);
 void bustle();

@@ -79,6 +79,8 @@ export function plan(seed, minutes) {
     }
     if (rest > begin) add(rest, "rest", { seconds: REST });
   }
-  for (let at = BEGIN + random.between(LIFE[0], LIFE[1]); at < end * KILLING; at += random.between(LIFE[0], LIFE[1])) add(at, "kill");
+  // However short the whole, there is one.
+  const life = () => random.between(LIFE[0], Math.max(LIFE[0], Math.min(LIFE[1], end * KILLING - BEGIN)));
+  for (let at = BEGIN + life(); at < end * KILLING; at += life()) add(at, "kill");
   return events.filter(({ at }) => at < end).sort((one, other) => one.at - other.at);
 }

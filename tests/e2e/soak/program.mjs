@@ -21,7 +21,7 @@ state = "state"
 cert = "cert.pem"
 key = "key.pem"
 [turn.users]
-alice = "${"0123456789abcdef"}"
+alice = "a-long-password-of-alice"
 [log]
 level = "warn"
 `;
@@ -48,7 +48,7 @@ export class Program {
   async start() {
     this.generation += 1;
     const output = openSync(this.log, "a");
-    const [command, ...args] = [...this.machine.prefix, this.file, "--config", "callbox.toml", "serve"];
+    const [command, args] = this.#there(this.file, "--config", "callbox.toml", "serve");
     // In a process group of its own: what interrupts this program in a terminal is for this program only.
     const child = spawn(command, args, { cwd: this.dir, detached: true, stdio: ["ignore", "pipe", output] });
     closeSync(output);
@@ -84,8 +84,8 @@ export class Program {
   /** The cookie of somebody who knows the password. */
   async logIn() {
     const body = `next=%2F&password=${encodeURIComponent(PASSWORD).replaceAll("%20", "+")}`;
-    const command = ["curl", "--silent", "--insecure", "--include", "--data", body, `https://${SERVER}/access/login`];
-    const answer = execFileSync(command0(this.machine, command), rest(this.machine, command), { encoding: "utf8" });
+    const [program, args] = this.#there("curl", "--silent", "--insecure", "--include", "--data", body, `https://${SERVER}/access/login`);
+    const answer = execFileSync(program, args, { encoding: "utf8" });
     const cookie = /^set-cookie:\s*([^;\r\n]+)/im.exec(answer)?.[1];
     if (!cookie) throw new Error(`no login: ${answer}`);
     return cookie;
@@ -97,8 +97,7 @@ export class Program {
 
   /** @returns {Promise<import("./sample.mjs").Held & import("./sample.mjs").Told>} */
   async look() {
-    const command = ["curl", "--silent", "--max-time", "5", METRICS];
-    const { stdout } = await promisify(execFile)(command0(this.machine, command), rest(this.machine, command));
+    const { stdout } = await promisify(execFile)(...this.#there("curl", "--silent", "--max-time", "5", METRICS));
     return { ...held(Number(this.child?.pid)), ...told(stdout) };
   }
 
@@ -118,6 +117,16 @@ export class Program {
     this.stopping = false;
   }
 
+  /**
+   * A command on the program's machine.
+   * @param {...string} command
+   * @returns {[string, string[]]}
+   */
+  #there(...command) {
+    const [program, ...args] = [...this.machine.prefix, ...command];
+    return [program, args];
+  }
+
   /** P-256, for the one address; each file appears at once, as with `mv`. */
   #makeCertificate() {
     const [key, cert] = ["key", "cert"].map((name) => path.join(this.dir, `${name}.pem`));
@@ -129,9 +138,3 @@ export class Program {
     renameSync(`${cert}.new`, cert);
   }
 }
-
-/** @type {(machine: import("../lib/netns.mjs").Machine, command: string[]) => string} */
-const command0 = (machine) => machine.prefix[0];
-/** @type {(machine: import("../lib/netns.mjs").Machine, command: string[]) => string[]} */
-const rest = (machine, command) => [...machine.prefix.slice(1), ...command];
-

@@ -110,11 +110,6 @@ export class Wires {
     return socket;
   }
 
-  /** How many are open. */
-  get count() {
-    return this.#open.size;
-  }
-
   close() {
     for (const close of this.#open) close();
     this.#open.clear();
