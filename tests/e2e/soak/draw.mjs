@@ -50,6 +50,7 @@ function panelsOf(samples) {
     { name: "Threads", lines: [line("threads", "threads")] },
     { name: "Wake-ups a second", lines: [line("context switches", "wakeups")] },
     { name: "Processor, % of a core", lines: [line("processor", "cpu")] },
+    { name: "Load of the whole machine", lines: [line("load", "load")] },
     { name: "Rooms, WebSockets, allocations", lines: [line("rooms", "rooms"), line("WebSockets", "websockets"), line("allocations", "allocations")] },
     { name: "The call: frames a second that each page decodes", lines: ofCall("fps") },
     { name: "The call: longest still picture, seconds", lines: ofCall("still") },

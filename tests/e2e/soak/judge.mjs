@@ -18,6 +18,7 @@ const ENOUGH = 3;
  * @property {number} at  seconds since the beginning
  * @property {number} generation  of the process
  * @property {number} rest  the number of the rest in whose quiet end it was taken; 0: in none
+ * @property {number} load  of the whole machine: programs that run or would like to
  * @property {number} rss  MiB
  * @property {number} pss  MiB
  * @property {number} descriptors
@@ -58,15 +59,19 @@ export function judge(samples, steady, events) {
     if (Math.min(...end) > Math.max(...first) + SPARE) problems.push(`Descriptors leaked: ${Math.max(...first)} at rest at first, ${Math.min(...end)} in the end.`);
   }
   for (const name of new Set(samples.flatMap(({ call }) => call.map(({ name }) => name)))) {
-    const seen = samples.map(({ at, call }) => ({ at, still: call.find((one) => one.name === name)?.still ?? 0 }));
+    const seen = samples.map(({ at, load, call }) => ({ at, load, still: call.find((one) => one.name === name)?.still ?? 0 }));
     const worst = seen.reduce((one, other) => (other.still > one.still ? other : one));
     figures.push(`${name}'s picture stood still for ${worst.still.toFixed(1)} s at the most.`);
-    for (const { at, still } of runs(seen)) problems.push(`${name}'s picture stood still for ${still.toFixed(1)} s, ${clock(at)} after the beginning.`);
+    for (const { at, load, still } of runs(seen)) {
+      problems.push(`${name}'s picture stood still for ${still.toFixed(1)} s, ${clock(at)} after the beginning; the machine's load was ${load.toFixed(1)}.`);
+    }
   }
   const missing = samples.filter((sample) => sample.rest > 0 && sample.steady < steady);
   if (missing.length > 0) {
     problems.push(`${steady - Math.min(...missing.map((sample) => sample.steady))} of ${steady} people who stay were not there at rest, ${clock(missing[0].at)} after the beginning.`);
   }
+  const loads = samples.map(({ load }) => load);
+  if (loads.length > 0) figures.push(`The machine's load was ${median(loads).toFixed(1)} in the middle, ${Math.max(...loads).toFixed(1)} at the most.`);
   const joined = samples.at(-1)?.joined ?? 0;
   figures.push(`${joined} people without browsers came and went.`);
   if (joined === 0) problems.push("Nobody could join.");
@@ -107,7 +112,7 @@ function growth(points) {
 
 /**
  * Of times that stood still for too long, and are seen in sample after sample, the longest each.
- * @param {{ at: number, still: number }[]} seen
+ * @param {{ at: number, load: number, still: number }[]} seen
  */
 function runs(seen) {
   const found = [];

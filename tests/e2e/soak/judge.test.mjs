@@ -23,6 +23,7 @@ function hour(change = () => ({})) {
       at,
       generation: 1,
       rest: settled ? 1 + Math.floor(at / 120) : 0,
+      load: 0.8,
       rss: memory + 3,
       pss: memory,
       descriptors: settled ? 60 + random.whole(0, 4) : 200 + random.whole(0, 200),
@@ -77,7 +78,7 @@ test("a descriptor that is lost with every round is seen", () => {
 test("a still picture is told once, with its longest time", () => {
   const call = (still) => [{ name: "Ana", fps: 0, still }, { name: "Bo", fps: 10, still: 1 }];
   const found = problems(hour((hours, { at }) => (at === 600 ? { call: call(9) } : at === 610 ? { call: call(12) } : at === 620 ? { call: call(22) } : {})));
-  assert.deepEqual(found, ["Ana's picture stood still for 22.0 s, 00:10:20 after the beginning."]);
+  assert.deepEqual(found, ["Ana's picture stood still for 22.0 s, 00:10:20 after the beginning; the machine's load was 0.8."]);
 });
 
 test("those who stay have to be there at rest, and others have to get in", () => {

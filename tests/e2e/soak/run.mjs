@@ -1,6 +1,7 @@
 // One run: everything is started, the plan is followed, samples are taken, and everything is stopped.
 
 import { spawn } from "node:child_process";
+import os from "node:os";
 import path from "node:path";
 import { Call } from "./call.mjs";
 import { Place, SERVER } from "./place.mjs";
@@ -149,6 +150,7 @@ export class Run {
         at,
         generation,
         rest: since > 0 && at - since >= SETTLE ? number : 0,
+        load: os.loadavg()[0],
         ...looked,
         wakeups: rate(looked.wakeups, this.last?.wakeups),
         cpu: rate(looked.cpu, this.last?.cpu, 100),
