@@ -215,9 +215,20 @@ fn callbox(
     address: SocketAddr,
 ) -> io::Result<Command> {
     let pem = |name| setting.dir.path().join(name).display().to_string();
+    // An older one does not know it.
+    let known = Command::new(program)
+        .arg("config")
+        .current_dir(dir)
+        .output()?;
+    let handshakes = "handshakes_per_second_per_ip";
+    let handshakes = if String::from_utf8_lossy(&known.stdout).contains(handshakes) {
+        format!("{handshakes} = 1000000\n")
+    } else {
+        String::new()
+    };
     let config = format!(
         "listen = \"{address}\"\nstate = \"state\"\n\
-         [server]\nmax_connections = 16384\nmax_connections_per_ip = 16384\n\
+         [server]\nmax_connections = 16384\nmax_connections_per_ip = 16384\n{handshakes}\
          [tls]\ncert = \"{}\"\nkey = \"{}\"\n\
          [signaling]\nmax_rooms = 16384\nmax_rooms_per_ip = 16384\nmax_connections_per_ip = 16384\n\
          message_rate = 1000000\nvisitors_per_minute = 1000000\n\
