@@ -61,7 +61,7 @@ const MAX_PERSON = 64;
 /** Marks on one letter: Hebrew with points and Hindi have as many, higher are towers only. */
 const MAX_MARKS = 4;
 /** What prints nothing. */
-const BLANK = /[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800\ufffc\u{13441}\u{13442}\u{16fe4}\u{1d159}]/u;
+const BLANK = /[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u{16fe4}\u2800\ufffc\u{13441}\u{13442}\u{1d159}]/u;
 /** Joins letters of some scripts, or keeps them apart, and makes one emoji of several. */
 const JOINER = /[\u200c\u200d]/u;
 const JOINS_AFTER = /[\p{M}\p{Script=Arabic}\p{Extended_Pictographic}\p{Emoji_Modifier}]/u;

@@ -230,10 +230,8 @@ pub fn count_from_zero() {
 
 fn count_failed(error: &io::Error) {
     let reason = match error.kind() {
-        // The authority has seen what it wanted to see.
-        io::ErrorKind::ConnectionAborted => return,
-        // That was counted when it was refused.
-        io::ErrorKind::ConnectionRefused => return,
+        // The authority has seen what it wanted to see; a refusal was counted by its bound.
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionRefused => return,
         io::ErrorKind::ConnectionReset => "evicted",
         io::ErrorKind::TimedOut => "timeout",
         io::ErrorKind::InvalidData => "not_understood",
