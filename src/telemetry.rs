@@ -7,15 +7,15 @@ use tracing_subscriber::{Layer, fmt};
 
 use crate::config::Log;
 
-/// The embedded relay logs a line for each bad packet that a stranger sends.
-const QUIET: &str = "turn=off,webrtc_util=off,stun=off";
+/// Libraries that log a line for each bad packet or each broken rule of a stranger. Whoever names them gets to see it.
+const QUIET: &str = "turn=off,webrtc_util=off,stun=off,h2=error,hyper=error,rustls=error,tungstenite=error";
 
 /// Starts to log. Called once.
 ///
 /// # Errors
 /// When the filter is not valid, or logging was started already.
 pub fn start(config: &Log) -> anyhow::Result<()> {
-    let filter: Targets = format!("{},{QUIET}", config.level).parse()?;
+    let filter: Targets = format!("{QUIET},{}", config.level).parse()?;
     let layer = if config.json {
         fmt::layer()
             .json()

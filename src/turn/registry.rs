@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_check_has_few_and_who_is_called_like_one_has_its_own() {
         let limits = TurnLimits {
-            allocations: 100,
+            allocations: 1000,
             allocations_per_visitor: 40,
             allocations_per_ip: 100,
             allocations_per_minute: 100,

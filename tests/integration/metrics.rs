@@ -165,15 +165,21 @@ fn refused(metrics: &str, door: &str, bound: &str) -> String {
     value(metrics, &series).to_owned()
 }
 
-const BOUNDS: [(&str, &str); 21] = [
+const BOUNDS: [(&str, &str); 28] = [
     ("front", "max_connections"),
     ("front", "max_connections_per_ip"),
+    ("front", "network"),
+    ("websocket", "max_connections"),
     ("websocket", "max_connections_per_ip"),
+    ("websocket", "network"),
     ("websocket", "origins"),
     ("page", "visitors_per_minute"),
     ("room", "max_peers"),
     ("room", "max_rooms"),
     ("room", "max_rooms_per_ip"),
+    ("room", "network"),
+    ("room", "seats"),
+    ("lock", "rate"),
     ("knock", "waiting"),
     ("knock", "rate"),
     ("login", "attempts_per_minute"),
@@ -183,6 +189,7 @@ const BOUNDS: [(&str, &str); 21] = [
     ("relay", "allocations"),
     ("relay", "allocations_per_visitor"),
     ("relay", "allocations_per_ip"),
+    ("relay", "network"),
     ("relay", "allocations_per_minute"),
     ("relay", "relay_ports"),
     ("admin", "connections"),

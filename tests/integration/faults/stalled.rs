@@ -145,3 +145,23 @@ async fn a_client_that_reads_nothing_is_let_go() {
         .expect("it is let go");
     assert!(start.elapsed() < Duration::from_secs(20));
 }
+
+#[tokio::test]
+async fn requests_that_are_taken_back_at_once_write_no_log() {
+    let server = Server::start("");
+    let lines = server.log().lines().count();
+    for _ in 0..3 {
+        let mut bytes = h2::preface(65_535);
+        for stream in (1..400).step_by(2) {
+            bytes.extend(h2::get(stream, "/main.js", "br"));
+            bytes.extend(h2::frame(h2::RST_STREAM, 0, stream, &8_u32.to_be_bytes()));
+        }
+        let mut stream = h2::open(server.https, &bytes).await;
+        let mut answers = Vec::new();
+        let ended = stream.read_to_end(&mut answers);
+        // It is told to go, or goes on; either way nobody hears of it.
+        let _ = timeout(Duration::from_secs(1), ended).await;
+    }
+    assert_eq!(get(server.https, "/").await.status, 200);
+    assert_eq!(server.log().lines().count(), lines, "{}", server.log());
+}

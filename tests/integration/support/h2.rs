@@ -12,6 +12,7 @@ use tokio_rustls::client::TlsStream;
 use super::http::{Anything, trusting};
 
 const HEADERS: u8 = 1;
+pub const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 pub const PING: u8 = 6;
 const WINDOW_UPDATE: u8 = 8;
