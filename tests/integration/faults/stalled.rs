@@ -149,7 +149,6 @@ async fn a_client_that_reads_nothing_is_let_go() {
 #[tokio::test]
 async fn requests_that_are_taken_back_at_once_write_no_log() {
     let server = Server::start("");
-    let lines = server.log().lines().count();
     for _ in 0..3 {
         let mut bytes = h2::preface(65_535);
         for stream in (1..400).step_by(2) {
@@ -163,5 +162,7 @@ async fn requests_that_are_taken_back_at_once_write_no_log() {
         let _ = timeout(Duration::from_secs(1), ended).await;
     }
     assert_eq!(get(server.https, "/").await.status, 200);
-    assert_eq!(server.log().lines().count(), lines, "{}", server.log());
+    let log = server.log();
+    let told = log.lines().filter(|line| !line.contains(" INFO ")).count();
+    assert_eq!(told, 0, "{log}");
 }
