@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tower::make::Shared;
 
 use crate::access::{self, Access};
 use crate::admin;
@@ -60,7 +61,7 @@ struct Server {
     admin: Option<std::net::TcpListener>,
     relay: Option<ReadyRelay>,
     hub: Arc<Hub>,
-    router: axum::Router,
+    site: web::Site,
     access: Arc<Access>,
     served: tls::Served,
     acme: Option<tls::Acme>,
@@ -160,7 +161,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         resume: config.signaling.resume,
         message_limit: config.signaling.message_limit,
     });
-    let router = web::router(app, &config, &served);
+    let site = web::site(app, &config, &served);
     Ok(Server {
         config,
         machine,
@@ -170,7 +171,7 @@ async fn prepare(config: Config) -> anyhow::Result<Server> {
         admin,
         relay,
         hub,
-        router,
+        site,
         access,
         served,
         acme,
@@ -215,10 +216,10 @@ impl Server {
         if let Some(listener) = self.redirect {
             let front = front.redirecting_to(https_address.port());
             let server = http_server(listener, front, &self.config, handle.clone())?;
-            servers.spawn(server.serve(self.router.clone().into_make_service()));
+            servers.spawn(server.serve(Shared::new(self.site.clone())));
         }
         let server = http_server(self.https, front, &self.config, handle.clone())?;
-        servers.spawn(server.serve(self.router.into_make_service()));
+        servers.spawn(server.serve(Shared::new(self.site)));
         let renewal = tls::keep(self.config, self.machine, self.acme, self.served, hangup);
         let renewal = tokio::spawn(renewal);
         let revocation = tokio::spawn(heed_revocation(self.access, Arc::clone(&self.hub)));
@@ -287,6 +288,8 @@ fn http_server(
 ) -> std::io::Result<axum_server::Server<SocketAddr, Front>> {
     // No page sends a tenth of it. It is what a stranger can have kept by beginning a request.
     const MAX_HEADERS: u32 = 16 * 1024;
+    // As RFC 9113 §6.5.2 advises, and browsers suppose before they are told: a page has seventy modules.
+    const STREAMS: u32 = 100;
     // Of what is sent to the server: forms of a few hundred bytes. RFC 9113 §6.9.2 allows no less for a connection.
     const FORM: u32 = 16 * 1024;
     const FORMS: u32 = 65_535;
@@ -305,7 +308,7 @@ fn http_server(
         .max_header_list_size(MAX_HEADERS)
         .initial_stream_window_size(FORM)
         .initial_connection_window_size(FORMS)
-        .max_concurrent_streams(64);
+        .max_concurrent_streams(STREAMS);
     Ok(server)
 }
 

@@ -8,7 +8,8 @@ use tracing_subscriber::{Layer, fmt};
 use crate::config::Log;
 
 /// Libraries that log a line for each bad packet or each broken rule of a stranger. Whoever names them gets to see it.
-const QUIET: &str = "turn=off,webrtc_util=off,stun=off,h2=error,hyper=error,rustls=error,tungstenite=error";
+const QUIET: &str =
+    "turn=off,webrtc_util=off,stun=off,h2=error,hyper=error,rustls=error,tungstenite=error";
 
 /// Starts to log. Called once.
 ///

@@ -15,6 +15,7 @@ mod pc_config;
 mod qr;
 mod reached;
 mod settings;
+mod site;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ use axum::routing::{any, get};
 use axum::{Extension, Router};
 
 use crate::access::{self, Access, Scope};
-use crate::config::Config;
+use crate::config::{AccessMode, Config};
 use crate::front::Worth;
 use crate::limits::AddressRate;
 use crate::refused::Refused;
@@ -43,9 +44,11 @@ pub use client::Client;
 pub use pc_config::{IceServers, PcConfig, TurnService};
 pub use qr::{Codes, codes};
 pub use reached::Reached;
+pub use site::Site;
 
-/// Signaling messages are a few kilobytes; the library's default buffers would take 128 KiB per connection.
-const WS_BUFFER: usize = 4096;
+/// What is read at once. Most messages are shorter, longer ones are put together, and each WebSocket keeps as much: the library's
+/// default would take 128 KiB.
+const WS_BUFFER: usize = 1024;
 
 /// What the handlers share.
 pub struct App {
@@ -68,8 +71,8 @@ pub struct App {
 
 pub type Shared = Arc<App>;
 
-/// All routes. `config` decides which pages are served and under which policy.
-pub fn router(app: Shared, config: &Config, served: &Served) -> Router {
+/// All that is served. `config` decides which pages, and under which policy.
+pub fn site(app: Shared, config: &Config, served: &Served) -> Site {
     let entrance = Arc::new(Entrance {
         proxies: config.trusted_proxies.as_slice().into(),
         challenges: served.challenges().clone(),
@@ -85,14 +88,18 @@ pub fn router(app: Shared, config: &Config, served: &Served) -> Router {
         .route("/healthz", get(health))
         .with_state(app)
         .merge(access::routes(Arc::clone(&access)));
-    assets::serve(dynamic, config)
+    let open = config.root.is_none() && access.mode() == AccessMode::Open;
+    let gated = Arc::clone(&access);
+    let outside = Arc::clone(&entrance);
+    let routes = assets::serve(dynamic, config)
         .layer(middleware::from_fn(move |request, next| {
-            access::guard(Arc::clone(&access), request, next)
+            access::guard(Arc::clone(&gated), request, next)
         }))
         .merge(ca::routes(served))
         .layer(middleware::from_fn(move |request, next| {
-            entrance::pass(Arc::clone(&entrance), request, next)
-        }))
+            entrance::pass(Arc::clone(&outside), request, next)
+        }));
+    Site::new(routes, entrance, open)
 }
 
 /// `GET /healthz`
