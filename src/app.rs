@@ -1,5 +1,6 @@
 //! From a configuration to a running server, and to its ordered stop.
 
+mod http;
 mod relay;
 
 use std::io::IsTerminal;
@@ -215,10 +216,10 @@ impl Server {
         }
         if let Some(listener) = self.redirect {
             let front = front.redirecting_to(https_address.port());
-            let server = http_server(listener, front, &self.config, handle.clone())?;
+            let server = http::server(listener, front, &self.config, handle.clone())?;
             servers.spawn(server.serve(Shared::new(self.site.clone())));
         }
-        let server = http_server(self.https, front, &self.config, handle.clone())?;
+        let server = http::server(self.https, front, &self.config, handle.clone())?;
         servers.spawn(server.serve(Shared::new(self.site)));
         let renewal = tls::keep(self.config, self.machine, self.acme, self.served, hangup);
         let renewal = tokio::spawn(renewal);
@@ -278,38 +279,6 @@ impl Server {
             env!("CARGO_PKG_VERSION"),
         );
     }
-}
-
-fn http_server(
-    listener: std::net::TcpListener,
-    front: Front,
-    config: &Config,
-    handle: Handle<SocketAddr>,
-) -> std::io::Result<axum_server::Server<SocketAddr, Front>> {
-    // No page sends a tenth of it. It is what a stranger can have kept by beginning a request.
-    const MAX_HEADERS: u32 = 16 * 1024;
-    // As RFC 9113 §6.5.2 advises, and browsers suppose before they are told: a page has seventy modules.
-    const STREAMS: u32 = 100;
-    // Of what is sent to the server: forms of a few hundred bytes. RFC 9113 §6.9.2 allows no less for a connection.
-    const FORM: u32 = 16 * 1024;
-    const FORMS: u32 = 65_535;
-    let limit = config.server.header_timeout;
-    let mut server = axum_server::from_tcp(listener)?
-        .acceptor(front)
-        .handle(handle)
-        .first_request_timeout(limit);
-    let builder = server.http_builder();
-    builder
-        .http1()
-        .header_read_timeout(limit)
-        .max_buf_size(MAX_HEADERS as usize);
-    builder
-        .http2()
-        .max_header_list_size(MAX_HEADERS)
-        .initial_stream_window_size(FORM)
-        .initial_connection_window_size(FORMS)
-        .max_concurrent_streams(STREAMS);
-    Ok(server)
 }
 
 /// Ends when a part of the relay has ended that should not.

@@ -6,6 +6,7 @@ mod acme;
 mod check;
 mod configuration;
 mod faults;
+mod files;
 mod folder;
 mod hostile;
 mod https;
