@@ -2,13 +2,15 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use axum::Error;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use tokio::time::{Instant, interval, timeout};
+use metrics::Counter;
+use tokio::time::{Instant, interval, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Error as WsError;
 
 use super::PING_INTERVAL;
@@ -37,6 +39,12 @@ const BYTES_BURST: u32 = 10;
 const MAX_VOLUME: u32 = 100_000_000;
 /// A message that comes too fast after it was said so counts as so many more.
 const TOO_FAST_COST: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+/// Looked up once, since each look-up costs as much as a small message.
+static RECEIVED: LazyLock<Counter> =
+    LazyLock::new(|| metrics::counter!("callbox_websocket_messages_total", "way" => "in"));
+static SENT: LazyLock<Counter> =
+    LazyLock::new(|| metrics::counter!("callbox_websocket_messages_total", "way" => "out"));
 
 /// Who is at the other end.
 pub struct Visit {
@@ -139,9 +147,15 @@ impl<'a> Session<'a> {
         let mut ping = interval(PING_INTERVAL);
         ping.reset();
         let mut renewal: Option<Instant> = None;
+        // Each message moves the end; the timer is moved where it fires, and where something is due sooner.
+        let mut timer = pin!(sleep_until(Instant::now() + SILENCE));
         loop {
             let (until, reason) = self.patience.end();
-            let renew_at = renewal.unwrap_or_else(|| Instant::now() + SILENCE);
+            let until = Instant::from_std(until);
+            let due = renewal.map_or(until, |renewal| renewal.min(until));
+            if due < timer.deadline() {
+                timer.as_mut().reset(due);
+            }
             let ending = tokio::select! {
                 biased;
                 () = self.hub.stopping.cancelled() => Err(Ending::Closed(CloseReason::Stopping)),
@@ -159,12 +173,19 @@ impl<'a> Session<'a> {
                     self.receive(received)
                 }
                 _ = ping.tick() => self.write(Message::Ping(axum::body::Bytes::new())).await,
-                () = tokio::time::sleep_until(renew_at), if renewal.is_some() => {
-                    self.renew();
-                    renewal = None;
-                    Ok(())
+                () = &mut timer => {
+                    let now = Instant::now();
+                    timer.as_mut().reset(now + SILENCE);
+                    if renewal.is_some_and(|renewal| renewal <= now) {
+                        self.renew();
+                        renewal = None;
+                    }
+                    if until <= now {
+                        Err(Ending::Closed(reason))
+                    } else {
+                        Ok(())
+                    }
                 }
-                () = tokio::time::sleep_until(until.into()) => Err(Ending::Closed(reason)),
             };
             if let Err(ending) = ending {
                 return ending;
@@ -231,7 +252,7 @@ impl<'a> Session<'a> {
     }
 
     fn handle(&mut self, text: &Utf8Bytes) -> Result<(), Ending> {
-        metrics::counter!("callbox_websocket_messages_total", "way" => "in").increment(1);
+        RECEIVED.increment(1);
         let conn = self.inbox.conn;
         let Some(message) = ClientMessage::parse(text) else {
             self.bad_messages += 1;
@@ -277,7 +298,7 @@ impl<'a> Session<'a> {
         let Ok(text) = serde_json::to_string(message) else {
             return Ok(());
         };
-        metrics::counter!("callbox_websocket_messages_total", "way" => "out").increment(1);
+        SENT.increment(1);
         self.write(Message::Text(text.into())).await
     }
 
