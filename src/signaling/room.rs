@@ -67,7 +67,8 @@ impl Room {
         Self {
             opener,
             opened,
-            seats: Vec::new(),
+            // Most rooms that are idle have one; a vector by itself begins with four.
+            seats: Vec::with_capacity(1),
             door: Door::default(),
         }
     }
