@@ -147,6 +147,8 @@ pub struct Connection {
     /// Since when nothing can be written.
     blocked_since: Option<Instant>,
     protocol: Protocol,
+    /// How many open answers were counted last.
+    told_open: usize,
     /// At the next deadline, or before.
     look: Pin<Box<Sleep>>,
     spot: Spot,
@@ -176,6 +178,7 @@ impl Connection {
             moved: now,
             blocked_since: None,
             protocol: Protocol::Unknown(Vec::new()),
+            told_open: 0,
             look: Box::pin(sleep_until(now + deadlines.idle.min(deadlines.age))),
             worth: spot.worth(),
             spot,
@@ -260,7 +263,10 @@ impl Connection {
             Protocol::Two(answers) if answers.open() > FEW_ANSWERS => answers.open(),
             _ => 0,
         };
-        self.spot.set_answers(open);
+        // All connections share what counts them.
+        if std::mem::replace(&mut self.told_open, open) != open {
+            self.spot.set_answers(open);
+        }
         let end = self.end();
         if end < self.look.deadline() {
             self.look.as_mut().reset(end);
