@@ -13,14 +13,16 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const END_STREAM: u8 = 1;
+/// Answers that are looked after: more than the server lets a client have at once.
+const MOST: usize = 256;
 
 /// What is known of one HTTP/2 connection.
 #[derive(Debug, Default)]
 pub struct Answers {
     received: Frames,
     sent: Frames,
-    /// Streams in the order of their requests, and when something of the answer passed last. As many as the server
-    /// lets a client have at once.
+    /// Streams in the order of their requests, and when something of the answer passed last. [`MOST`], also of a client
+    /// that asks for more than it may.
     open: Vec<(u32, Instant)>,
     /// When something of any answer passed.
     moved: Option<Instant>,
@@ -58,7 +60,10 @@ impl Answers {
     pub fn received(&mut self, bytes: &[u8], now: Instant) {
         let Self { received, open, .. } = self;
         received.each(bytes, |frame| match frame.kind {
-            HEADERS if open.last().is_none_or(|(last, _)| *last < frame.stream) => {
+            HEADERS
+                if open.len() < MOST
+                    && open.last().is_none_or(|(last, _)| *last < frame.stream) =>
+            {
                 open.push((frame.stream, now));
             }
             RST_STREAM => open.retain(|(stream, _)| *stream != frame.stream),
@@ -209,6 +214,14 @@ mod tests {
         answers.received(&asked(&[1, 3]), Instant::now());
         answers.received(&frame(HEADERS, 5, 1, b"\x82"), Instant::now());
         assert_eq!(answers.open(), 2);
+    }
+
+    #[test]
+    fn what_is_kept_of_a_client_that_asks_without_end_is_bounded() {
+        let mut answers = Answers::of(PREFACE).unwrap();
+        let streams: Vec<_> = (1..4000).step_by(2).collect();
+        answers.received(&asked(&streams), Instant::now());
+        assert_eq!(answers.open(), MOST);
     }
 
     #[test]
