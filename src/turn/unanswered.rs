@@ -210,10 +210,11 @@ mod tests {
             let ana = page("v-ana");
             let (mut now, mut sent) = (start, Vec::new());
             for pause in pauses {
-                now += Duration::from_millis(pause / 10);
+                // The first second begins with the first packet.
                 if unanswered.send(&ana, HERE, target(1), now).is_ok() {
                     sent.push(now.duration_since(start).as_millis());
                 }
+                now += Duration::from_millis(pause / 10);
             }
             prop_assert!(sent.iter().filter(|at| **at < 1000).count() <= 20);
             let later: Vec<_> = sent.into_iter().filter(|at| *at >= 1000).collect();
