@@ -67,6 +67,9 @@ struct Arguments {
     /// The callbox to measure.
     #[arg(long, value_name = "PATH", default_value = env!("CARGO_BIN_EXE_callbox"))]
     callbox: PathBuf,
+    /// Another callbox to measure beside it.
+    #[arg(long, value_name = "PATH")]
+    before: Option<PathBuf>,
     /// The cores of the server and of the load generator.
     #[arg(long, value_delimiter = ',', num_args = 1, default_values_t = [1, 0])]
     cores: Vec<usize>,
@@ -120,7 +123,9 @@ fn serve(kind: Kind, listen: SocketAddr) -> anyhow::Result<()> {
         Kind::WebrtcRs => webrtc_rs::serve(listen)?,
         Kind::ForwarderPlain => forwarder::serve_plain(listen)?,
         Kind::ForwarderMmsg => forwarder::serve_batches(listen)?,
-        Kind::Callbox | Kind::Coturn => bail!("{} is a program of its own", kind.name()),
+        Kind::Callbox | Kind::Before | Kind::Coturn => {
+            bail!("{} is a program of its own", kind.name())
+        }
     }
     Ok(())
 }
@@ -129,8 +134,14 @@ fn compare(arguments: &Arguments) -> anyhow::Result<()> {
     let [server_core, load_core] = arguments.cores[..] else {
         bail!("--cores takes two: the server's and the load generator's");
     };
+    let before = arguments.before.as_ref().map(|path| path.canonicalize());
+    let mut kinds = arguments.peers.clone();
+    if before.is_some() && !kinds.contains(&Kind::Before) {
+        kinds.push(Kind::Before);
+    }
     let setting = Setting {
         callbox: arguments.callbox.canonicalize()?,
+        before: before.transpose()?,
         server_core,
         load_core,
     };
@@ -147,13 +158,13 @@ fn compare(arguments: &Arguments) -> anyhow::Result<()> {
     sys::pin(load_core)?;
     let (begun, ticks) = (Instant::now(), Ticks::read());
     let runs: Vec<Run> = (0..runs)
-        .map(|number| run(number, &rows, &arguments.peers, &setting, lengths))
+        .map(|number| run(number, &rows, &kinds, &setting, lengths))
         .collect();
     println!(
         "Runs: {}. Servers on core {server_core}, load on core {load_core}.",
         runs.len()
     );
-    table::print(&runs, &rows, &arguments.peers);
+    table::print(&runs, &rows, &kinds);
     let disturbance = Ticks::read().disturbance(ticks);
     println!(
         "\nTook {} s. Of one core, other programs took {:.1} % and the machine's host {:.1} %.",

@@ -23,6 +23,8 @@ const PORTS: u16 = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Kind {
     Callbox,
+    /// Another build of callbox.
+    Before,
     Coturn,
     WebrtcRs,
     ForwarderPlain,
@@ -43,6 +45,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Callbox => "callbox",
+            Self::Before => "before",
             Self::Coturn => "coturn",
             Self::WebrtcRs => "webrtc-rs",
             Self::ForwarderPlain => "forwarder-plain",
@@ -59,13 +62,14 @@ impl Kind {
 #[derive(Debug)]
 pub struct Setting {
     pub callbox: PathBuf,
+    pub before: Option<PathBuf>,
     pub server_core: usize,
     pub load_core: usize,
 }
 
 impl Kind {
     pub fn offers(self, transport: Transport) -> bool {
-        matches!(self, Self::Callbox | Self::Coturn) || transport == Transport::Udp
+        matches!(self, Self::Callbox | Self::Before | Self::Coturn) || transport == Transport::Udp
     }
 }
 
@@ -192,7 +196,11 @@ fn free_port() -> io::Result<SocketAddr> {
 
 fn command(kind: Kind, setting: &Setting, dir: &Path, addresses: Addresses) -> io::Result<Command> {
     match kind {
-        Kind::Callbox => callbox(setting, dir, addresses),
+        Kind::Callbox => callbox(&setting.callbox, LIFTED, dir, addresses),
+        Kind::Before => {
+            let program = setting.before.as_deref();
+            callbox(program.unwrap_or(&setting.callbox), "", dir, addresses)
+        }
         Kind::Coturn => coturn(dir, addresses),
         _ => {
             let mut command = Command::new(std::env::current_exe()?);
@@ -204,7 +212,10 @@ fn command(kind: Kind, setting: &Setting, dir: &Path, addresses: Addresses) -> i
     }
 }
 
-fn callbox(setting: &Setting, dir: &Path, addresses: Addresses) -> io::Result<Command> {
+/// Bounds that older builds did not have by default, nor the words to lift them.
+const LIFTED: &str = "bitrate = \"off\"\ntotal_bitrate = \"off\"\n";
+
+fn callbox(program: &Path, lifted: &str, dir: &Path, addresses: Addresses) -> io::Result<Command> {
     let Addresses { udp, tls, https } = addresses;
     let config = format!(
         "listen = \"{https}\"\nstate = \"state\"\n\
@@ -214,11 +225,11 @@ fn callbox(setting: &Setting, dir: &Path, addresses: Addresses) -> io::Result<Co
          [turn.limits]\nallocations_per_visitor = 100000\nallocations_per_ip = 100000\n\
          allocations_per_minute = 1000000\n\
          unauthenticated_per_second = 1000000\n\
-         bitrate = \"off\"\ntotal_bitrate = \"off\"\n\
+         {lifted}\
          [log]\nlevel = \"warn\"\n"
     );
     fs::write(dir.join("callbox.toml"), config)?;
-    let mut command = Command::new(&setting.callbox);
+    let mut command = Command::new(program);
     command.args(["--config", "callbox.toml", "serve"]);
     Ok(command)
 }
