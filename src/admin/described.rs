@@ -84,6 +84,10 @@ pub fn describe() {
         "Allocations that a quota or a lack of ports forbade."
     );
     counter!(
+        "callbox_turn_evicted_allocations_total",
+        "Allocations that relayed nothing and had to go for others."
+    );
+    counter!(
         "callbox_turn_refused_peers_total",
         "Peers whose address leads to this machine, nowhere, or who knows where."
     );

@@ -29,8 +29,8 @@ use crate::front;
 use crate::refused;
 use crate::signaling::{self, Hub};
 use crate::tls::Served;
-use crate::turn::Relay;
 use crate::turn::counters::{CODES, Drop, FailedLogin, Flow};
+use crate::turn::{self, Relay};
 
 /// The text format that Prometheus reads.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -59,6 +59,7 @@ pub fn record() -> anyhow::Result<PrometheusHandle> {
     refused::count_from_zero();
     front::count_from_zero();
     signaling::count_closes_from_zero();
+    turn::count_from_zero();
     gauge!("callbox_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
 }

@@ -11,6 +11,7 @@ pub mod channel_data;
 pub mod counters;
 pub mod credentials;
 pub mod engine;
+mod evictions;
 pub mod framing;
 mod gathering;
 pub mod indication;
@@ -66,6 +67,11 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(3600);
 const FAR_EXPIRY: &str = "a program made credentials for the relay that expire in more than a year, which are refused; \
     it has to count the expiry in seconds since 1970, not in milliseconds";
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Has what is rare counted from zero: what appears only with its first event has no increase.
+pub fn count_from_zero() {
+    metrics::counter!(evictions::EVICTED).absolute(0);
+}
 
 /// What the relay needs to run.
 pub struct Setup {

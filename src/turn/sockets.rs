@@ -15,6 +15,7 @@ use socket2::{Domain, Socket, Type};
 use super::engine::{
     AllocationId, Client, End, Ended, Host, NoRelay, Order, Relayed, Transport, Wish,
 };
+use super::evictions::{Evicted, Evictions};
 use super::poll::{Batch, Token};
 use super::ports::{Claim, Families};
 use super::registry::{Place, Registry};
@@ -34,6 +35,7 @@ pub struct Sockets {
     poll: Arc<OwnedFd>,
     /// By allocation.
     relays: Vec<Option<RelaySocket>>,
+    pub evictions: Arc<Evictions>,
     /// What clients are given, by the listening socket or stream that they came through.
     pub listener_families: Vec<Families>,
     pub stream_families: Vec<Families>,
@@ -50,20 +52,23 @@ pub struct RelaySocket {
     pub batch: Batch,
     #[expect(dead_code, reason = "held for its drop")]
     claim: Claim,
-    #[expect(dead_code, reason = "held for its drop")]
     place: Place,
+    /// Packets that it had relayed when that was looked at last.
+    relayed: u64,
 }
 
 impl Sockets {
     pub fn new(
         registry: Arc<Registry>,
         poll: Arc<OwnedFd>,
+        evictions: Arc<Evictions>,
         listener_families: Vec<Families>,
     ) -> Self {
         Self {
             registry,
             poll,
             relays: Vec::new(),
+            evictions,
             listener_families,
             stream_families: Vec::new(),
             routes: PeerRoutes::default(),
@@ -77,10 +82,38 @@ impl Sockets {
         self.relays.get_mut(id.0 as usize)?.as_mut()
     }
 
+    /// Allocations of this shard whose places others have got.
+    pub fn evicted(&self) -> Vec<AllocationId> {
+        let relay = |evicted: &Evicted| self.relays.get(evicted.id.0 as usize)?.as_ref();
+        let evicted = self.evictions.take().into_iter();
+        evicted
+            .filter(|evicted| relay(evicted).is_some_and(|it| it.place.number == evicted.place))
+            .map(|evicted| evicted.id)
+            .collect()
+    }
+
+    /// Notes which allocations have been of use: `packets` tells how many each has relayed.
+    pub fn note_use(&mut self, packets: impl Fn(AllocationId) -> u64, now: Instant) {
+        let relays = (0..).zip(&mut self.relays);
+        let used = relays.filter_map(|(id, relay)| {
+            let relay = relay.as_mut()?;
+            let relayed = packets(AllocationId(id));
+            let before = std::mem::replace(&mut relay.relayed, relayed);
+            (relayed != before).then_some(relay.place.number)
+        });
+        self.registry.were_used(used, now);
+    }
+
     fn random<const N: usize>(&self) -> Result<[u8; N], NoRelay> {
         let mut bytes = [0; N];
         let filled = self.random.fill(&mut bytes);
         filled.map(|()| bytes).map_err(|_| NoRelay::Capacity)
+    }
+
+    fn admit(&self, order: &Order<'_>) -> Result<Place, NoRelay> {
+        let ip = order.client.address.ip();
+        let place = self.registry.admit(order.holder, ip, Instant::now());
+        place.ok_or(NoRelay::Quota)
     }
 
     /// A bound socket as wished for, and the token of the one next to it.
@@ -104,8 +137,7 @@ impl Sockets {
         let even_with_next = |port: u16| even(port) && addresses.is_free(home, port + 1);
         let bound = match order.wish {
             Wish::Pair => {
-                let place = self.registry.admit(order.holder, order.client.address.ip());
-                let place = place.ok_or(NoRelay::Quota)?;
+                let place = self.admit(order)?;
                 let pair = |address: SocketAddr| {
                     let next = addresses.claim_port(home, address.port() + 1);
                     let next = next.ok_or(io::ErrorKind::AddrInUse)?;
@@ -148,10 +180,7 @@ impl Host for Sockets {
                 .increment(1);
             why
         };
-        let place = self
-            .registry
-            .admit(order.holder, order.client.address.ip())
-            .ok_or_else(|| refused(NoRelay::Quota))?;
+        let place = self.admit(order).map_err(refused)?;
         let (socket, claim, token) = self.bind(order).map_err(refused)?;
         let wanted = epoll::EventFlags::IN;
         epoll::add(&*self.poll, &socket, Token::Relay(id).into(), wanted)
@@ -162,6 +191,7 @@ impl Host for Sockets {
             bound: claim.bound(),
             token,
         };
+        place.is_for(id, &self.evictions);
         let index = id.0 as usize;
         if self.relays.len() <= index {
             self.relays.resize_with(index + 1, || None);
@@ -171,6 +201,7 @@ impl Host for Sockets {
             batch: Batch::default(),
             claim,
             place,
+            relayed: 0,
         });
         let transport = order.client.transport.to_string();
         metrics::counter!("callbox_turn_allocations_total", "transport" => transport.clone())
@@ -193,7 +224,7 @@ impl Host for Sockets {
             *relay = None;
         }
         // A client that gave its allocation up may go on with its stream.
-        let without_its_doing = matches!(ended.end, End::Expired | End::Left);
+        let without_its_doing = matches!(ended.end, End::Expired | End::Left | End::Evicted);
         if ended.client.transport != Transport::Udp && without_its_doing {
             self.orphans.push(ended.client);
         }

@@ -1,8 +1,11 @@
 //! Row 26: what one user may have, and the end of the relay's ports.
 
-use crate::client::{Client, allocation, relayed};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::client::{Client, allocation, refresh, relayed};
 use crate::link::Via;
-use crate::peer::free_ports;
+use crate::peer::{Peer, free_ports};
 use crate::target::{Setup, Target};
 use crate::wire::attribute::EVEN_PORT;
 
@@ -10,6 +13,8 @@ stories! {
     row_26_quota_of_a_user: udp tcp tls;
     row_26_quota_of_a_user_with_two_shards: udp tcp tls;
     row_26_quota_of_an_address: udp tcp tls;
+    row_26_what_is_idle_makes_way: udp tls;
+    row_26_what_is_idle_makes_way_with_two_shards: udp;
     row_26_new_allocations_of_a_user: udp tcp tls;
     row_26_no_relay_port_left: udp tcp tls;
     row_26_no_relay_port_left_with_two_shards: udp tcp tls;
@@ -17,6 +22,7 @@ stories! {
 }
 
 const QUOTA: usize = 3;
+const CHANNEL: u16 = 0x4000;
 
 fn row_26_quota_of_a_user(via: Via) {
     check_quota(via, Setup::default());
@@ -54,6 +60,47 @@ fn row_26_quota_of_an_address(via: Via) {
         .refused(&allocation(), 486);
     second.free();
     server.client_of(&server.bob, via).allocate();
+}
+
+fn row_26_what_is_idle_makes_way(via: Via) {
+    check_idle(via, Setup::default());
+}
+
+fn row_26_what_is_idle_makes_way_with_two_shards(via: Via) {
+    check_idle(via, Setup::default().turn("shards = 2"));
+}
+
+/// Where an address has all it may have, the allocation goes through which nothing has passed for half a minute.
+fn check_idle(via: Via, setup: Setup) {
+    let Some(server) = setup.limit("allocations_per_ip = 2").start() else {
+        return;
+    };
+    let (mut idle, _) = server.allocated(via);
+    let (mut used, relayed) = server.allocated(via);
+    let peer = Peer::new();
+    used.bind(CHANNEL, peer.address());
+    let mut comes = server.client_of(&server.bob, via);
+    let start = Instant::now();
+    loop {
+        used.send_channel_data(CHANNEL, b"there");
+        peer.expect(b"there", relayed);
+        let answer = comes.ask(&allocation());
+        if answer.is_success() {
+            break;
+        }
+        assert_eq!(answer.error(), Some(486));
+        assert!(start.elapsed() < Duration::from_secs(90), "nothing goes");
+        sleep(Duration::from_secs(1));
+    }
+    assert!(start.elapsed() > Duration::from_secs(25));
+    peer.send(relayed, b"back");
+    assert_eq!(used.receive_channel_data(), (CHANNEL, b"back".to_vec()));
+    match via {
+        Via::Udp => drop(idle.refused(&refresh(), 437)),
+        _ => idle.expect_close(),
+    }
+    // Neither of the two is idle.
+    server.client(via).refused(&allocation(), 486);
 }
 
 /// Giving each back at once does not buy more.

@@ -57,6 +57,8 @@ pub enum End {
     Disconnected,
     /// The visitor has left its room.
     Left,
+    /// It was idle, and somebody else needed its place.
+    Evicted,
     /// The server stops.
     Stopped,
 }
@@ -68,6 +70,7 @@ impl fmt::Display for End {
             Self::Expired => "not refreshed",
             Self::Disconnected => "disconnected",
             Self::Left => "the visitor left",
+            Self::Evicted => "idle, and its place was needed",
             Self::Stopped => "the server stops",
         })
     }

@@ -287,6 +287,19 @@ impl Engine {
         }
     }
 
+    /// Ends an allocation whose place another one has.
+    pub fn evict(&mut self, host: &mut impl Host, id: AllocationId, now: Instant) {
+        self.end(host, id, End::Evicted, now);
+    }
+
+    /// How many packets an allocation has relayed.
+    pub fn relayed(&self, id: AllocationId) -> u64 {
+        let allocation = self.allocations.get(id.0 as usize);
+        allocation.map_or(0, |it| {
+            it.usage.to_peers.packets + it.usage.to_client.packets
+        })
+    }
+
     /// Ends everything.
     pub fn stop(&mut self, host: &mut impl Host, now: Instant) {
         let all: Vec<_> = self.by_client.values().copied().collect();

@@ -12,7 +12,7 @@ use std::net::UdpSocket;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{EventfdFlags, epoll, eventfd};
 
@@ -20,6 +20,7 @@ use super::channel_data::padded;
 use super::counters::{Counters, Drop, Flow};
 use super::engine::Withdrawn;
 use super::engine::{self, AllocationId, Client, Engine, HEADROOM, Now, Rules, Transport, Verdict};
+use super::evictions::{EVICTED, Evictions};
 use super::gathering::{Gathering, PAUSE};
 use super::peer_policy::PeerPolicy;
 use super::poll::{Batch, Token};
@@ -32,6 +33,8 @@ use super::timer::Timer;
 pub use handle::{Command, ShardHandle};
 
 const EVENTS: usize = 256;
+/// How often it is looked which allocations are of use, while anything happens.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a shard starts with.
 pub struct Setup {
@@ -65,6 +68,8 @@ pub struct Shard {
     /// Packets that this turn has received.
     received: usize,
     gathering: Gathering,
+    /// When it was last looked which allocations are of use.
+    looked: Instant,
     /// What goes to peers at the end of the turn, by the allocation that it goes out through.
     to_peers: Vec<(AllocationId, Outgoing)>,
     counters: Arc<Counters>,
@@ -99,8 +104,9 @@ impl Shard {
             commands: sender,
             wake: Arc::clone(&wake),
         };
+        let evictions = Arc::new(Evictions::new(Arc::clone(&wake)));
         let shard = Self {
-            sockets: Sockets::new(setup.registry, Arc::clone(&poll), families),
+            sockets: Sockets::new(setup.registry, Arc::clone(&poll), evictions, families),
             streams: Streams::new(Arc::clone(&poll), setup.streams),
             poll,
             wake,
@@ -112,6 +118,7 @@ impl Shard {
             used: 0,
             received: 0,
             gathering: Gathering::new(Instant::now()),
+            looked: Instant::now(),
             to_peers: Vec::with_capacity(SLOTS),
             counters: setup.counters,
             stopped: false,
@@ -162,6 +169,11 @@ impl Shard {
             }
         }
         self.flush(now.instant);
+        if now.instant >= self.looked + LOOK_EVERY {
+            self.looked = now.instant;
+            let packets = |id| self.engine.relayed(id);
+            self.sockets.note_use(packets, now.instant);
+        }
         self.timer.set(self.next_deadline(), now.instant);
         let received = std::mem::take(&mut self.received);
         self.gathering.pays(received, now.instant)
@@ -193,6 +205,15 @@ impl Shard {
                     return;
                 }
             }
+        }
+        self.evict(now.instant);
+    }
+
+    fn evict(&mut self, now: Instant) {
+        for id in self.sockets.evicted() {
+            self.flush_to_peers();
+            self.engine.evict(&mut self.sockets, id, now);
+            metrics::counter!(EVICTED).increment(1);
         }
     }
 
