@@ -192,8 +192,7 @@ impl Connection {
         }
     }
 
-    fn received(&mut self, bytes: &[u8]) {
-        let now = Instant::now();
+    fn received(&mut self, bytes: &[u8], now: Instant) {
         match &mut self.protocol {
             Protocol::Unknown(first) => {
                 self.moved = now;
@@ -316,9 +315,10 @@ impl AsyncRead for Connection {
         match self.inner().poll_read(cx, buf) {
             Poll::Pending => self.poll_end(cx).map(Err),
             Poll::Ready(Ok(())) => {
-                self.received(&buf.filled()[before..]);
+                let now = Instant::now();
+                self.received(&buf.filled()[before..], now);
                 // There may be something to read at all times.
-                if self.end() <= Instant::now() {
+                if self.end() <= now {
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }
                 Poll::Ready(Ok(()))

@@ -1,13 +1,17 @@
 //! What goes over the wire: JSON text frames, told apart by `type`.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::IgnoredAny;
+use axum::extract::ws::Utf8Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::codes::ErrorCode;
 use crate::web::PcConfig;
+
+/// Bytes of a message but for what pages tell each other, as a rule.
+const USUAL: usize = 128;
 
 /// Names a peer within its room; unique on this server, and kept over a resume.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -62,12 +66,14 @@ pub struct JoinMessage {
 
 #[derive(Deserialize)]
 struct Kind<'a> {
-    #[serde(rename = "type")]
-    kind: std::borrow::Cow<'a, str>,
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
-struct SignalMessage {
+struct SignalMessage<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
     to: PeerId,
     data: SignalData,
 }
@@ -85,12 +91,15 @@ struct AnswerMessage {
 impl ClientMessage {
     /// `None` if it is not a message of the protocol.
     pub fn parse(text: &str) -> Option<Self> {
+        // Signals are many and long, and read once only.
+        if let Ok(SignalMessage { kind, to, data }) = serde_json::from_str(text)
+            && kind == "signal"
+        {
+            return Some(Self::Signal { to, data });
+        }
         let Kind { kind } = serde_json::from_str(text).ok()?;
         match &*kind {
             "join" => serde_json::from_str(text).ok().map(Self::Join),
-            "signal" => serde_json::from_str(text)
-                .ok()
-                .map(|SignalMessage { to, data }| Self::Signal { to, data }),
             "lock" => serde_json::from_str(text)
                 .ok()
                 .map(|LockMessage { locked }| Self::Lock { locked }),
@@ -108,40 +117,32 @@ impl ClientMessage {
     }
 }
 
-/// What two pages tell each other: an object with either `description` or `candidate`. It is passed on to the letter,
-/// and kept as text: parsed, a few bytes of a stranger's JSON take a hundred times as much memory.
+/// What two pages tell each other: an object with either `description` or `candidate`. Their values are passed on to the
+/// letter, and kept as text: parsed, a few bytes of a stranger's JSON take a hundred times as much memory.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(try_from = "Box<RawValue>")]
-pub struct SignalData(Box<RawValue>);
-
-/// What has to be known of it.
-#[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum SignalShape {
-    Description(IgnoredAny),
-    Candidate(IgnoredAny),
-}
-
-impl TryFrom<Box<RawValue>> for SignalData {
-    type Error = serde_json::Error;
-
-    fn try_from(raw: Box<RawValue>) -> Result<Self, Self::Error> {
-        match serde_json::from_str(raw.get())? {
-            SignalShape::Description(_) | SignalShape::Candidate(_) => Ok(Self(raw)),
-        }
-    }
+pub enum SignalData {
+    Description(Box<RawValue>),
+    Candidate(Box<RawValue>),
 }
 
 impl SignalData {
+    fn value(&self) -> &str {
+        match self {
+            Self::Description(value) | Self::Candidate(value) => value.get(),
+        }
+    }
+
     /// Bytes that it takes.
     pub fn len(&self) -> usize {
-        self.0.get().len()
+        self.value().len()
     }
 }
 
 impl PartialEq for SignalData {
     fn eq(&self, other: &Self) -> bool {
-        self.0.get() == other.0.get()
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+            && self.value() == other.value()
     }
 }
 
@@ -187,6 +188,21 @@ pub enum ServerMessage {
         code: ErrorCode,
         message: &'static str,
     },
+}
+
+impl ServerMessage {
+    /// As it goes over the wire.
+    pub fn to_text(&self) -> Utf8Bytes {
+        let long = match self {
+            Self::Signal { data, .. } => data.len(),
+            _ => 0,
+        };
+        let mut text = Vec::with_capacity(long + USUAL);
+        let written = serde_json::to_writer(&mut text, self).ok();
+        let text = written.and_then(|()| Utf8Bytes::try_from(text).ok());
+        debug_assert!(text.is_some(), "all of it has a form in JSON");
+        text.unwrap_or_default()
+    }
 }
 
 /// Somebody is in.
@@ -281,8 +297,8 @@ mod tests {
 
     #[test]
     fn what_pages_tell_each_other_is_kept_to_the_letter() {
-        let odd = r#"{"candidate" : {"b":1,"a":1e999,"a":12345678901234567890123}}"#;
-        let text = format!(r#"{{"type":"signal","to":"p3","data":{odd}}}"#);
+        let odd = r#"{"b" : 1,"a":1e999,"a":12345678901234567890123}"#;
+        let text = format!(r#"{{"type":"signal","to":"p3","data":{{"candidate": {odd}}}}}"#);
         let Some(ClientMessage::Signal { data, .. }) = ClientMessage::parse(&text) else {
             panic!("not understood");
         };

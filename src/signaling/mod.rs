@@ -21,7 +21,7 @@ use std::time::Duration;
 pub use codes::count_closes_from_zero;
 pub use hub::{Census, Hub};
 pub use name::RoomName;
-pub use session::{Visit, run};
+pub use session::{AT_ONCE, Visit, run};
 
 /// How often the server pings a WebSocket.
 pub const PING_INTERVAL: Duration = Duration::from_secs(20);

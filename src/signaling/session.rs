@@ -8,8 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use axum::Error;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use futures_util::SinkExt;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use metrics::Counter;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Error as WsError;
 
@@ -26,6 +28,8 @@ use crate::presence::Stay;
 use crate::web::Reached;
 
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
+/// Bytes from which on a write takes no further message along: what it takes stays with the connection.
+pub const AT_ONCE: usize = 8 * 1024;
 /// Lets a close frame arrive before the connection is torn down.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 const MAX_BAD_MESSAGES: u32 = 10;
@@ -53,38 +57,45 @@ pub struct Visit {
     pub reached: Reached,
     /// Where it may call.
     pub scope: Scope,
-    /// Counted against the address as long as the session runs.
-    #[expect(dead_code, reason = "held for its drop")]
-    pub place: Place,
 }
 
-/// Serves one WebSocket to its end.
-pub async fn run(hub: Arc<Hub>, socket: WebSocket, visit: Visit) {
+/// Serves one WebSocket to its end, and holds `held` until then.
+pub fn run<T: Send>(
+    hub: Arc<Hub>,
+    socket: WebSocket,
+    visit: Visit,
+    place: Place,
+    held: T,
+) -> impl Future<Output = ()> + Send {
     let inbox = hub.open();
     let registered = Registered {
-        hub: &hub,
+        hub: Arc::clone(&hub),
         conn: inbox.conn,
     };
-    let mut session = Session::new(&hub, socket, inbox, &visit);
-    let ending = session.serve().await;
-    // Before the last words, for which a reader that does not read may take their time.
-    if let Ending::Closed(reason) = ending {
-        reason.count();
+    let mut session = Session::new(hub, socket, inbox, visit);
+    // What it takes from here is in it once: arguments of an async function, and a future that another one awaits, are in it twice.
+    async move {
+        let ending = session.serve().await;
+        // Before the last words, for which a reader that does not read may take their time.
+        if let Ending::Closed(reason) = ending {
+            reason.count();
+        }
+        if ending == Ending::Left {
+            registered.hub.leave(registered.conn);
+        }
+        drop(registered);
+        session.part(ending).await;
+        drop((held, place));
     }
-    if ending == Ending::Left {
-        hub.leave(registered.conn);
-    }
-    drop(registered);
-    session.part(ending).await;
 }
 
 /// Gives up the connection's place in the hub, however the session ends.
-struct Registered<'a> {
-    hub: &'a Hub,
+struct Registered {
+    hub: Arc<Hub>,
     conn: ConnId,
 }
 
-impl Drop for Registered<'_> {
+impl Drop for Registered {
     fn drop(&mut self) {
         self.hub.lost(self.conn);
     }
@@ -101,11 +112,11 @@ enum Ending {
     Closed(CloseReason),
 }
 
-struct Session<'a> {
-    hub: &'a Hub,
+struct Session {
+    hub: Arc<Hub>,
     socket: WebSocket,
     inbox: Inbox,
-    visit: &'a Visit,
+    visit: Visit,
     /// Once in a room: who it is.
     visitor: Option<String>,
     /// Who it is while those inside have not let it in yet.
@@ -121,12 +132,13 @@ struct Session<'a> {
     frozen: bool,
 }
 
-impl<'a> Session<'a> {
-    fn new(hub: &'a Hub, socket: WebSocket, inbox: Inbox, visit: &'a Visit) -> Self {
+impl Session {
+    fn new(hub: Arc<Hub>, socket: WebSocket, inbox: Inbox, visit: Visit) -> Self {
         let messages = hub.settings.message_rate;
         let rate = limiter(messages, BURST);
         let bytes = messages.saturating_mul(MESSAGE_BYTES).min(MAX_VOLUME);
         let volume = limiter(bytes, BYTES_BURST);
+        let patience = Patience::new(hub.settings.knock, Instant::now().into_std());
         Self {
             hub,
             socket,
@@ -134,7 +146,7 @@ impl<'a> Session<'a> {
             visit,
             visitor: None,
             knocking: None,
-            patience: Patience::new(hub.settings.knock, Instant::now().into_std()),
+            patience,
             stay: None,
             rate,
             volume,
@@ -144,6 +156,8 @@ impl<'a> Session<'a> {
     }
 
     async fn serve(&mut self) -> Ending {
+        let stopping = self.hub.stopping.clone();
+        let mut stopping = pin!(stopping.cancelled());
         let mut ping = interval(PING_INTERVAL);
         ping.reset();
         let mut renewal: Option<Instant> = None;
@@ -158,14 +172,9 @@ impl<'a> Session<'a> {
             }
             let ending = tokio::select! {
                 biased;
-                () = self.hub.stopping.cancelled() => Err(Ending::Closed(CloseReason::Stopping)),
+                () = &mut stopping => Err(Ending::Closed(CloseReason::Stopping)),
                 message = self.inbox.next() => match message {
-                    Ok(message) => {
-                        if self.knocking.is_some() {
-                            self.settle();
-                        }
-                        self.tell(&message).await
-                    }
+                    Ok(message) => self.tell(message).await,
                     Err(reason) => Err(reason.map_or(Ending::Lost, Ending::Closed)),
                 },
                 received = self.socket.recv() => {
@@ -266,7 +275,7 @@ impl<'a> Session<'a> {
         let result = match message {
             ClientMessage::Join(join) => self
                 .hub
-                .join(conn, self.visit, &join, SystemTime::now())
+                .join(conn, &self.visit, &join, SystemTime::now())
                 .map(|visitor| {
                     self.knocking = Some(visitor);
                     self.patience.knocks(Instant::now().into_std());
@@ -294,20 +303,29 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn tell(&mut self, message: &ServerMessage) -> Result<(), Ending> {
-        let Ok(text) = serde_json::to_string(message) else {
-            return Ok(());
+    /// Writes a message, and along with it what else waits: to the kernel, one write costs as much as another.
+    async fn tell(&mut self, first: ServerMessage) -> Result<(), Ending> {
+        let writing = async {
+            let (mut next, mut bytes) = (Some(first), 0);
+            while let Some(message) = next {
+                if self.knocking.is_some() {
+                    self.settle();
+                }
+                let text = message.to_text();
+                SENT.increment(1);
+                bytes += text.len();
+                self.socket.feed(Message::Text(text)).await?;
+                // Why there is no more is told again.
+                let more = || self.inbox.try_next()?.ok();
+                next = (bytes < AT_ONCE).then(more).flatten();
+            }
+            self.socket.flush().await
         };
-        SENT.increment(1);
-        self.write(Message::Text(text.into())).await
+        written(timeout(WRITE_WITHIN, writing).await)
     }
 
     async fn write(&mut self, message: Message) -> Result<(), Ending> {
-        match timeout(WRITE_WITHIN, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(broken(error)),
-            Err(_) => Err(Ending::Closed(CloseReason::SlowReader)),
-        }
+        written(timeout(WRITE_WITHIN, self.socket.send(message)).await)
     }
 
     /// Says why, or answers the page's own close frame, then reads on for a moment: a connection that is closed with
@@ -330,6 +348,15 @@ impl<'a> Session<'a> {
             while let Some(Ok(_)) = self.socket.recv().await {}
         };
         let _ = timeout(CLOSE_WITHIN, farewell).await;
+    }
+}
+
+/// What became of something that was to be written in time.
+fn written(result: Result<Result<(), Error>, Elapsed>) -> Result<(), Ending> {
+    match result {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(broken(error)),
+        Err(_) => Err(Ending::Closed(CloseReason::SlowReader)),
     }
 }
 
@@ -368,4 +395,20 @@ fn broken(error: Error) -> Ending {
 fn is_disconnect(problem: &tokio_tungstenite::tungstenite::error::ProtocolError) -> bool {
     use tokio_tungstenite::tungstenite::error::ProtocolError;
     matches!(problem, ProtocolError::ResetWithoutClosingHandshake)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each idle WebSocket has one.
+    #[test]
+    fn the_task_of_a_session_is_small() {
+        fn size_of_output<A, F>(_: impl FnOnce(A) -> F) -> usize {
+            size_of::<F>()
+        }
+        let run = |(hub, socket, visit, place)| run(hub, socket, visit, place, ());
+        let size = size_of_output(run);
+        assert!(size <= 1800, "{size} bytes");
+    }
 }

@@ -160,19 +160,15 @@ async fn websocket(
         .max_message_size(app.message_limit)
         .max_frame_size(app.message_limit)
         .read_buffer_size(WS_BUFFER)
-        .write_buffer_size(0)
+        .write_buffer_size(signaling::AT_ONCE)
         .on_upgrade(move |socket| {
             let tasks = hub.tasks.clone();
             let visit = Visit {
                 address: client.ip,
                 reached: reached.by(client),
                 scope,
-                place,
             };
-            tasks.track_future(async move {
-                signaling::run(hub, socket, visit).await;
-                drop(in_use);
-            })
+            tasks.track_future(signaling::run(hub, socket, visit, place, in_use))
         })
 }
 

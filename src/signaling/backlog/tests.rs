@@ -25,7 +25,7 @@ fn info(text: &str) -> PeerInfo {
 }
 
 fn signal(from: &str, bytes: usize) -> ServerMessage {
-    let empty = "{\"candidate\":\"\"}".len();
+    let empty = "\"\"".len();
     let data = json!({ "candidate": "x".repeat(bytes - empty) });
     ServerMessage::Signal {
         from: id(from),
