@@ -187,6 +187,13 @@ impl PerAddress {
     }
 }
 
+impl Place {
+    /// Does it belong to somebody in this network?
+    pub fn is_in(&self, network: Network) -> bool {
+        self.key.is_in(network)
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         lock(&self.tally).remove(self.key, 1);

@@ -91,10 +91,11 @@ pub enum CloseReason {
     NoJoin,
     Revoked,
     Unanswered,
+    MadeWay,
 }
 
 impl CloseReason {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Left,
         Self::Stopping,
         Self::Protocol,
@@ -109,6 +110,7 @@ impl CloseReason {
         Self::NoJoin,
         Self::Revoked,
         Self::Unanswered,
+        Self::MadeWay,
     ];
 
     /// Counts a WebSocket that is closed for it.
@@ -137,6 +139,7 @@ impl CloseReason {
             Self::NoJoin => 4006,
             Self::Revoked => 4007,
             Self::Unanswered => 4008,
+            Self::MadeWay => 4009,
         }
     }
 
@@ -156,6 +159,7 @@ impl CloseReason {
             Self::NoJoin => "no room was joined in time",
             Self::Revoked => "access was revoked",
             Self::Unanswered => "nobody answered the knock",
+            Self::MadeWay => "nobody else was in the room, and its place was needed",
         }
     }
 }

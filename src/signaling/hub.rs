@@ -1,5 +1,6 @@
 //! What sessions ask of the rooms that all of them share.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -18,7 +19,7 @@ use super::switchboard::Switchboard;
 use super::ticket::TicketKey;
 use super::{RoomName, Visit};
 use crate::config::Signaling;
-use crate::limits::{AddressKey, AddressRate, KeyedRate, PerAddress};
+use crate::limits::{AddressKey, AddressRate, Full, KeyedRate, PerAddress, Place};
 use crate::presence::Presence;
 use crate::refused::Refused;
 use crate::state::random_hex;
@@ -43,7 +44,7 @@ pub struct Hub {
     /// The sessions that run.
     pub tasks: TaskTracker,
     /// WebSockets by address.
-    pub connections: PerAddress,
+    connections: PerAddress,
     knocks: AddressRate,
     entries: AddressRate,
     locks: KeyedRate<String>,
@@ -110,11 +111,25 @@ impl Hub {
         Ok(hub)
     }
 
+    /// A place for a WebSocket of this address. Where there is none, one that is of no use goes.
+    ///
+    /// # Errors
+    /// The bound that is reached, where all are of use.
+    pub fn place(&self, ip: IpAddr) -> Result<Place, Full> {
+        let mut place = self.connections.take(ip);
+        while let Err(full) = place
+            && self.with(|board| board.make_way(full.network(), Instant::now()))
+        {
+            place = self.connections.take(ip);
+        }
+        place
+    }
+
     /// A new WebSocket, which is in no room yet.
-    pub(super) fn open(&self) -> Inbox {
+    pub(super) fn open(&self, place: Place) -> Inbox {
         let conn = ConnId(self.next_conn.fetch_add(1, Ordering::Relaxed));
         let (outbox, inbox) = outbox(conn);
-        self.with(|board| board.open(conn, outbox));
+        self.with(|board| board.open(conn, outbox, place, Instant::now()));
         inbox
     }
 

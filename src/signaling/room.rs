@@ -15,6 +15,8 @@ const MAX_LEFT: usize = 64;
 pub struct Room {
     pub opener: AddressKey,
     pub opened: Instant,
+    /// Where one seat is left.
+    pub alone_since: Instant,
     /// In the order of joining.
     pub seats: Vec<Seat>,
     pub door: Door,
@@ -67,6 +69,7 @@ impl Room {
         Self {
             opener,
             opened,
+            alone_since: opened,
             // Most rooms that are idle have one; a vector by itself begins with four.
             seats: Vec::with_capacity(1),
             door: Door::default(),

@@ -3,6 +3,7 @@
 //! A *seat* belongs to a peer id. A seat whose connection broke is kept for a while and signals to it wait, so that
 //! whoever comes back with a resume ticket finds everything as it was.
 
+mod crowded;
 mod door;
 mod events;
 mod resuming;
@@ -150,9 +151,9 @@ impl Rooms {
     }
 
     /// The peer is gone for good.
-    pub fn leave(&mut self, conn: ConnId) -> Vec<Effect> {
+    pub fn leave(&mut self, conn: ConnId, now: Instant) -> Vec<Effect> {
         match self.seat_by_conn.remove(&conn) {
-            Some((room, id)) => self.vacate(&room, &id),
+            Some((room, id)) => self.vacate(&room, &id, now),
             None => self.stop_knocking(conn),
         }
     }
@@ -187,7 +188,7 @@ impl Rooms {
                 break;
             }
             if let Some((_, room, id)) = self.deadlines.pop_first() {
-                effects.extend(self.vacate(&room, &id));
+                effects.extend(self.vacate(&room, &id, now));
             }
         }
         effects
@@ -248,7 +249,7 @@ impl Rooms {
             }
             Some(_) => {}
             None => {
-                self.open(&join.room, join.address, now)?;
+                effects = self.open(&join.room, join.address, now)?;
                 effects.push(Effect::Opened(join.room.clone()));
             }
         }
@@ -285,18 +286,24 @@ impl Rooms {
         })
     }
 
-    fn open(&mut self, name: &RoomName, opener: AddressKey, now: Instant) -> Result<(), ErrorCode> {
+    /// Gives what has to be done where another room has to go for it.
+    fn open(
+        &mut self,
+        name: &RoomName,
+        opener: AddressKey,
+        now: Instant,
+    ) -> Result<Vec<Effect>, ErrorCode> {
         if !self.opens {
             return Err(ErrorCode::Draining);
         }
-        self.may_open(opener).map_err(|_| ErrorCode::TooManyRooms)?;
+        let effects = self.make_way(opener, now)?;
         self.openers.add(opener, 1);
         self.by_name.insert(name.clone(), Room::new(opener, now));
-        Ok(())
+        Ok(effects)
     }
 
-    fn vacate(&mut self, name: &RoomName, id: &PeerId) -> Vec<Effect> {
-        let mut effects = self.unseat(name, id);
+    fn vacate(&mut self, name: &RoomName, id: &PeerId, now: Instant) -> Vec<Effect> {
+        let mut effects = self.unseat(name, id, now);
         let is_empty = |room: &Room| room.seats.is_empty();
         if self.by_name.get(name).is_some_and(is_empty)
             && let Some(room) = self.by_name.remove(name)
@@ -308,7 +315,7 @@ impl Rooms {
         effects
     }
 
-    fn unseat(&mut self, name: &RoomName, id: &PeerId) -> Vec<Effect> {
+    fn unseat(&mut self, name: &RoomName, id: &PeerId, now: Instant) -> Vec<Effect> {
         let Some(room) = self.by_name.get_mut(name) else {
             return Vec::new();
         };
@@ -316,6 +323,7 @@ impl Rooms {
             return Vec::new();
         };
         let gone = room.seats.remove(index);
+        room.alone_since = now;
         room.tell_gone(&gone)
     }
 }

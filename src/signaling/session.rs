@@ -67,7 +67,7 @@ pub fn run<T: Send>(
     place: Place,
     held: T,
 ) -> impl Future<Output = ()> + Send {
-    let inbox = hub.open();
+    let inbox = hub.open(place);
     let registered = Registered {
         hub: Arc::clone(&hub),
         conn: inbox.conn,
@@ -85,7 +85,7 @@ pub fn run<T: Send>(
         }
         drop(registered);
         session.part(ending).await;
-        drop((held, place));
+        drop(held);
     }
 }
 

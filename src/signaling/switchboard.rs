@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
 
@@ -11,7 +11,9 @@ use super::codes::{CloseReason, ErrorCode};
 use super::greeter::{Greeter, Guest};
 use super::message::{PeerId, ServerMessage, SignalData};
 use super::outbox::Outbox;
+use super::room::Occupancy;
 use super::rooms::{ConnId, Effect, Entry, Join, Joined, Rooms};
+use crate::limits::{Network, Place};
 
 pub struct Switchboard {
     pub rooms: Rooms,
@@ -20,9 +22,16 @@ pub struct Switchboard {
     deadline_changed: Arc<Notify>,
 }
 
+/// A connection that is in no room does not have to go before that.
+const GRACE: Duration = Duration::from_secs(2);
+
 /// The way to one page.
 struct Line {
     outbox: Outbox,
+    /// Counted against its address as long as this is there.
+    place: Place,
+    /// Since when it has been in no room, nor before one.
+    outside: Option<Instant>,
     /// Whom to welcome once those inside let them in.
     guest: Option<Guest>,
 }
@@ -37,9 +46,40 @@ impl Switchboard {
         }
     }
 
-    pub fn open(&mut self, conn: ConnId, outbox: Outbox) {
-        let guest = None;
-        self.lines.insert(conn, Line { outbox, guest });
+    pub fn open(&mut self, conn: ConnId, outbox: Outbox, place: Place, now: Instant) {
+        let line = Line {
+            outbox,
+            place,
+            outside: Some(now),
+            guest: None,
+        };
+        self.lines.insert(conn, line);
+    }
+
+    /// Closes the WebSocket that has been of no use for the longest time, of one network or of all: one that is in no room,
+    /// or else one that is alone in its room. `false` where all are of use.
+    pub fn make_way(&mut self, within: Option<Network>, now: Instant) -> bool {
+        let suits = |line: &Line| within.is_none_or(|network| line.place.is_in(network));
+        let lines = self.lines.iter().filter(|(_, line)| suits(line));
+        let outside = lines
+            .filter_map(|(conn, line)| Some((line.outside?, *conn)))
+            .filter(|(since, _)| *since + GRACE <= now)
+            .min();
+        if let Some((_, conn)) = outside {
+            self.close(conn, CloseReason::NoJoin);
+            return true;
+        }
+        let is_theirs = |conn: &ConnId| self.lines.get(conn).is_some_and(suits);
+        let alone = self.rooms.longest_alone(
+            now,
+            |_, seat| matches!(&seat.occupancy, Occupancy::Present(conn) if is_theirs(conn)),
+        );
+        let Some(room) = alone else {
+            return false;
+        };
+        let effects = self.rooms.clear(&room);
+        self.carry_out(effects);
+        true
     }
 
     /// All who are connected.
@@ -66,6 +106,9 @@ impl Switchboard {
 
     /// Welcomes whoever came in, or tells them that they have to wait.
     pub fn receive(&mut self, conn: ConnId, guest: Guest, entry: Entry) {
+        if let Some(line) = self.lines.get_mut(&conn) {
+            line.outside = None;
+        }
         match entry {
             Entry::In(joined) => self.welcome(conn, &guest, joined),
             Entry::Knocking(effects) => {
@@ -91,7 +134,12 @@ impl Switchboard {
         let guest = self.lines.get_mut(&conn).and_then(|line| line.guest.take());
         match (guest, answer) {
             (Some(guest), Ok(joined)) => self.welcome(conn, &guest, joined),
-            (_, Err(code)) => self.refuse(conn, code),
+            (_, Err(code)) => {
+                if let Some(line) = self.lines.get_mut(&conn) {
+                    line.outside = Some(Instant::now());
+                }
+                self.refuse(conn, code);
+            }
             // Whose line has ended is seated nevertheless, until that is heard.
             (None, Ok(joined)) => self.carry_out(joined.effects),
         }
@@ -147,7 +195,7 @@ impl Switchboard {
 
     /// The page left for good.
     pub fn leave(&mut self, conn: ConnId) {
-        let effects = self.rooms.leave(conn);
+        let effects = self.rooms.leave(conn, Instant::now());
         self.carry_out(effects);
     }
 

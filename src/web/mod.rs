@@ -139,7 +139,7 @@ async fn websocket(
     if app.hub.is_stopping() {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping.\n");
     }
-    let place = app.hub.connections.take(client.ip);
+    let place = app.hub.place(client.ip);
     let place = place.inspect_err(|full| {
         let bound = full.of([
             Refused::WebSockets,

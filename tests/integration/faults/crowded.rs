@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Error;
 
 use crate::support::{Client, PATIENCE, Server, get};
 
@@ -55,4 +56,42 @@ async fn silent_connections_keep_nobody_out() {
     // Whoever is in a call was not disturbed.
     ana.expect_nothing().await;
     bo.expect_nothing().await;
+}
+
+/// The status with which a WebSocket is refused.
+async fn refused(server: SocketAddr) -> u16 {
+    match Client::try_open(server, None).await {
+        Err(Error::Http(response)) => response.status().as_u16(),
+        other => panic!("not refused but {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn websockets_in_no_room_make_way_for_those_who_join() {
+    let server = Server::start("[signaling]\nmax_connections_per_ip = 4\n");
+    let mut ana = Client::join(server.https, "a", "Ana").await;
+    let mut bo = Client::join(server.https, "a", "Bo").await;
+    ana.expect("peer-joined").await;
+    let mut first = Client::connect(server.https).await;
+    let mut second = Client::connect(server.https).await;
+    // Who has just come stays.
+    let ticket = first.ticket.clone();
+    assert_eq!(refused(server.https).await, 429);
+    tokio::time::sleep(GRACE).await;
+    let mut cy = Client::connect_as(server.https, &ticket).await;
+    cy.enter("a", "Cy", None).await;
+    assert_eq!(first.close_code().await, 4006);
+    ana.expect("peer-joined").await;
+    bo.expect("peer-joined").await;
+    let mut dan = Client::join(server.https, "a", "Dan").await;
+    assert_eq!(second.close_code().await, 4006);
+    cy.expect("peer-joined").await;
+    ana.expect("peer-joined").await;
+    bo.expect("peer-joined").await;
+    // Nobody is of no use now.
+    tokio::time::sleep(GRACE).await;
+    assert_eq!(refused(server.https).await, 429);
+    for client in [&mut ana, &mut bo, &mut cy, &mut dan] {
+        client.expect_nothing().await;
+    }
 }

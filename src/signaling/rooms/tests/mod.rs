@@ -4,6 +4,7 @@
 )]
 
 mod book;
+mod crowded;
 mod doors;
 mod seats;
 mod shares;
@@ -105,7 +106,7 @@ impl World {
     }
 
     fn leave(&mut self, conn: u64) -> Vec<Effect> {
-        self.rooms.leave(ConnId(conn))
+        self.rooms.leave(ConnId(conn), self.now())
     }
 
     fn signal(&mut self, from: u64, to: &PeerId, data: Value) -> Option<Effect> {

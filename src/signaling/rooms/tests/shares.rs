@@ -322,7 +322,7 @@ impl Town {
             && !self.world.rooms.is_locked(&RoomName::parse("a").unwrap())
         {
             self.lines.remove(&conn);
-            let effects = self.world.rooms.leave(conn);
+            let effects = self.world.leave(conn.0);
             self.carry_out(effects);
             self.pages[by] = self.arrive();
         }
