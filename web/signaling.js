@@ -19,6 +19,8 @@ const ENDS = new Map([[4001, "replaced"], [4007, "revoked"], [4008, "unanswered"
 
 /** Errors that another try would meet again. */
 const FINAL = new Set(["room-full", "bad-room", "too-many-rooms", "bad-ticket", "not-invited", "draining", "refused", "room-closed", "too-many-knocks"]);
+/** Of these, for want of a place: whoever has been inside waits for one. */
+const CROWDED = new Set(["too-many-knocks", "too-many-rooms"]);
 
 /**
  * @typedef {{ type: string, [key: string]: any }} ServerMessage
@@ -242,8 +244,7 @@ export class Signaling {
       this.#options.refreshTicket();
       if (this.#socket) void this.#join(this.#socket);
     } else if (FINAL.has(code) && !this.#joined) {
-      // Whoever has been inside waits for a place before the door.
-      const insists = (code === "too-many-knocks" && this.#resume !== undefined) || this.#options.insists?.(code);
+      const insists = (CROWDED.has(code) && this.#resume !== undefined) || this.#options.insists?.(code);
       if (this.#socket && insists) this.#lost(this.#socket);
       else this.#finish(code);
     } else if (this.#joined) {

@@ -306,11 +306,17 @@ test("whoever waited comes back behind those who were inside", async () => {
   assert.equal(last().sent[0].type, "join", "once in, at once");
 });
 
-test("whoever has been inside goes on trying where too many wait", async () => {
-  await joined();
-  await comeBack();
-  last().say({ type: "error", code: "too-many-knocks" });
-  const count = FakeSocket.all.length;
-  mock.timers.tick(4000);
-  assert.equal(FakeSocket.all.length, count + 1);
+test("whoever has been inside goes on trying where too many wait, or there are too many rooms", async () => {
+  for (const code of ["too-many-knocks", "too-many-rooms"]) {
+    await joined();
+    // It had to make way for others.
+    last().break(4009);
+    mock.timers.tick(1000);
+    last().open();
+    await settled();
+    last().say({ type: "error", code });
+    const count = FakeSocket.all.length;
+    mock.timers.tick(4000);
+    assert.equal(FakeSocket.all.length, count + 1, code);
+  }
 });
