@@ -146,6 +146,8 @@ impl Waiting {
                 // It was to begin anew with somebody, and does so when it is back.
                 ServerMessage::PeerLeft { id } if seated(&id) => waiting.lacks(&id),
                 ServerMessage::PeerLeft { id } => waiting.push_left(id),
+                // The first half of it may have been written.
+                ServerMessage::PeerJoined { peer } if seated(&peer.id) => waiting.renews(&peer.id),
                 ServerMessage::Signal { .. } => {
                     // There was place for it before.
                     let _ = waiting.push(message);

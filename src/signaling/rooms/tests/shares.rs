@@ -386,52 +386,87 @@ fn welcome(joined: &Joined) -> ServerMessage {
     }))
 }
 
+/// Plays a story to its end, where everybody is back and has read all.
+fn play(steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut town = Town::new();
+    let mut said = Vec::new();
+    let large = candidate(&offer());
+    for step in steps {
+        match step {
+            Step::Friend => {
+                let text = said.len().to_string();
+                if town.pages[1].conn.is_some() {
+                    prop_assert_eq!(town.signal(1, 0, candidate(&json!(text))), Ok(()));
+                    said.push((
+                        town.pages[1].id.clone(),
+                        format!("{{\"candidate\":\"{text}\"}}"),
+                    ));
+                }
+            }
+            Step::Flood { by, to, count } => {
+                for _ in 0..count {
+                    let _ = town.signal(by, to, large.clone());
+                }
+            }
+            Step::Lock { by, locked } => town.lock(by, locked),
+            Step::Churn(by) => town.churn(by),
+            Step::Lost(by) => town.lost(by),
+            Step::Resume(by) => town.resume(by),
+            Step::Read { by, count } => town.read(by, count),
+        }
+    }
+    for by in 0..4 {
+        town.resume(by);
+    }
+    for by in 0..4 {
+        town.read(by, usize::MAX);
+    }
+    let [victim, friend, ..] = &town.pages[..] else {
+        unreachable!()
+    };
+    let heard: Vec<_> = victim
+        .heard
+        .iter()
+        .filter(|(from, _)| *from == friend.id)
+        .cloned()
+        .collect();
+    prop_assert_eq!(heard, said);
+    for page in &town.pages {
+        for other in &town.pages {
+            if page.id == other.id {
+                continue;
+            }
+            let offers = (page.peers.get(&other.id), other.peers.get(&page.id));
+            let one = matches!(
+                offers,
+                (Some(true), Some(false)) | (Some(false), Some(true))
+            );
+            prop_assert!(one, "{:?} and {:?}: {offers:?}", page.id, other.id);
+        }
+        prop_assert_eq!(page.peers.len(), 3);
+    }
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn nobodys_messages_cost_anybody_else_a_seat_a_connection_or_a_friends_message(steps in steps()) {
-        let mut town = Town::new();
-        let mut said = Vec::new();
-        let large = candidate(&offer());
-        for step in steps {
-            match step {
-                Step::Friend => {
-                    let text = said.len().to_string();
-                    if town.pages[1].conn.is_some() {
-                        prop_assert_eq!(town.signal(1, 0, candidate(&json!(text))), Ok(()));
-                        said.push((town.pages[1].id.clone(), format!("{{\"candidate\":\"{text}\"}}")));
-                    }
-                }
-                Step::Flood { by, to, count } => {
-                    for _ in 0..count {
-                        let _ = town.signal(by, to, large.clone());
-                    }
-                }
-                Step::Lock { by, locked } => town.lock(by, locked),
-                Step::Churn(by) => town.churn(by),
-                Step::Lost(by) => town.lost(by),
-                Step::Resume(by) => town.resume(by),
-                Step::Read { by, count } => town.read(by, count),
-            }
-        }
-        for by in 0..4 {
-            town.resume(by);
-        }
-        for by in 0..4 {
-            town.read(by, usize::MAX);
-        }
-        let [victim, friend, ..] = &town.pages[..] else { unreachable!() };
-        let heard: Vec<_> = victim.heard.iter().filter(|(from, _)| *from == friend.id).cloned().collect();
-        prop_assert_eq!(heard, said);
-        for page in &town.pages {
-            for other in &town.pages {
-                if page.id == other.id {
-                    continue;
-                }
-                let offers = (page.peers.get(&other.id), other.peers.get(&page.id));
-                let one = matches!(offers, (Some(true), Some(false)) | (Some(false), Some(true)));
-                prop_assert!(one, "{:?} and {:?}: {offers:?}", page.id, other.id);
-            }
-            prop_assert_eq!(page.peers.len(), 3);
-        }
+        play(steps)?;
+    }
+}
+
+/// Somebody who sent too much is told that the other has left and come, and loses the connection between the two.
+#[test]
+fn who_was_told_half_of_it_still_offers() {
+    use Step::{Churn, Flood, Lost, Read, Resume};
+    let flood = Flood {
+        by: 3,
+        to: 0,
+        count: 9,
+    };
+    for count in 0..8 {
+        let read = Read { by: 3, count };
+        let story = vec![Churn(2), Lost(2), Lost(0), flood.clone(), Resume(0), read];
+        play(story).unwrap();
     }
 }
