@@ -81,7 +81,7 @@ impl Counts<'_> {
 
     fn has_room(&mut self, counted: &Counted<'_>, per_minute: u32) -> bool {
         let Self(recent, now) = self;
-        let empty_at = *recent.entry(counted, *now, || *now);
+        let empty_at = recent.get(counted, *now).unwrap_or(*now);
         empty_at.max(*now) + MINUTE / per_minute <= *now + MINUTE
     }
 
@@ -151,6 +151,23 @@ mod tests {
             .sum();
         assert_eq!(sum, 40);
         assert!(limit.allows(ip("192.0.2.2"), "user-1", start));
+    }
+
+    #[test]
+    fn who_is_refused_makes_nobodys_failures_forgotten() {
+        let start = Instant::now();
+        let limit = LoginLimit::new(start);
+        assert_eq!(guesses(&limit, ip("192.0.2.1"), "alice", start), 10);
+        for number in 0..40_000 {
+            guesses_one(&limit, ip("192.0.2.9"), &format!("made-up-{number}"), start);
+        }
+        assert_eq!(guesses(&limit, ip("192.0.2.1"), "alice", start), 0);
+    }
+
+    fn guesses_one(limit: &LoginLimit, from: IpAddr, name: &str, now: Instant) {
+        if limit.allows(from, name, now) {
+            limit.failed(from, name, now);
+        }
     }
 
     #[test]

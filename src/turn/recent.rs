@@ -32,15 +32,32 @@ impl<V: Copy> Recent<V> {
 
     /// What is remembered of `key`, or what `new` makes of it.
     pub fn entry(&mut self, key: &impl Hash, now: Instant, new: impl FnOnce() -> V) -> &mut V {
-        if self.young.len() >= MOST || now.saturating_duration_since(self.turned) >= AGE {
-            self.old = std::mem::take(&mut self.young);
-            self.turned = now;
-        }
+        self.turn(now);
         let hash = self.hasher.hash_one(key);
         let before = self.old.get(&hash).copied();
         self.young
             .entry(hash)
             .or_insert_with(|| before.unwrap_or_else(new))
+    }
+
+    /// What is remembered of `key`. Looking adds nothing, so that whoever is refused cannot fill the table.
+    pub fn get(&mut self, key: &impl Hash, now: Instant) -> Option<V> {
+        self.turn(now);
+        let hash = self.hasher.hash_one(key);
+        let found = self.young.get(&hash).or_else(|| self.old.get(&hash));
+        found.copied()
+    }
+
+    fn turn(&mut self, now: Instant) {
+        let age = now.saturating_duration_since(self.turned);
+        if self.young.len() >= MOST || age >= AGE {
+            self.old = std::mem::take(&mut self.young);
+            self.turned = now;
+        }
+        // Nobody has asked for so long.
+        if age >= 2 * AGE {
+            self.old.clear();
+        }
     }
 
     #[cfg(test)]
@@ -64,6 +81,19 @@ mod tests {
         assert_eq!((seen("a", 1), seen("a", 59), seen("b", 59)), (1, 1, 59));
         assert_eq!((seen("c", 61), seen("a", 119)), (61, 1));
         assert_eq!((seen("c", 121), seen("b", 122)), (61, 122));
+        assert_eq!((seen("c", 3000), seen("b", 3000)), (3000, 3000));
+    }
+
+    #[test]
+    fn looking_adds_nothing() {
+        let now = Instant::now();
+        let mut recent = Recent::new(now);
+        *recent.entry(&"a", now, || 0) = 1;
+        for key in 0..100_000_u32 {
+            assert_eq!(recent.get(&key, now), None);
+        }
+        assert_eq!((recent.get(&"a", now), recent.len()), (Some(1), 1));
+        assert_eq!(recent.get(&"a", now + 3 * AGE), None);
     }
 
     #[test]

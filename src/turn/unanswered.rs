@@ -54,8 +54,8 @@ impl Unanswered {
         ];
         let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let [network, page] = senders.map(|(sender, times)| {
-            let trial = recent.entry(&(sender, to), now, || Trial::new(now));
-            trial.next(times, now)
+            let trial = recent.get(&(sender, to), now);
+            trial.unwrap_or_else(|| Trial::new(now)).next(times, now)
         });
         if network.max(page) > now {
             return Err(network.max(page));
