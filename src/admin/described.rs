@@ -84,6 +84,10 @@ pub fn describe() {
         "Allocations that a quota or a lack of ports forbade."
     );
     counter!(
+        "callbox_signaling_evicted_total",
+        "WebSockets in no room, and rooms of one, that had to go for others."
+    );
+    counter!(
         "callbox_turn_evicted_allocations_total",
         "Allocations that relayed nothing and had to go for others."
     );

@@ -168,6 +168,11 @@ impl RelayedAddresses {
         })
     }
 
+    /// How many ports an address has.
+    pub fn ports(&self) -> u32 {
+        self.range.size()
+    }
+
     /// Could this port be claimed?
     pub fn is_free(&self, home: usize, port: u16) -> bool {
         (self.range.low..=self.range.high).contains(&port) && !self.claimed(home).get(port)

@@ -12,6 +12,7 @@ use crate::net::route::{Kind, Routes};
 
 const GOOD_FOR: Duration = Duration::from_secs(10);
 const MAX_KNOWN: usize = 4096;
+const NOWHERE: &str = "nowhere";
 
 /// The destination, and the source of a packet.
 type Way = (IpAddr, Option<IpAddr>);
@@ -27,20 +28,32 @@ impl PeerRoutes {
     /// Do packets from `from` reach another machine at `to`? Where the kernel does not say, they do not: not knowing
     /// permits nothing.
     pub fn lead_elsewhere(&mut self, to: IpAddr, from: IpAddr, now: Instant) -> bool {
-        let refused = match self.kind((to, Some(from)), now) {
-            Ok(Kind::Elsewhere) => None,
-            Ok(Kind::Here) => Some("here"),
-            Ok(Kind::Nowhere) => Some("nowhere"),
-            Err(error) => Some(unknown(&error)),
-        };
-        let refused = refused.or_else(|| match to {
-            IpAddr::V6(v6) => self.translated(v6, now),
-            IpAddr::V4(_) => None,
-        });
+        let refused = self.refusal(to, from, now);
         if let Some(reason) = refused {
             metrics::counter!("callbox_turn_refused_peers_total", "reason" => reason).increment(1);
         }
         refused.is_none()
+    }
+
+    /// The same of a peer that was elsewhere before: that it is nowhere now is no harm.
+    pub fn lead_not_here(&mut self, to: IpAddr, from: IpAddr, now: Instant) -> bool {
+        matches!(self.refusal(to, from, now), None | Some(NOWHERE))
+    }
+
+    fn refusal(&mut self, to: IpAddr, from: IpAddr, now: Instant) -> Option<&'static str> {
+        let refused = match self.kind((to, Some(from)), now) {
+            Ok(Kind::Elsewhere) => None,
+            Ok(Kind::Here) => Some("here"),
+            Ok(Kind::Nowhere) => Some(NOWHERE),
+            Err(error) => Some(unknown(&error)),
+        };
+        refused
+            .filter(|reason| *reason != NOWHERE)
+            .or_else(|| match to {
+                IpAddr::V6(v6) => self.translated(v6, now),
+                IpAddr::V4(_) => None,
+            })
+            .or(refused)
     }
 
     /// A translator on this machine would reach what is here; one elsewhere may reach what has no route from here.

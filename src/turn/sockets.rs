@@ -112,8 +112,28 @@ impl Sockets {
 
     fn admit(&self, order: &Order<'_>) -> Result<Place, NoRelay> {
         let ip = order.client.address.ip();
-        let place = self.registry.admit(order.holder, ip, Instant::now());
-        place.ok_or(NoRelay::Quota)
+        self.registry.admit(order.holder, ip, Instant::now())
+    }
+
+    /// Where a relayed address for this client is, but for one that was reserved.
+    fn home(&self, order: &Order<'_>) -> Result<usize, NoRelay> {
+        let families = match order.client.transport {
+            Transport::Udp => &self.listener_families,
+            Transport::Tcp | Transport::Tls => &self.stream_families,
+        };
+        families
+            .get(order.client.via as usize)
+            .and_then(|families| families.of(order.ipv6))
+            .ok_or(NoRelay::Family)
+    }
+
+    /// Nobody makes way for something that cannot be.
+    fn check(&self, order: &Order<'_>) -> Result<(), NoRelay> {
+        match order.wish {
+            Wish::Reserved(token) if self.registry.is_reserved(token, Instant::now()) => Ok(()),
+            Wish::Reserved(_) => Err(NoRelay::Capacity),
+            _ => self.home(order).map(drop),
+        }
     }
 
     /// A bound socket as wished for, and the token of the one next to it.
@@ -123,14 +143,7 @@ impl Sockets {
             let reserved = reserved.ok_or(NoRelay::Capacity)?;
             return Ok((reserved.socket, reserved.claim, None));
         }
-        let families = match order.client.transport {
-            Transport::Udp => &self.listener_families,
-            Transport::Tcp | Transport::Tls => &self.stream_families,
-        };
-        let home = families
-            .get(order.client.via as usize)
-            .and_then(|families| families.of(order.ipv6))
-            .ok_or(NoRelay::Family)?;
+        let home = self.home(order)?;
         let random = u32::from_ne_bytes(self.random()?);
         let addresses = &self.registry.addresses;
         let even = |port: u16| port.is_multiple_of(2);
@@ -173,15 +186,18 @@ impl Host for Sockets {
                 NoRelay::Capacity => "capacity",
                 NoRelay::Family => "family",
             };
-            if why == NoRelay::Capacity {
-                Refused::RelayPorts.count();
-            }
             metrics::counter!("callbox_turn_refused_allocations_total", "reason" => reason)
                 .increment(1);
             why
         };
+        self.check(order).map_err(refused)?;
         let place = self.admit(order).map_err(refused)?;
-        let (socket, claim, token) = self.bind(order).map_err(refused)?;
+        let bound = self.bind(order).inspect_err(|why| {
+            if *why == NoRelay::Capacity {
+                Refused::RelayPorts.count();
+            }
+        });
+        let (socket, claim, token) = bound.map_err(refused)?;
         let wanted = epoll::EventFlags::IN;
         epoll::add(&*self.poll, &socket, Token::Relay(id).into(), wanted)
             .map_err(|_| NoRelay::Capacity)?;
@@ -258,11 +274,20 @@ impl Host for Sockets {
         self.routes.lead_elsewhere(to, from, Instant::now())
     }
 
-    fn spend(&self, bytes: usize, now: Instant) -> bool {
+    fn leads_not_here(&mut self, to: IpAddr, from: IpAddr) -> bool {
+        self.routes.lead_not_here(to, from, Instant::now())
+    }
+
+    fn spend(&self, id: AllocationId, bytes: usize, now: Instant) -> bool {
         let Some(rate) = &self.registry.bitrate else {
             return true;
         };
         let bytes = bytes as u64;
+        let relay = self.relays.get(id.0 as usize).and_then(Option::as_ref);
+        let share = relay.and_then(|relay| relay.place.share.as_deref());
+        if share.is_some_and(|share| !share.allows(bytes, now)) {
+            return false;
+        }
         if self.in_advance.get() < bytes && rate.allows(IN_ADVANCE, now) {
             self.in_advance.set(self.in_advance.get() + IN_ADVANCE);
         }

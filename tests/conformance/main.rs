@@ -37,6 +37,7 @@ mod allocate;
 mod attributes;
 mod authentication;
 mod binding;
+mod bitrates;
 mod channels;
 mod channels_over_time;
 mod datagrams;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::client::Client;
+use crate::client::{Client, permission};
 use crate::link::Via;
 use crate::netns::{Lan, OUTSIDE};
 use crate::peer::Peer;
@@ -14,6 +14,7 @@ use crate::target::external;
 stories! {
     row_17_an_address_that_comes: udp tcp tls;
     row_17_a_route_that_comes: udp tcp;
+    a_way_that_is_gone_for_a_moment: udp tcp;
 }
 
 /// Of somebody in the Internet at first, and then the server's.
@@ -70,6 +71,46 @@ fn check_moved(via: Via, change: &str) {
     let home = at("10.77.0.1", relay.port());
     after.send(home, b"must not pass");
     client.expect_nothing();
+}
+
+/// While an interface has no address, or a router is not there, packets go nowhere. When they go somewhere again, so do calls.
+fn a_way_that_is_gone_for_a_moment(via: Via) {
+    if external().is_some() {
+        println!("needs callbox");
+        return;
+    }
+    let lan = Lan::new();
+    lan.change_outside(&format!("address add {MOVING}/32 dev wire"));
+    let server = lan.start(&on_the_internet().turn("shards = 1")).unwrap();
+    let peer = lan.outside(|| Peer::on(MOVING));
+    let mut client = lan.outside(|| server.client(via));
+    client.allocate();
+    client.bind(0x4001, peer.address());
+    client.send_channel_data(0x4001, b"before");
+    let (_, relay) = peer.receive();
+
+    lan.change_server(&format!("route add unreachable {MOVING}/32"));
+    // The relay has heard of it once whoever comes is refused.
+    let start = Instant::now();
+    let refused = || {
+        let mut comes = lan.outside(|| server.client(via));
+        comes.allocate();
+        let code = comes.ask(&permission(&[peer.address()])).error();
+        comes.free();
+        code == Some(403)
+    };
+    while !refused() {
+        assert!(start.elapsed() < PATIENCE, "nobody heard of it");
+    }
+    client.permit(&[peer.address()]);
+    lan.change_server(&format!("route del unreachable {MOVING}/32"));
+    client.send_channel_data(0x4001, b"after");
+    assert_eq!(peer.receive().0, b"after");
+    peer.send(relay, b"and back");
+    assert_eq!(
+        client.receive_channel_data(),
+        (0x4001, b"and back".to_vec())
+    );
 }
 
 /// Sends to the service until nothing of that arrives.

@@ -13,7 +13,7 @@ stories! {
     row_26_quota_of_a_user: udp tcp tls;
     row_26_quota_of_a_user_with_two_shards: udp tcp tls;
     row_26_quota_of_an_address: udp tcp tls;
-    row_26_what_is_idle_makes_way: udp tls;
+    row_26_what_is_idle_makes_way: tls;
     row_26_what_is_idle_makes_way_with_two_shards: udp;
     row_26_new_allocations_of_a_user: udp tcp tls;
     row_26_no_relay_port_left: udp tcp tls;
@@ -70,7 +70,7 @@ fn row_26_what_is_idle_makes_way_with_two_shards(via: Via) {
     check_idle(via, Setup::default().turn("shards = 2"));
 }
 
-/// Where an address has all it may have, the allocation goes through which nothing has passed for half a minute.
+/// Where an address has all it may have, the allocation goes through which nothing has passed for a minute.
 fn check_idle(via: Via, setup: Setup) {
     let Some(server) = setup.limit("allocations_per_ip = 2").start() else {
         return;
@@ -89,10 +89,10 @@ fn check_idle(via: Via, setup: Setup) {
             break;
         }
         assert_eq!(answer.error(), Some(486));
-        assert!(start.elapsed() < Duration::from_secs(90), "nothing goes");
+        assert!(start.elapsed() < Duration::from_secs(120), "nothing goes");
         sleep(Duration::from_secs(1));
     }
-    assert!(start.elapsed() > Duration::from_secs(25));
+    assert!(start.elapsed() > Duration::from_secs(50));
     peer.send(relayed, b"back");
     assert_eq!(used.receive_channel_data(), (CHANNEL, b"back".to_vec()));
     match via {

@@ -18,6 +18,9 @@ pub const PERMISSION_LIFETIME: Duration = Duration::from_secs(300);
 /// RFC 8656 §12.
 pub const CHANNEL_LIFETIME: Duration = Duration::from_secs(600);
 
+/// Peers a second for which the kernel is asked where they are; that of a call has a few dozen in all.
+const QUESTIONS: u64 = 256;
+
 /// Relayed addresses of this server that an allocation of a page may be sending to; that of a call has a handful.
 const MAX_INSIDE: usize = 256;
 
@@ -43,6 +46,7 @@ pub struct Allocation {
     bytes_per_second: Option<u64>,
     to_peers: Rate,
     to_client: Rate,
+    questions: Rate,
     permissions: BTreeMap<IpAddr, Permission>,
     /// Relayed addresses of this server to which a page has sent.
     inside: BTreeMap<SocketAddr, Contact>,
@@ -100,6 +104,7 @@ impl Allocation {
             bytes_per_second: birth.bytes_per_second,
             to_peers: Rate::new(birth.now),
             to_client: Rate::new(birth.now),
+            questions: Rate::new(birth.now),
             permissions: BTreeMap::new(),
             inside: BTreeMap::new(),
             channels: BTreeMap::new(),
@@ -242,6 +247,11 @@ impl Allocation {
         if let Some(channel) = self.channels.remove(&number) {
             self.numbers.remove(&channel.peer);
         }
+    }
+
+    /// May the kernel be asked for so many peers?
+    pub fn may_ask(&mut self, peers: usize, now: Instant) -> bool {
+        self.questions.allows(peers as u64, QUESTIONS, now)
     }
 
     pub fn spend_to_peers(&mut self, bytes: usize, now: Instant) -> Result<(), Drop> {

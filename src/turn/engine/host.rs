@@ -134,6 +134,10 @@ pub trait Host {
     /// that no interface lists? Where the kernel does not say, they do not.
     fn leads_elsewhere(&mut self, to: IpAddr, from: IpAddr) -> bool;
 
-    /// May so many bytes pass under the bitrate of the whole server?
-    fn spend(&self, bytes: usize, now: Instant) -> bool;
+    /// Do they still reach no other program of this machine, if nobody else either? While an address or a route is away for a
+    /// moment, packets lead nowhere, and what was permitted is to be there when it comes back.
+    fn leads_not_here(&mut self, to: IpAddr, from: IpAddr) -> bool;
+
+    /// May so many bytes of this allocation pass under the bitrate of its client's network, and of the whole server?
+    fn spend(&self, id: AllocationId, bytes: usize, now: Instant) -> bool;
 }

@@ -71,5 +71,5 @@ fn stays(
     from: IpAddr,
 ) -> bool {
     policy.may_permit(standing, ip, host.is_relaying_on(ip))
-        && (!policy.is_foreign(ip) || host.leads_elsewhere(ip, from))
+        && (!policy.is_foreign(ip) || host.leads_not_here(ip, from))
 }

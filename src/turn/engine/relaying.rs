@@ -88,7 +88,7 @@ impl Engine {
             return Err(Drop::PeerRefused);
         }
         allocation.spend_to_peers(data.len(), now)?;
-        if !host.spend(data.len(), now) {
+        if !host.spend(from, data.len(), now) {
             return Err(Drop::Bitrate);
         }
         allocation.usage.to_peers.count(data.len());
@@ -134,12 +134,12 @@ impl Engine {
         let source = sender.relayed;
         sender.send_inside(peer, &self.rules.unanswered, now)?;
         sender.spend_to_peers(data.len(), now)?;
-        if !host.spend(data.len(), now) {
+        if !host.spend(from, data.len(), now) {
             return Err(Drop::Bitrate);
         }
         sender.usage.to_peers.count(data.len());
         let source = Source::Inside(source);
-        self.deliver(to, source, buffer, data, now)
+        self.deliver(host, to, source, buffer, data, now)
     }
 
     /// A datagram for a relayed address, at [`HEADROOM`] in `buffer` and `length` bytes long, `from` a peer.
@@ -165,20 +165,15 @@ impl Engine {
             return Verdict::Drop(Drop::PeerRefused);
         }
         let source = advertised.map_or(Source::Outside(from), Source::Inside);
-        let from = advertised.unwrap_or(from);
-        // Strangers must not use up the bitrate.
-        let expected = allocation.permits(from.ip(), now);
-        if expected && !host.spend(length, now) {
-            return Verdict::Drop(Drop::Bitrate);
-        }
         let data = HEADROOM..HEADROOM + length;
-        self.deliver(id, source, buffer, data, now)
+        self.deliver(host, id, source, buffer, data, now)
             .unwrap_or_else(Verdict::Drop)
     }
 
     /// From a peer to the client of an allocation.
     fn deliver(
         &mut self,
+        host: &impl Host,
         id: AllocationId,
         source: Source,
         buffer: &mut [u8],
@@ -195,6 +190,11 @@ impl Engine {
         let inside = matches!(source, Source::Inside(_));
         allocation.hear(from, inside, now)?;
         allocation.spend_to_client(data.len(), now)?;
+        // Last, since all share it: what strangers send, or more than one allocation may have, is nobody else's loss. What
+        // comes from another allocation was counted when it was sent.
+        if !inside && !host.spend(id, data.len(), now) {
+            return Err(Drop::Bitrate);
+        }
         let bytes = data.len();
         let message = if let Some(number) = allocation.number_of(from, now) {
             channel_data::write_header(buffer, number, data)

@@ -1,6 +1,6 @@
 //! Allocate, Refresh, `CreatePermission` and `ChannelBind` (RFC 8656 §7 to §12).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::allocation::{Allocation, Birth, CHANNEL_LIFETIME, Channel, PERMISSION_LIFETIME};
@@ -229,12 +229,12 @@ impl Engine {
         if allocation.permissions().len() + fresh.len() > self.rules.max_permissions {
             return Err(Refusal::forbidden());
         }
-        // Last, since it costs a question to the kernel.
-        let from = allocation.bound.ip();
-        let leads_elsewhere = |peer: &SocketAddr| {
-            !policy.is_foreign(peer.ip()) || host.leads_elsewhere(peer.ip(), from)
-        };
-        if !peers.iter().all(leads_elsewhere) {
+        // Last, since it costs a question to the kernel for each.
+        if !self.allocations[id.0 as usize].may_ask(peers.len(), now) {
+            return Err(Refusal::insufficient_capacity());
+        }
+        let mut ips = peers.iter().map(SocketAddr::ip);
+        if !ips.all(|ip| self.leads_away(host, id, ip, now)) {
             return Err(Refusal::forbidden());
         }
         for peer in peers {
@@ -285,14 +285,16 @@ impl Engine {
         if !permission || !channel {
             return Err(Refusal::forbidden());
         }
-        let from = allocation.bound.ip();
-        if policy.is_foreign(peer.ip()) && !host.leads_elsewhere(peer.ip(), from) {
+        if !self.allocations[id.0 as usize].may_ask(1, now) {
+            return Err(Refusal::insufficient_capacity());
+        }
+        if !self.leads_away(host, id, peer.ip(), now) {
             return Err(Refusal::forbidden());
         }
         let expires = now + CHANNEL_LIFETIME;
         let channel = Channel {
             peer: *peer,
-            own: policy.is_own(peer.ip()),
+            own: self.rules.policy.is_own(peer.ip()),
             expires,
         };
         let before = self.allocations[id.0 as usize].bind(number, channel);
@@ -300,6 +302,19 @@ impl Engine {
             .set(id, Deadline::Channel(number), before, expires);
         self.permit(id, *peer, now);
         Ok(Answer::success(request))
+    }
+
+    /// Do packets to a peer reach another machine? Those to one that is permitted may reach nobody for a moment.
+    fn leads_away(&self, host: &mut impl Host, id: AllocationId, to: IpAddr, now: Instant) -> bool {
+        let allocation = &self.allocations[id.0 as usize];
+        let from = allocation.bound.ip();
+        if !self.rules.policy.is_foreign(to) {
+            true
+        } else if allocation.permits(to, now) {
+            host.leads_not_here(to, from)
+        } else {
+            host.leads_elsewhere(to, from)
+        }
     }
 
     fn check_family(&self, id: AllocationId, peer: SocketAddr) -> Result<(), Refusal> {

@@ -149,7 +149,11 @@ impl Host for FakeHost {
         !self.unlisted.contains(&to)
     }
 
-    fn spend(&self, _: usize, _: Instant) -> bool {
+    fn leads_not_here(&mut self, to: IpAddr, from: IpAddr) -> bool {
+        self.leads_elsewhere(to, from)
+    }
+
+    fn spend(&self, _: AllocationId, _: usize, _: Instant) -> bool {
         true
     }
 }

@@ -181,6 +181,8 @@ impl Shard {
 
     fn expire(&mut self, now: Instant) {
         self.engine.timeout(&mut self.sockets, now);
+        // Before their keys can be another stream's.
+        self.close_orphans();
         self.streams.expire(&self.engine, now);
         self.close_ended_streams(now);
     }

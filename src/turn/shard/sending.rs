@@ -40,12 +40,16 @@ impl Shard {
             outgoing.clear();
         }
         self.flush_to_peers();
-        for client in std::mem::take(&mut self.sockets.orphans) {
-            self.streams.close_when_written(client.via);
-        }
+        self.close_orphans();
         self.streams.flush(now);
         self.close_ended_streams(now);
         self.used = 0;
+    }
+
+    pub(super) fn close_orphans(&mut self) {
+        for client in std::mem::take(&mut self.sockets.orphans) {
+            self.streams.close_when_written(client.via);
+        }
     }
 
     pub(super) fn flush_to_peers(&mut self) {
