@@ -77,17 +77,19 @@ fn page(path: &str, headers: &HeaderMap) -> Response {
     response
 }
 
+const BY_CODING: HeaderValue = HeaderValue::from_static("accept-encoding");
+
 fn answer(file: &File, headers: &HeaderMap) -> Response {
     let asked = headers.get_all(IF_NONE_MATCH);
     if asked.iter().any(|value| names(value, &file.etag)) {
-        let common = [(ETAG, file.etag.clone()), (CACHE_CONTROL, REVALIDATE)];
+        let etag = file.etag.clone();
+        let common = [(ETAG, etag), (CACHE_CONTROL, REVALIDATE), (VARY, BY_CODING)];
         return (StatusCode::NOT_MODIFIED, common).into_response();
     }
     whole(file, headers)
 }
 
 fn whole(file: &File, headers: &HeaderMap) -> Response {
-    const BY_CODING: HeaderValue = HeaderValue::from_static("accept-encoding");
     let (body, coding) = file.body(Coding::accepted(headers));
     let mut response = Response::new(Body::from(body));
     let head = response.headers_mut();

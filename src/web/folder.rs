@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use tokio::task::spawn_blocking;
 use tower_http::services::{ServeDir, ServeFile};
 
-use super::packed::{self, Packed};
+use super::packed::{self, Found, Packed};
 
 const ROOM: &str = "/r/{room}";
 const ROOMS: &str = "/r/";
@@ -28,7 +28,7 @@ pub fn routes(root: &Path) -> Router {
         told: AtomicBool::new(false),
     });
     // So that it does not show at the first visitor only.
-    let _ = folder.allows(Path::new(INDEX));
+    let _ = folder.finds(Path::new(INDEX));
     let packed = Arc::new(Packed::new());
     let page = |name| ServeFile::new(root.join(name));
     Router::new()
@@ -50,14 +50,15 @@ struct Folder {
 }
 
 /// Nothing of the disk is looked at for a path that could lead elsewhere, and every refusal is the same.
-async fn guard(folder: Arc<Folder>, request: Request, next: Next) -> Response {
+async fn guard(folder: Arc<Folder>, mut request: Request, next: Next) -> Response {
     let Some(wanted) = opened(request.uri().path()) else {
         return not_found();
     };
-    let allowed = spawn_blocking(move || folder.allows(&wanted)).await;
-    if !allowed.unwrap_or(false) {
+    let found = spawn_blocking(move || folder.finds(&wanted)).await;
+    let Some(found) = found.ok().flatten() else {
         return not_found();
-    }
+    };
+    request.extensions_mut().insert(Found(found));
     let response = next.run(request).await;
     if response.status() == StatusCode::NOT_FOUND {
         return not_found();
@@ -93,20 +94,16 @@ fn is_hidden(name: &str) -> bool {
 }
 
 impl Folder {
-    /// Is it there, and in the folder? A link that leads out, or to what is hidden, may be there for other reasons than to be
-    /// served.
-    fn allows(&self, wanted: &Path) -> bool {
-        let Ok(root) = self.root.canonicalize() else {
-            return false;
-        };
+    /// Where it is, if it is in the folder. A link that leads out, or to what is hidden, may be there for other reasons than to
+    /// be served.
+    fn finds(&self, wanted: &Path) -> Option<PathBuf> {
+        let root = self.root.canonicalize().ok()?;
         let wanted = root.join(wanted);
-        let Ok(found) = wanted.canonicalize() else {
-            return false;
-        };
+        let found = wanted.canonicalize().ok()?;
         let index = found.join(INDEX).canonicalize();
         let stays = |found: &Path| found.strip_prefix(&root).is_ok_and(|rest| !hides(rest));
         if stays(&found) && index.as_deref().map_or(true, stays) {
-            return true;
+            return Some(index.unwrap_or(found));
         }
         if !self.told.swap(true, Ordering::Relaxed) {
             tracing::warn!(
@@ -116,7 +113,7 @@ impl Folder {
                 index.as_deref().unwrap_or(&found).display()
             );
         }
-        false
+        None
     }
 }
 

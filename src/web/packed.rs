@@ -1,5 +1,6 @@
 //! Files of the operator's folder in a content coding: compressed whole, and kept in a cache of bounded size.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -27,10 +28,14 @@ const USUAL_FILE: u64 = 16 * 1024;
 /// Files that are compressed at the same time.
 const AT_ONCE: usize = 2;
 
+/// The file that a request is for, however it is called there.
+#[derive(Debug, Clone)]
+pub struct Found(pub PathBuf);
+
 /// A state of a file, and a coding of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
-    path: String,
+    file: PathBuf,
     modified: HeaderValue,
     length: u64,
     coding: Coding,
@@ -46,8 +51,8 @@ struct Sent {
 
 /// What has been compressed.
 pub struct Packed {
-    cache: Cache<Key, Sent, BySize>,
-    permits: Semaphore,
+    cache: Arc<Cache<Key, Sent, BySize>>,
+    permits: Arc<Semaphore>,
 }
 
 #[derive(Clone)]
@@ -55,7 +60,7 @@ struct BySize;
 
 impl Weighter<Key, Sent> for BySize {
     fn weight(&self, key: &Key, sent: &Sent) -> u64 {
-        (ENTRY + key.path.len() + sent.bytes.len()) as u64
+        (ENTRY + key.file.as_os_str().len() + sent.bytes.len()) as u64
     }
 }
 
@@ -78,8 +83,8 @@ impl Packed {
             Err(_) => Cache::with_weighter(files, KEPT, BySize),
         };
         Self {
-            cache,
-            permits: Semaphore::new(AT_ONCE),
+            cache: Arc::new(cache),
+            permits: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }
 
@@ -89,19 +94,30 @@ impl Packed {
             Ok(sent) => return Ok(sent),
             Err(guard) => guard,
         };
-        let _permit = self.permits.acquire().await.map_err(axum::Error::new)?;
+        let permits = Arc::clone(&self.permits);
+        let permit = permits.acquire_owned().await.map_err(axum::Error::new)?;
+        // Somebody else's, who has gone meanwhile.
+        if let Some(sent) = self.cache.get(key) {
+            return Ok(sent);
+        }
         let most = usize::try_from(*SIZES.end()).unwrap_or(usize::MAX);
         let bytes = to_bytes(body, most).await?;
-        let coding = key.coding;
-        let compress = move || match coding.compress(&bytes, Effort::QUICK) {
-            Some(packed) => Sent {
-                bytes: packed.into(),
-                coded: true,
-            },
-            None => Sent {
-                bytes,
-                coded: false,
-            },
+        let (cache, key) = (Arc::clone(&self.cache), key.clone());
+        // It goes on when whoever asked has gone, and then is there for the next.
+        let compress = move || {
+            let _permit = permit;
+            let sent = match key.coding.compress(&bytes, Effort::QUICK) {
+                Some(packed) => Sent {
+                    bytes: packed.into(),
+                    coded: true,
+                },
+                None => Sent {
+                    bytes,
+                    coded: false,
+                },
+            };
+            cache.insert(key, sent.clone());
+            sent
         };
         let sent = spawn_blocking(compress).await.map_err(axum::Error::new)?;
         // Where it was taken out meanwhile, the next one compresses it again.
@@ -114,14 +130,15 @@ impl Packed {
 pub async fn pack(packed: Arc<Packed>, request: Request, next: Next) -> Response {
     let whole = request.method() == Method::GET && !request.headers().contains_key(RANGE);
     let coding = Coding::accepted(request.headers()).filter(|_| whole);
-    let path = request.uri().path().to_owned();
+    let file = request.extensions().get::<Found>().cloned();
     let mut response = next.run(request).await;
     if !is_text(response.headers()) {
         return response;
     }
     let by_coding = HeaderValue::from_static("accept-encoding");
     response.headers_mut().append(VARY, by_coding);
-    let Some(key) = coding.and_then(|coding| key(path, coding, &response)) else {
+    let known = coding.zip(file);
+    let Some(key) = known.and_then(|(coding, file)| key(file, coding, &response)) else {
         return response;
     };
     let (mut head, body) = response.into_parts();
@@ -140,12 +157,12 @@ pub async fn pack(packed: Arc<Packed>, request: Request, next: Next) -> Response
 }
 
 /// `None` for an answer that is no whole file, or not of a size that pays.
-fn key(path: String, coding: Coding, response: &Response) -> Option<Key> {
+fn key(Found(file): Found, coding: Coding, response: &Response) -> Option<Key> {
     let headers = response.headers();
     let length = headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
     let fits = response.status() == StatusCode::OK && SIZES.contains(&length);
     Some(Key {
-        path,
+        file,
         modified: headers.get(LAST_MODIFIED)?.clone(),
         length,
         coding,
@@ -210,7 +227,7 @@ mod tests {
         };
         for seed in 0..40 {
             let key = Key {
-                path: format!("/{seed}"),
+                file: format!("/{seed}").into(),
                 modified: HeaderValue::from_static("today"),
                 length: 1,
                 coding: Coding::Gzip,
