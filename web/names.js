@@ -58,6 +58,10 @@ export function roomOfPath(pathname) {
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
 const MAX_PERSON = 64;
+/** Of what somebody calls themselves, so much is looked at. */
+const MOST = 1024;
+/** So far ahead of a joiner it is looked for what it joins. */
+const AHEAD = 8;
 /** Marks on one letter: Hebrew with points and Hindi have as many, higher are towers only. */
 const MAX_MARKS = 4;
 /** What prints nothing. */
@@ -80,7 +84,7 @@ export function cleanName(text) {
   const kept = [];
   // On nothing there is no mark.
   let marks = MAX_MARKS;
-  const all = [...text.normalize("NFC")];
+  const all = [...[...text].slice(0, MOST).join("").normalize("NFC")];
   for (const [index, sign] of all.entries()) {
     if (kept.length === MAX_PERSON) break;
     const last = kept[kept.length - 1] ?? " ";
@@ -90,7 +94,7 @@ export function cleanName(text) {
     } else if (SELECTOR.test(sign)) {
       if (/\p{Emoji}/u.test(last)) kept.push(sign);
     } else if (JOINER.test(sign)) {
-      const next = all.slice(index).find((other) => !JOINER.test(other)) ?? "";
+      const next = all.slice(index + 1, index + 1 + AHEAD).find((other) => !JOINER.test(other)) ?? "";
       if (JOINS_AFTER.test(last) && JOINS_BEFORE.test(next)) kept.push(sign);
     } else if (!BLANK.test(sign)) {
       const isMark = /\p{M}/u.test(sign);

@@ -10,6 +10,10 @@ use icu_properties::{CodePointMapData, CodePointSetData};
 use unicode_security::skeleton;
 
 const MAX_SIGNS: usize = 64;
+/// Of what somebody calls themselves, so much is looked at.
+const MOST: usize = 1024;
+/// So far ahead of a joiner it is looked for what it joins.
+const AHEAD: usize = 8;
 /// Marks on one letter: Hebrew with points and Hindi have as many, higher are towers only.
 const MAX_MARKS: usize = 4;
 /// What somebody without a name is called on a page.
@@ -23,7 +27,8 @@ pub fn person(text: &str) -> String {
     let mut kept = Vec::new();
     // On nothing there is no mark.
     let mut marks = MAX_MARKS;
-    let text = nfc.normalize(text);
+    let end = text.char_indices().nth(MOST).map(|(end, _)| end);
+    let text = nfc.normalize(&text[..end.unwrap_or(text.len())]);
     let mut rest = text.chars();
     while let Some(sign) = rest.next() {
         if kept.len() == MAX_SIGNS {
@@ -40,8 +45,8 @@ pub fn person(text: &str) -> String {
                 kept.push(sign);
             }
         } else if is_joiner(sign) {
-            let next = rest.clone().find(|other| !is_joiner(*other));
-            if joins_after(last) && next.is_some_and(joins_before) {
+            let next = || rest.clone().take(AHEAD).find(|other| !is_joiner(*other));
+            if joins_after(last) && next().is_some_and(joins_before) {
                 kept.push(sign);
             }
         } else if !is_blank(sign) {
