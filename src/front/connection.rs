@@ -244,12 +244,11 @@ impl Connection {
             Some(_) => Some(self.opened + 2 * self.deadlines.age),
             None => Some(self.opened + self.deadlines.age),
         };
+        // A request that has come is no idleness, however late.
+        let idle = waiting.is_none().then(|| self.moved + self.deadlines.idle);
         let stalled = stalled.map(|since| since + self.deadlines.answer);
-        let idle = self.moved + self.deadlines.idle;
-        [stalled, age]
-            .into_iter()
-            .flatten()
-            .fold(idle, Instant::min)
+        let ends = [idle, stalled, age].into_iter().flatten();
+        ends.min().unwrap_or(self.opened + 2 * self.deadlines.age)
     }
 
     /// An error once the time of the connection is over, or it has to go for another. The timer is moved when it fires, and

@@ -135,19 +135,29 @@ fn since(start: Instant) -> u64 {
 impl Table {
     /// Sees to it that there is room for another connection of `key`.
     fn make_room(&mut self, key: Option<AddressKey>, latest: u64) -> Result<(), Full> {
+        self.make_room_beside(usize::MAX, key, latest)
+    }
+
+    /// The same for the connection `own`.
+    fn make_room_beside(
+        &mut self,
+        own: usize,
+        key: Option<AddressKey>,
+        latest: u64,
+    ) -> Result<(), Full> {
         let Err(full) = self.connections.room(key) else {
             return Ok(());
         };
         let within = full.network();
-        let useless = self.most_useless(latest, |entry| entry.is_in(within));
+        let useless = self.most_useless(latest, |id, entry| id != own && entry.is_in(within));
         let id = useless.ok_or(full)?;
         self.evict(id);
         Ok(())
     }
 
     /// Who was of use before `latest`, and of those the one whose use is the longest ago.
-    fn most_useless(&self, latest: u64, suits: impl Fn(&Entry) -> bool) -> Option<usize> {
-        let candidates = self.entries.iter().filter(|(_, entry)| suits(entry));
+    fn most_useless(&self, latest: u64, suits: impl Fn(usize, &Entry) -> bool) -> Option<usize> {
+        let candidates = self.entries.iter().filter(|(id, entry)| suits(*id, entry));
         candidates
             .map(|(id, entry)| (entry.life.used_at.load(Ordering::Relaxed), id))
             .filter(|(used_at, _)| *used_at <= latest)
@@ -195,19 +205,18 @@ impl Spot {
     pub fn is_for(&self, ip: IpAddr) -> Result<(), Full> {
         let key = Some(AddressKey::from(ip));
         let mut table = self.crowd.table();
-        table.make_room(key, self.crowd.latest())?;
-        // Unless it had to go itself.
-        let Some(entry) = table
-            .entries
-            .get_mut(self.id)
-            .filter(|entry| entry.is(self))
-        else {
-            return Ok(());
+        let before = match table.entries.get(self.id) {
+            Some(entry) if entry.is(self) => entry.key,
+            // It had to go.
+            _ => return Ok(()),
         };
-        let before = std::mem::replace(&mut entry.key, key);
+        // It does not take room from itself, nor makes way for itself.
         table.connections.remove(before, 1);
+        let room = table.make_room_beside(self.id, key, self.crowd.latest());
+        let key = if room.is_ok() { key } else { before };
         table.connections.add(key, 1);
-        Ok(())
+        table.entries[self.id].key = key;
+        room
     }
 
     /// So many of its answers are not complete. Where its address has more of those than it may, the connection goes whose
@@ -227,7 +236,7 @@ impl Spot {
         while let Err(full) = table.answers.room(key) {
             let within = full.network();
             let waits =
-                |entry: &Entry| (entry.answers > 0 || entry.is(self)) && entry.is_in(within);
+                |_, entry: &Entry| (entry.answers > 0 || entry.is(self)) && entry.is_in(within);
             let Some(id) = table.most_useless(IN_USE, waits) else {
                 break;
             };
