@@ -50,8 +50,10 @@ impl Bounds {
 pub enum Full {
     /// This network has as many as it may.
     Share(Network),
-    /// There are as many as there may be, or those that are left are for others.
+    /// There are as many as there may be.
     Total,
+    /// Those that are left are for others than this network, which has some.
+    Reserve(Network),
 }
 
 impl Full {
@@ -59,6 +61,14 @@ impl Full {
     pub fn network(self) -> Option<Network> {
         match self {
             Self::Share(network) => Some(network),
+            Self::Total | Self::Reserve(_) => None,
+        }
+    }
+
+    /// Within which somebody has to give something up, where that is a loss: whoever has some takes none of others.
+    pub fn own(self) -> Option<Network> {
+        match self {
+            Self::Share(network) | Self::Reserve(network) => Some(network),
             Self::Total => None,
         }
     }
@@ -66,7 +76,7 @@ impl Full {
     /// The first where it is the total, the second where it is an address's share, and else the third.
     pub fn of<T>(self, [total, address, network]: [T; 3]) -> T {
         match self {
-            Self::Total => total,
+            Self::Total | Self::Reserve(_) => total,
             Self::Share(share) if share.level() == 0 => address,
             Self::Share(_) => network,
         }
@@ -95,9 +105,10 @@ impl Tally {
     /// # Errors
     /// The bound that is reached, the narrowest of several.
     pub fn room(&self, key: impl Into<Option<AddressKey>>) -> Result<(), Full> {
-        let mut held = 0;
+        let (mut held, mut widest) = (0, None);
         for network in networks(key) {
             held = self.of(network);
+            widest = Some(network);
             if held >= self.bounds.each[network.level()] {
                 return Err(Full::Share(network));
             }
@@ -108,10 +119,12 @@ impl Tally {
             self.bounds.open_to_all
         };
         if self.total < open {
-            Ok(())
-        } else {
-            Err(Full::Total)
+            return Ok(());
         }
+        Err(match widest {
+            Some(network) if held >= self.bounds.few => Full::Reserve(network),
+            _ => Full::Total,
+        })
     }
 
     /// Counts `count` of `key`, whether there is room or not.
@@ -176,14 +189,18 @@ impl PerAddress {
     /// # Errors
     /// The bound that is reached.
     pub fn take(&self, ip: IpAddr) -> Result<Place, Full> {
+        lock(&self.tally).room(AddressKey::from(ip))?;
+        Ok(self.take_over(ip))
+    }
+
+    /// A place for this address, in exchange for one that somebody has just given up.
+    pub fn take_over(&self, ip: IpAddr) -> Place {
         let key = AddressKey::from(ip);
-        let mut tally = lock(&self.tally);
-        tally.room(key)?;
-        tally.add(key, 1);
-        Ok(Place {
+        lock(&self.tally).add(key, 1);
+        Place {
             tally: Arc::clone(&self.tally),
             key,
-        })
+        }
     }
 }
 
@@ -283,7 +300,11 @@ mod tests {
             fill(&mut tally, |_| key(&format!("192.0.2.{last}")));
         }
         assert_eq!(tally.total(), 150);
-        assert_eq!(tally.room(key("192.0.2.4")), Err(Full::Total));
+        let some = key("192.0.2.4").networks().last();
+        assert_eq!(
+            tally.room(key("192.0.2.4")),
+            Err(Full::Reserve(some.unwrap()))
+        );
         let (count, full) = fill(&mut tally, |n| key(&format!("198.51.100.{n}")));
         assert_eq!((count, full), (10, Full::Total));
     }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::switchboard::made_way;
+
 /// Why something was refused. The connection stays open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -70,6 +72,9 @@ impl ErrorCode {
 pub fn count_closes_from_zero() {
     for reason in CloseReason::ALL {
         reason.counter().absolute(0);
+    }
+    for what in ["websocket", "room"] {
+        made_way(what).absolute(0);
     }
 }
 

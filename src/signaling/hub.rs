@@ -116,13 +116,10 @@ impl Hub {
     /// # Errors
     /// The bound that is reached, where all are of use.
     pub fn place(&self, ip: IpAddr) -> Result<Place, Full> {
-        let mut place = self.connections.take(ip);
-        while let Err(full) = place
-            && self.with(|board| board.make_way(full.network(), Instant::now()))
-        {
-            place = self.connections.take(ip);
-        }
-        place
+        self.connections.take(ip).or_else(|full| {
+            let made = self.with(|board| board.make_way(full.network(), Instant::now()));
+            made.then(|| self.connections.take_over(ip)).ok_or(full)
+        })
     }
 
     /// A new WebSocket, which is in no room yet.
@@ -169,6 +166,9 @@ impl Hub {
         };
         self.with(|board| {
             let instant = Instant::now();
+            if !board.is_open(conn) {
+                return Err(ErrorCode::NotJoined);
+            }
             let knocks = board.rooms.has_to_knock(&join, instant);
             let address = join.address;
             if knocks && !self.knocks.allows(address, instant) {
@@ -177,6 +177,10 @@ impl Hub {
             }
             // Whoever comes back to a seat is nobody new to the others.
             let enters = !knocks && !board.rooms.has_seat(&join, instant);
+            if enters && let Some(code) = board.rooms.refusal(&join, instant) {
+                count_refused(code, address, &board.rooms);
+                return Err(code);
+            }
             if enters && !self.entries.allows(address, instant) {
                 Refused::Seats.count();
                 return Err(ErrorCode::TooFast);

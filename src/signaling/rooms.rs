@@ -249,7 +249,7 @@ impl Rooms {
             }
             Some(_) => {}
             None => {
-                effects = self.open(&join.room, join.address, now)?;
+                effects = self.open(&join, now)?;
                 effects.push(Effect::Opened(join.room.clone()));
             }
         }
@@ -287,18 +287,17 @@ impl Rooms {
     }
 
     /// Gives what has to be done where another room has to go for it.
-    fn open(
-        &mut self,
-        name: &RoomName,
-        opener: AddressKey,
-        now: Instant,
-    ) -> Result<Vec<Effect>, ErrorCode> {
+    fn open(&mut self, join: &Join, now: Instant) -> Result<Vec<Effect>, ErrorCode> {
         if !self.opens {
             return Err(ErrorCode::Draining);
         }
-        let effects = self.make_way(opener, now)?;
+        let effects = self.make_way(join, now)?;
+        let opener = join.address;
         self.openers.add(opener, 1);
-        self.by_name.insert(name.clone(), Room::new(opener, now));
+        let mut room = Room::new(opener, now);
+        // It was locked by whoever comes back to it; nobody else has been in it.
+        room.door.locked = join.locked && join.resume.as_ref().is_some_and(|it| !it.before_start);
+        self.by_name.insert(join.room.clone(), room);
         Ok(effects)
     }
 

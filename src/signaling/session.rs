@@ -57,15 +57,19 @@ pub struct Visit {
     pub reached: Reached,
     /// Where it may call.
     pub scope: Scope,
+    /// Gives what is to be held while it is in a room or before one.
+    pub hold: Box<dyn Fn() -> Held + Send>,
 }
 
-/// Serves one WebSocket to its end, and holds `held` until then.
-pub fn run<T: Send>(
+/// Dropped when its time is over.
+pub type Held = Box<dyn Send>;
+
+/// Serves one WebSocket to its end.
+pub fn run(
     hub: Arc<Hub>,
     socket: WebSocket,
     visit: Visit,
     place: Place,
-    held: T,
 ) -> impl Future<Output = ()> + Send {
     let inbox = hub.open(place);
     let registered = Registered {
@@ -77,15 +81,16 @@ pub fn run<T: Send>(
     async move {
         let ending = session.serve().await;
         // Before the last words, for which a reader that does not read may take their time.
-        if let Ending::Closed(reason) = ending {
-            reason.count();
-        }
-        if ending == Ending::Left {
-            registered.hub.leave(registered.conn);
+        match ending {
+            Ending::Closed(reason) => reason.count(),
+            Ending::Left => {
+                CloseReason::Left.count();
+                registered.hub.leave(registered.conn);
+            }
+            Ending::Lost => {}
         }
         drop(registered);
         session.part(ending).await;
-        drop(held);
     }
 }
 
@@ -124,6 +129,8 @@ struct Session {
     patience: Patience,
     /// Held as long as it is there.
     stay: Option<Stay>,
+    /// Held as long as it is there, or waits to be let in.
+    held: Option<Held>,
     rate: DefaultDirectRateLimiter,
     /// The same in bytes.
     volume: DefaultDirectRateLimiter,
@@ -148,6 +155,7 @@ impl Session {
             knocking: None,
             patience,
             stay: None,
+            held: None,
             rate,
             volume,
             bad_messages: 0,
@@ -222,6 +230,7 @@ impl Session {
             self.visitor = Some(visitor);
             self.patience.enters();
         } else {
+            self.held = None;
             self.patience.is_refused(Instant::now().into_std());
         }
     }
@@ -277,6 +286,7 @@ impl Session {
                 .hub
                 .join(conn, &self.visit, &join, SystemTime::now())
                 .map(|visitor| {
+                    self.held = Some((self.visit.hold)());
                     self.knocking = Some(visitor);
                     self.patience.knocks(Instant::now().into_std());
                     self.settle();
@@ -407,7 +417,7 @@ mod tests {
         fn size_of_output<A, F>(_: impl FnOnce(A) -> F) -> usize {
             size_of::<F>()
         }
-        let run = |(hub, socket, visit, place)| run(hub, socket, visit, place, ());
+        let run = |(hub, socket, visit, place)| run(hub, socket, visit, place);
         let size = size_of_output(run);
         assert!(size <= 1800, "{size} bytes");
     }

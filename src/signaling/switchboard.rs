@@ -11,7 +11,6 @@ use super::codes::{CloseReason, ErrorCode};
 use super::greeter::{Greeter, Guest};
 use super::message::{PeerId, ServerMessage, SignalData};
 use super::outbox::Outbox;
-use super::room::Occupancy;
 use super::rooms::{ConnId, Effect, Entry, Join, Joined, Rooms};
 use crate::limits::{Network, Place};
 
@@ -22,8 +21,14 @@ pub struct Switchboard {
     deadline_changed: Arc<Notify>,
 }
 
-/// A connection that is in no room does not have to go before that.
-const GRACE: Duration = Duration::from_secs(2);
+/// A connection that is in no room does not have to go before that. A page that comes back to a locked room joins after four
+/// seconds.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What had to go for others.
+pub fn made_way(what: &'static str) -> metrics::Counter {
+    metrics::counter!("callbox_signaling_evicted_total", "what" => what)
+}
 
 /// The way to one page.
 struct Line {
@@ -56,8 +61,7 @@ impl Switchboard {
         self.lines.insert(conn, line);
     }
 
-    /// Closes the WebSocket that has been of no use for the longest time, of one network or of all: one that is in no room,
-    /// or else one that is alone in its room. `false` where all are of use.
+    /// Closes the WebSocket that has been in no room for the longest time, of one network or of all; `false` where there is none.
     pub fn make_way(&mut self, within: Option<Network>, now: Instant) -> bool {
         let suits = |line: &Line| within.is_none_or(|network| line.place.is_in(network));
         let lines = self.lines.iter().filter(|(_, line)| suits(line));
@@ -65,21 +69,17 @@ impl Switchboard {
             .filter_map(|(conn, line)| Some((line.outside?, *conn)))
             .filter(|(since, _)| *since + GRACE <= now)
             .min();
-        if let Some((_, conn)) = outside {
-            self.close(conn, CloseReason::NoJoin);
-            return true;
-        }
-        let is_theirs = |conn: &ConnId| self.lines.get(conn).is_some_and(suits);
-        let alone = self.rooms.longest_alone(
-            now,
-            |_, seat| matches!(&seat.occupancy, Occupancy::Present(conn) if is_theirs(conn)),
-        );
-        let Some(room) = alone else {
+        let Some((_, conn)) = outside else {
             return false;
         };
-        let effects = self.rooms.clear(&room);
-        self.carry_out(effects);
+        self.close(conn, CloseReason::NoJoin);
+        made_way("websocket").increment(1);
         true
+    }
+
+    /// Has it not been closed meanwhile?
+    pub fn is_open(&self, conn: ConnId) -> bool {
+        self.lines.contains_key(&conn)
     }
 
     /// All who are connected.
@@ -157,6 +157,7 @@ impl Switchboard {
                 Effect::Admitted { conn, joined } => self.answer(conn, Ok(joined)),
                 Effect::Refuse { conn, code } => self.answer(conn, Err(code)),
                 Effect::Close { conn, reason } => drop(self.close(conn, reason)),
+                Effect::MadeWay => made_way("room").increment(1),
                 Effect::Opened(name) => {
                     tracing::info!(rooms = self.rooms.len(), "room opened");
                     tracing::debug!(room = %name, "room opened");

@@ -155,7 +155,7 @@ async fn websocket(
         );
     };
     let hub = Arc::clone(&app.hub);
-    let in_use = worth.map(|Extension(worth)| worth.in_use());
+    let worth = worth.map(|Extension(worth)| worth);
     upgrade
         .max_message_size(app.message_limit)
         .max_frame_size(app.message_limit)
@@ -167,8 +167,9 @@ async fn websocket(
                 address: client.ip,
                 reached: reached.by(client),
                 scope,
+                hold: Box::new(move || Box::new(worth.as_ref().map(Worth::in_use))),
             };
-            tasks.track_future(signaling::run(hub, socket, visit, place, in_use))
+            tasks.track_future(signaling::run(hub, socket, visit, place))
         })
 }
 

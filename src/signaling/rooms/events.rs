@@ -87,6 +87,8 @@ pub enum Effect {
         conn: ConnId,
         reason: CloseReason,
     },
+    /// A room had to go for another.
+    MadeWay,
     Opened(RoomName),
     Closed(RoomName),
 }

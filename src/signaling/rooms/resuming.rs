@@ -87,7 +87,11 @@ impl Rooms {
         joined.effects.extend(room.renew(id, &waiting.incomplete));
         let back = &mut room.seats[index];
         back.awaits.retain(|id| !waiting.renewed.contains(id));
-        back.awaits.extend_from_slice(&waiting.incomplete);
+        for id in &waiting.incomplete {
+            if !back.awaits.contains(id) {
+                back.awaits.push(id.clone());
+            }
+        }
         let back = &room.seats[index];
         let offers = |(at, seat): &(usize, &Seat)| {
             let other = &seat.info.id;

@@ -12,6 +12,8 @@ use crate::support::{Client, PATIENCE, Server, get};
 
 /// Longer than what has just come is left alone.
 const GRACE: Duration = Duration::from_millis(2500);
+/// The same of a WebSocket that is in no room.
+const TO_JOIN: Duration = Duration::from_millis(5500);
 
 async fn silent(server: SocketAddr, count: usize) -> Vec<TcpStream> {
     let mut streams = Vec::new();
@@ -77,7 +79,7 @@ async fn websockets_in_no_room_make_way_for_those_who_join() {
     // Who has just come stays.
     let ticket = first.ticket.clone();
     assert_eq!(refused(server.https).await, 429);
-    tokio::time::sleep(GRACE).await;
+    tokio::time::sleep(TO_JOIN).await;
     let mut cy = Client::connect_as(server.https, &ticket).await;
     cy.enter("a", "Cy", None).await;
     assert_eq!(first.close_code().await, 4006);
@@ -89,7 +91,7 @@ async fn websockets_in_no_room_make_way_for_those_who_join() {
     ana.expect("peer-joined").await;
     bo.expect("peer-joined").await;
     // Nobody is of no use now.
-    tokio::time::sleep(GRACE).await;
+    tokio::time::sleep(TO_JOIN).await;
     assert_eq!(refused(server.https).await, 429);
     for client in [&mut ana, &mut bo, &mut cy, &mut dan] {
         client.expect_nothing().await;

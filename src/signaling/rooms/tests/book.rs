@@ -94,7 +94,7 @@ impl Book {
                     self.room_by_conn.remove(conn);
                     self.views.remove(conn);
                 }
-                Effect::Opened(_) | Effect::Closed(_) => {}
+                Effect::MadeWay | Effect::Opened(_) | Effect::Closed(_) => {}
             }
         }
     }

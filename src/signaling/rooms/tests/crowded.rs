@@ -45,15 +45,69 @@ fn who_has_been_alone_longest_makes_way() {
     world.pass(1);
     assert_eq!(
         world.join_from(1, 3, "third"),
-        Ok(vec![closed(1), ended("first"), opened("third")])
+        Ok(vec![
+            Effect::MadeWay,
+            closed(1),
+            ended("first"),
+            opened("third")
+        ])
     );
     assert!(!world.rooms.is_seated(ConnId(1)));
     assert_eq!(world.rooms.len(), 2);
-    // Whoever had to go may come again, under another id, and has a minute again.
-    world.pass(60);
-    let back = world.resume(4, "first", &first.id, false);
+    // Whoever had to go waits until there is a place, and throws nobody out.
+    world.pass(100);
+    let claim = Claim {
+        id: first.id.clone(),
+        before_start: false,
+    };
+    let mut back = world.request(4, "first", Some(claim));
+    back.locked = true;
+    assert_eq!(
+        world.rooms.refusal(&back, world.now()),
+        Some(ErrorCode::TooManyRooms)
+    );
+    assert_eq!(world.admit(back.clone()), Err(ErrorCode::TooManyRooms));
+    world.leave(2);
+    assert_eq!(world.rooms.refusal(&back, world.now()), None);
+    let back = world.enter(back);
     assert_ne!(back.id, first.id);
-    assert_eq!(back.effects, [closed(2), ended("second"), opened("first")]);
+    assert_eq!(back.effects, [opened("first")]);
+    assert!(back.locked, "as it was");
+}
+
+#[test]
+fn a_locked_room_stays_for_longer() {
+    let mut world = World::new();
+    world.join(1, "locked");
+    world.rooms.lock(ConnId(1), true, world.now()).unwrap();
+    world.pass(500);
+    world.join(2, "open");
+    world.pass(60);
+    assert_eq!(
+        world.join_from(1, 3, "third"),
+        Ok(vec![
+            Effect::MadeWay,
+            closed(2),
+            ended("open"),
+            opened("third")
+        ])
+    );
+    world.pass(39);
+    assert_eq!(
+        world.join_from(1, 4, "fourth"),
+        Err(ErrorCode::TooManyRooms)
+    );
+    world.join(5, "third");
+    world.pass(1);
+    assert_eq!(
+        world.join_from(1, 4, "fourth"),
+        Ok(vec![
+            Effect::MadeWay,
+            closed(1),
+            ended("locked"),
+            opened("fourth")
+        ])
+    );
 }
 
 #[test]
@@ -73,7 +127,12 @@ fn a_call_and_those_who_are_about_to_begin_one_stay() {
     world.pass(1);
     assert_eq!(
         world.join_from(1, 5, "new"),
-        Ok(vec![closed(1), ended("call"), opened("new")])
+        Ok(vec![
+            Effect::MadeWay,
+            closed(1),
+            ended("call"),
+            opened("new")
+        ])
     );
 }
 
@@ -92,7 +151,12 @@ fn of_one_address_its_own_of_all_anybodys() {
     );
     assert_eq!(
         world.join_from(3, 5, "d"),
-        Ok(vec![closed(1), ended("theirs"), opened("d")]),
+        Ok(vec![
+            Effect::MadeWay,
+            closed(1),
+            ended("theirs"),
+            opened("d")
+        ]),
         "there are as many as there may be"
     );
 }
@@ -101,13 +165,14 @@ fn of_one_address_its_own_of_all_anybodys() {
 fn an_empty_seat_makes_way_too() {
     let mut world = World::new();
     world.join(1, "a");
+    world.pass(1);
     world.join(2, "b");
-    world.pass(50);
+    world.pass(49);
     world.lost(1);
     world.pass(10);
     assert_eq!(
         world.join_from(1, 3, "c"),
-        Ok(vec![ended("a"), opened("c")])
+        Ok(vec![Effect::MadeWay, ended("a"), opened("c")])
     );
     assert_eq!(world.pass(30), [], "its time is forgotten");
     assert_eq!(world.rooms.next_deadline(), None);
