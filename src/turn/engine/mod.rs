@@ -161,6 +161,8 @@ pub struct Engine {
     by_relayed: HashMap<SocketAddr, AllocationId>,
     by_holder: BTreeSet<(Holder, AllocationId)>,
     deadlines: Deadlines,
+    /// Allocations whose peers are to be judged anew.
+    unjudged: Vec<AllocationId>,
     answer_limit: AnswerLimit,
     /// Makes the transaction ids of Data indications, which nothing depends on.
     indications: u64,
@@ -178,6 +180,7 @@ impl Engine {
             by_relayed: HashMap::new(),
             by_holder: BTreeSet::new(),
             deadlines: Deadlines::default(),
+            unjudged: Vec::new(),
             answer_limit,
             indications: 0,
             refusals: Refusals::default(),

@@ -1,6 +1,7 @@
 //! What another policy ends: permissions and channels that were right by the one before.
 
 use std::net::IpAddr;
+use std::ops::AddAssign;
 use std::sync::Arc;
 
 use super::deadlines::Deadline;
@@ -15,14 +16,36 @@ pub struct Withdrawn {
 }
 
 impl Engine {
-    /// Peers are judged by another policy, or by other routes, from now on. What it refuses ends, and costs the way of a
-    /// packet nothing.
-    pub fn set_policy(&mut self, host: &mut impl Host, policy: Arc<PeerPolicy>) -> Withdrawn {
+    /// Peers are judged by another policy, or by other routes, from now on. What it refuses ends with [`Self::judge`], and costs
+    /// the way of a packet nothing.
+    pub fn set_policy(&mut self, policy: Arc<PeerPolicy>) {
+        for (_, allocation) in &mut self.allocations {
+            let client = allocation.client;
+            allocation.standing = policy.standing(client.address.ip(), client.proxied);
+            for channel in allocation.channels_mut() {
+                channel.own = policy.is_own(channel.peer.ip());
+            }
+        }
         self.rules.policy = policy;
-        let all: Vec<_> = self.by_client.values().copied().collect();
-        let mut withdrawn = Withdrawn::default();
-        for id in all {
-            self.judge_anew(host, id, &mut withdrawn);
+        self.unjudged = self.by_client.values().copied().collect();
+    }
+
+    /// Are there allocations whose peers have not been judged by the policy that holds now?
+    pub fn has_to_judge(&self) -> bool {
+        !self.unjudged.is_empty()
+    }
+
+    /// Judges some of them, about so many peers, each of which may cost a question to the kernel.
+    pub fn judge(&mut self, host: &mut impl Host, peers: usize) -> Withdrawn {
+        let (mut withdrawn, mut judged) = (Withdrawn::default(), 0);
+        while judged < peers
+            && let Some(id) = self.unjudged.pop()
+        {
+            // Unless it has ended meanwhile.
+            if let Some(allocation) = self.allocations.get(id.0 as usize) {
+                judged += 1 + allocation.permissions().len() + allocation.channels().len();
+                self.judge_anew(host, id, &mut withdrawn);
+            }
         }
         withdrawn
     }
@@ -30,9 +53,7 @@ impl Engine {
     fn judge_anew(&mut self, host: &mut impl Host, id: AllocationId, withdrawn: &mut Withdrawn) {
         let policy = &*self.rules.policy;
         let allocation = &mut self.allocations[id.0 as usize];
-        let client = allocation.client;
-        let standing = policy.standing(client.address.ip(), client.proxied);
-        allocation.standing = standing;
+        let standing = allocation.standing;
         let from = allocation.bound.ip();
         let refused: Vec<_> = allocation
             .permissions()
@@ -57,9 +78,13 @@ impl Engine {
             self.deadlines.remove(id, Deadline::Channel(number), until);
             withdrawn.channels += 1;
         }
-        for channel in allocation.channels_mut() {
-            channel.own = policy.is_own(channel.peer.ip());
-        }
+    }
+}
+
+impl AddAssign for Withdrawn {
+    fn add_assign(&mut self, more: Self) {
+        self.permissions += more.permissions;
+        self.channels += more.channels;
     }
 }
 

@@ -278,7 +278,11 @@ impl World {
 
     /// What another policy ends.
     pub fn set_policy(&mut self, policy: Arc<PeerPolicy>) -> Withdrawn {
-        let withdrawn = self.engine.set_policy(&mut self.host, policy);
+        self.engine.set_policy(policy);
+        let mut withdrawn = Withdrawn::default();
+        while self.engine.has_to_judge() {
+            withdrawn += self.engine.judge(&mut self.host, 1);
+        }
         self.assert_consistent();
         withdrawn
     }

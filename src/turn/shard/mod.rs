@@ -4,6 +4,7 @@
 //! goes, and sends all of it on, by the batch where several go through one socket.
 
 mod handle;
+mod judging;
 mod sending;
 mod serving;
 
@@ -22,7 +23,6 @@ use super::engine::Withdrawn;
 use super::engine::{self, AllocationId, Client, Engine, HEADROOM, Now, Rules, Transport, Verdict};
 use super::evictions::{EVICTED, Evictions};
 use super::gathering::{Gathering, PAUSE};
-use super::peer_policy::PeerPolicy;
 use super::poll::{Batch, Token};
 use super::ports::Families;
 use super::registry::Registry;
@@ -68,6 +68,8 @@ pub struct Shard {
     /// Packets that this turn has received.
     received: usize,
     gathering: Gathering,
+    /// By the policy that holds now, until all are judged by it.
+    withdrawn: Withdrawn,
     /// When it was last looked which allocations are of use.
     looked: Instant,
     /// What goes to peers at the end of the turn, by the allocation that it goes out through.
@@ -118,6 +120,7 @@ impl Shard {
             used: 0,
             received: 0,
             gathering: Gathering::new(Instant::now()),
+            withdrawn: Withdrawn::default(),
             looked: Instant::now(),
             to_peers: Vec::with_capacity(SLOTS),
             counters: setup.counters,
@@ -145,8 +148,9 @@ impl Shard {
         }
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
-        let engine = self.engine.next_deadline();
+    fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        let at_once = self.engine.has_to_judge().then_some(now);
+        let engine = at_once.or(self.engine.next_deadline());
         engine.into_iter().chain(self.streams.next_deadline()).min()
     }
 
@@ -156,7 +160,10 @@ impl Shard {
             instant: Instant::now(),
             wall: SystemTime::now(),
         };
-        if self.next_deadline().is_some_and(|at| at <= now.instant) {
+        if self
+            .next_deadline(now.instant)
+            .is_some_and(|at| at <= now.instant)
+        {
             self.expire(now.instant);
         }
         for event in events {
@@ -168,13 +175,16 @@ impl Shard {
                 Token::Stream(key) => self.serve_stream(key, event.flags, now),
             }
         }
+        if self.engine.has_to_judge() {
+            self.judge();
+        }
         self.flush(now.instant);
         if now.instant >= self.looked + LOOK_EVERY {
             self.looked = now.instant;
             let packets = |id| self.engine.relayed(id);
             self.sockets.note_use(packets, now.instant);
         }
-        self.timer.set(self.next_deadline(), now.instant);
+        self.timer.set(self.next_deadline(now.instant), now.instant);
         let received = std::mem::take(&mut self.received);
         self.gathering.pays(received, now.instant)
     }
@@ -216,27 +226,6 @@ impl Shard {
             self.flush_to_peers();
             self.engine.evict(&mut self.sockets, id, now);
             metrics::counter!(EVICTED).increment(1);
-        }
-    }
-
-    fn set_policy(&mut self, policy: Arc<PeerPolicy>) {
-        // What waits was permitted when it came.
-        self.flush_to_peers();
-        self.sockets.routes.forget();
-        let withdrawn = self.engine.set_policy(&mut self.sockets, policy);
-        for (kind, count) in [
-            ("permission", withdrawn.permissions),
-            ("channel", withdrawn.channels),
-        ] {
-            metrics::counter!("callbox_turn_withdrawn_total", "kind" => kind)
-                .increment(count as u64);
-        }
-        if withdrawn != Withdrawn::default() {
-            tracing::info!(
-                permissions = withdrawn.permissions,
-                channels = withdrawn.channels,
-                "ways to peers have ended that are refused now"
-            );
         }
     }
 
