@@ -143,7 +143,7 @@ impl Front {
         let guest = tokio::select! {
             guest = self.shake_hands(stream, &mut arrival) => guest,
             () = sleep(self.handshake_timeout) => Err(io::ErrorKind::TimedOut.into()),
-            () = life.evicted() => Err(io::ErrorKind::ConnectionReset.into()),
+            () = life.evicted() => Err(io::ErrorKind::QuotaExceeded.into()),
         };
         Ok((guest.inspect_err(count_failed)?, arrival))
     }
@@ -232,7 +232,8 @@ fn count_failed(error: &io::Error) {
     let reason = match error.kind() {
         // The authority has seen what it wanted to see; a refusal was counted by its bound.
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionRefused => return,
-        io::ErrorKind::ConnectionReset => "evicted",
+        // No socket says so.
+        io::ErrorKind::QuotaExceeded => "evicted",
         io::ErrorKind::TimedOut => "timeout",
         io::ErrorKind::InvalidData => "not_understood",
         _ => "broken",
