@@ -1,9 +1,9 @@
 //! Allocations of a shard that have to go, since somebody else needs their places.
 
-use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use super::engine::AllocationId;
+use super::wake::Wake;
 
 /// How many had to go.
 pub const EVICTED: &str = "callbox_turn_evicted_allocations_total";
@@ -11,7 +11,7 @@ pub const EVICTED: &str = "callbox_turn_evicted_allocations_total";
 /// Shared by a shard and whoever gives places out.
 pub struct Evictions {
     waiting: Mutex<Vec<Evicted>>,
-    wake: Arc<OwnedFd>,
+    wake: Wake,
 }
 
 /// An allocation whose place has been given to another.
@@ -23,8 +23,8 @@ pub struct Evicted {
 }
 
 impl Evictions {
-    /// `wake` is written to when something waits.
-    pub fn new(wake: Arc<OwnedFd>) -> Self {
+    /// Of the shard that is woken by `wake`.
+    pub fn new(wake: Wake) -> Self {
         Self {
             waiting: Mutex::default(),
             wake,
@@ -34,8 +34,7 @@ impl Evictions {
     pub fn add(&self, evicted: Evicted) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.push(evicted);
-        // It only fails when the counter is full, and then the shard is awake.
-        let _ = rustix::io::write(&*self.wake, &1u64.to_ne_bytes());
+        self.wake.wake();
     }
 
     pub fn take(&self) -> Vec<Evicted> {

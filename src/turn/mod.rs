@@ -31,6 +31,7 @@ mod sys;
 mod timer;
 mod unanswered;
 pub mod usernames;
+mod wake;
 pub mod wire;
 
 use std::io;

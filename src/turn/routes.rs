@@ -12,7 +12,6 @@ use crate::net::route::{Kind, Routes};
 
 const GOOD_FOR: Duration = Duration::from_secs(10);
 const MAX_KNOWN: usize = 4096;
-const NOWHERE: &str = "nowhere";
 
 /// The destination, and the source of a packet.
 type Way = (IpAddr, Option<IpAddr>);
@@ -28,41 +27,33 @@ impl PeerRoutes {
     /// Do packets from `from` reach another machine at `to`? Where the kernel does not say, they do not: not knowing
     /// permits nothing.
     pub fn lead_elsewhere(&mut self, to: IpAddr, from: IpAddr, now: Instant) -> bool {
-        let refused = self.refusal(to, from, now);
-        if let Some(reason) = refused {
-            metrics::counter!("callbox_turn_refused_peers_total", "reason" => reason).increment(1);
-        }
-        refused.is_none()
+        let reason = match self.kind_of_peer(to, from, now) {
+            Ok(Kind::Elsewhere) => return true,
+            Ok(Kind::Here) => "here",
+            Ok(Kind::Nowhere) => "nowhere",
+            Err(error) => unknown(&error),
+        };
+        metrics::counter!("callbox_turn_refused_peers_total", "reason" => reason).increment(1);
+        false
     }
 
     /// The same of a peer that was elsewhere before: that it is nowhere now is no harm.
     pub fn lead_not_here(&mut self, to: IpAddr, from: IpAddr, now: Instant) -> bool {
-        matches!(self.refusal(to, from, now), None | Some(NOWHERE))
+        let kind = self.kind_of_peer(to, from, now);
+        matches!(kind, Ok(Kind::Elsewhere | Kind::Nowhere))
     }
 
-    fn refusal(&mut self, to: IpAddr, from: IpAddr, now: Instant) -> Option<&'static str> {
-        let refused = match self.kind((to, Some(from)), now) {
-            Ok(Kind::Elsewhere) => None,
-            Ok(Kind::Here) => Some("here"),
-            Ok(Kind::Nowhere) => Some(NOWHERE),
-            Err(error) => Some(unknown(&error)),
+    /// What is here by translation is here, whatever the route to the translator. One elsewhere may reach what has no route
+    /// from here.
+    fn kind_of_peer(&mut self, to: IpAddr, from: IpAddr, now: Instant) -> io::Result<Kind> {
+        let kind = self.kind((to, Some(from)), now)?;
+        let translated = match to {
+            IpAddr::V6(v6) => embedded_ipv4(v6),
+            IpAddr::V4(_) => None,
         };
-        refused
-            .filter(|reason| *reason != NOWHERE)
-            .or_else(|| match to {
-                IpAddr::V6(v6) => self.translated(v6, now),
-                IpAddr::V4(_) => None,
-            })
-            .or(refused)
-    }
-
-    /// A translator on this machine would reach what is here; one elsewhere may reach what has no route from here.
-    fn translated(&mut self, to: std::net::Ipv6Addr, now: Instant) -> Option<&'static str> {
-        let v4 = embedded_ipv4(to)?;
-        match self.kind((v4.into(), None), now) {
-            Ok(Kind::Here) => Some("here"),
-            Ok(_) => None,
-            Err(error) => Some(unknown(&error)),
+        match translated {
+            Some(v4) if self.kind((v4.into(), None), now)? == Kind::Here => Ok(Kind::Here),
+            _ => Ok(kind),
         }
     }
 

@@ -134,8 +134,8 @@ pub trait Host {
     /// that no interface lists? Where the kernel does not say, they do not.
     fn leads_elsewhere(&mut self, to: IpAddr, from: IpAddr) -> bool;
 
-    /// Do they still reach no other program of this machine, if nobody else either? While an address or a route is away for a
-    /// moment, packets lead nowhere, and what was permitted is to be there when it comes back.
+    /// Is it certain that packets do not reach this machine? They may reach nobody: while an address or a route is away for a
+    /// moment they do not, and what was permitted before is to be there when it comes back.
     fn leads_not_here(&mut self, to: IpAddr, from: IpAddr) -> bool;
 
     /// May so many bytes of this allocation pass under the bitrate of its client's network, and of the whole server?

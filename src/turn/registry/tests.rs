@@ -1,16 +1,23 @@
 use super::*;
 use crate::config::PortRange;
+use crate::turn::wake::Wake;
 
 fn other(name: &str) -> Holder {
     Holder::Other(name.into())
 }
 
-fn registry() -> Arc<Registry> {
+/// With so many relay ports.
+fn registry_of(ports: u16, limits: TurnLimits) -> Arc<Registry> {
     let range = PortRange {
-        low: 50000,
-        high: 50007,
+        low: 50_000,
+        high: 50_000 + ports - 1,
     };
     let addresses = RelayedAddresses::new(range, &[], &[IpAddr::from([127, 0, 0, 1])]);
+    let presence = Presence::new(Duration::ZERO);
+    Arc::new(Registry::new(addresses, presence, limits, Instant::now()))
+}
+
+fn registry() -> Arc<Registry> {
     let limits = TurnLimits {
         allocations: 4,
         allocations_per_visitor: 2,
@@ -18,8 +25,18 @@ fn registry() -> Arc<Registry> {
         allocations_per_minute: 8,
         ..TurnLimits::default()
     };
-    let presence = Presence::new(Duration::ZERO);
-    Arc::new(Registry::new(addresses, presence, limits, Instant::now()))
+    registry_of(8, limits)
+}
+
+/// So many of everything.
+fn many(count: usize) -> TurnLimits {
+    TurnLimits {
+        allocations: count,
+        allocations_per_visitor: count,
+        allocations_per_ip: count,
+        allocations_per_minute: 10_000,
+        ..TurnLimits::default()
+    }
 }
 
 #[test]
@@ -46,8 +63,7 @@ fn quotas_hold_and_places_come_back() {
 }
 
 fn evictions() -> Arc<Evictions> {
-    let wake = rustix::event::eventfd(0, rustix::event::EventfdFlags::NONBLOCK).unwrap();
-    Arc::new(Evictions::new(Arc::new(wake)))
+    Arc::new(Evictions::new(Wake::new().unwrap()))
 }
 
 /// Somebody's places, each with a socket.
@@ -130,18 +146,11 @@ fn who_has_all_it_may_have_gives_up_its_own_and_nobody_who_has_fewer() {
 fn a_network_has_a_quarter_of_the_bitrate_and_room_for_a_call() {
     let share = |total, ips: [&str; 2]| {
         let limits = TurnLimits {
-            allocations: 100,
-            allocations_per_visitor: 100,
-            allocations_per_ip: 100,
-            allocations_per_minute: 100,
             total_bytes_per_second: Some(total),
-            ..TurnLimits::default()
+            ..many(100)
         };
-        let range = PortRange { low: 1, high: 999 };
-        let addresses = RelayedAddresses::new(range, &[], &[]);
         let now = Instant::now();
-        let registry = Registry::new(addresses, Presence::new(Duration::ZERO), limits, now);
-        let registry = Arc::new(registry);
+        let registry = registry_of(1000, limits);
         let places = ips.map(|ip| {
             let place = registry.admit(&other("ana"), ip.parse().unwrap(), now);
             place.unwrap()
@@ -164,21 +173,8 @@ fn a_network_has_a_quarter_of_the_bitrate_and_room_for_a_call() {
 
 #[test]
 fn nobody_takes_all_relay_ports() {
-    let range = PortRange {
-        low: 50000,
-        high: 50255,
-    };
-    let addresses = RelayedAddresses::new(range, &[], &[IpAddr::from([127, 0, 0, 1])]);
-    let limits = TurnLimits {
-        allocations: 8192,
-        allocations_per_visitor: 1000,
-        allocations_per_ip: 1024,
-        allocations_per_minute: 1024,
-        ..TurnLimits::default()
-    };
     let now = Instant::now();
-    let registry = Registry::new(addresses, Presence::new(Duration::ZERO), limits, now);
-    let registry = Arc::new(registry);
+    let registry = registry_of(256, many(8192));
     let ip = IpAddr::from([192, 0, 2, 1]);
     let taken: Vec<_> = std::iter::from_fn(|| registry.admit(&other("mal"), ip, now).ok())
         .take(300)
@@ -190,17 +186,10 @@ fn nobody_takes_all_relay_ports() {
 #[test]
 fn a_check_has_few_and_who_is_called_like_one_has_its_own() {
     let limits = TurnLimits {
-        allocations: 1000,
         allocations_per_visitor: 40,
-        allocations_per_ip: 100,
-        allocations_per_minute: 100,
-        ..TurnLimits::default()
+        ..many(1000)
     };
-    let range = PortRange { low: 1, high: 2000 };
-    let addresses = RelayedAddresses::new(range, &[], &[]);
-    let presence = Presence::new(Duration::ZERO);
-    let registry = Registry::new(addresses, presence, limits, Instant::now());
-    let registry = Arc::new(registry);
+    let registry = registry_of(2000, limits);
     let ip = IpAddr::from([192, 0, 2, 1]);
     let taken = |holder: &Holder| -> Vec<_> {
         std::iter::from_fn(|| registry.admit(holder, ip, Instant::now()).ok())

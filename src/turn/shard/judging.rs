@@ -8,6 +8,7 @@ use crate::turn::peer_policy::PeerPolicy;
 
 /// Peers that are judged by another policy before packets have their turn again.
 const JUDGED_AT_ONCE: usize = 256;
+
 impl Shard {
     pub(super) fn set_policy(&mut self, policy: Arc<PeerPolicy>) {
         // What waits was permitted when it came.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::event::{EventfdFlags, epoll, eventfd};
+use rustix::event::epoll;
 
 use super::channel_data::padded;
 use super::counters::{Counters, Drop, Flow};
@@ -30,6 +30,7 @@ use super::sockets::Sockets;
 use super::streams::{StreamLimits, Streams};
 use super::sys::{Inbox, Outgoing, SLOTS};
 use super::timer::Timer;
+use super::wake::Wake;
 pub use handle::{Command, ShardHandle};
 
 const EVENTS: usize = 256;
@@ -55,7 +56,7 @@ struct Listener {
 
 pub struct Shard {
     poll: Arc<OwnedFd>,
-    wake: Arc<OwnedFd>,
+    wake: Wake,
     timer: Timer,
     commands: Receiver<Command>,
     listeners: Vec<Listener>,
@@ -83,7 +84,7 @@ impl Shard {
     /// What the kernel says.
     pub fn new(setup: Setup) -> io::Result<(Self, ShardHandle)> {
         let poll = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let wake = Wake::new()?;
         let wanted = epoll::EventFlags::IN;
         epoll::add(&*poll, &wake, Token::Commands.into(), wanted)?;
         let timer = Timer::new()?;
@@ -101,12 +102,11 @@ impl Shard {
             });
         }
         let (sender, commands) = std::sync::mpsc::channel();
-        let wake = Arc::new(wake);
         let handle = ShardHandle {
             commands: sender,
-            wake: Arc::clone(&wake),
+            wake: wake.clone(),
         };
-        let evictions = Arc::new(Evictions::new(Arc::clone(&wake)));
+        let evictions = Arc::new(Evictions::new(wake.clone()));
         let shard = Self {
             sockets: Sockets::new(setup.registry, Arc::clone(&poll), evictions, families),
             streams: Streams::new(Arc::clone(&poll), setup.streams),
@@ -148,9 +148,8 @@ impl Shard {
         }
     }
 
-    fn next_deadline(&self, now: Instant) -> Option<Instant> {
-        let at_once = self.engine.has_to_judge().then_some(now);
-        let engine = at_once.or(self.engine.next_deadline());
+    fn next_deadline(&self) -> Option<Instant> {
+        let engine = self.engine.next_deadline();
         engine.into_iter().chain(self.streams.next_deadline()).min()
     }
 
@@ -160,10 +159,7 @@ impl Shard {
             instant: Instant::now(),
             wall: SystemTime::now(),
         };
-        if self
-            .next_deadline(now.instant)
-            .is_some_and(|at| at <= now.instant)
-        {
+        if self.next_deadline().is_some_and(|at| at <= now.instant) {
             self.expire(now.instant);
         }
         for event in events {
@@ -184,7 +180,9 @@ impl Shard {
             let packets = |id| self.engine.relayed(id);
             self.sockets.note_use(packets, now.instant);
         }
-        self.timer.set(self.next_deadline(now.instant), now.instant);
+        let at_once = self.engine.has_to_judge().then_some(now.instant);
+        let next = at_once.or(self.next_deadline());
+        self.timer.set(next, now.instant);
         let received = std::mem::take(&mut self.received);
         self.gathering.pays(received, now.instant)
     }
@@ -198,8 +196,7 @@ impl Shard {
     }
 
     fn obey(&mut self, now: Now) {
-        // It only fails when there is nothing to read, and then there is no command either.
-        let _ = rustix::io::read(&*self.wake, &mut [0; 8]);
+        self.wake.woken();
         while let Ok(command) = self.commands.try_recv() {
             match command {
                 Command::Stream(handover) => self.take_stream(*handover, now),
