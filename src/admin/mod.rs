@@ -58,7 +58,7 @@ pub fn record() -> anyhow::Result<PrometheusHandle> {
     described::describe();
     refused::count_from_zero();
     front::count_from_zero();
-    signaling::count_closes_from_zero();
+    signaling::count_from_zero();
     turn::count_from_zero();
     gauge!("callbox_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)

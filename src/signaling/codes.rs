@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 
-use super::switchboard::made_way;
-
 /// Why something was refused. The connection stays open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -68,13 +66,36 @@ impl ErrorCode {
     }
 }
 
-/// Has all reasons to close counted from zero: what appears only with its first event has no increase.
-pub fn count_closes_from_zero() {
+/// Has all reasons to close, and what makes way, counted from zero: what appears only with its first event has no increase.
+pub fn count_from_zero() {
     for reason in CloseReason::ALL {
         reason.counter().absolute(0);
     }
-    for what in ["websocket", "room"] {
-        made_way(what).absolute(0);
+    for what in [MadeWay::WebSocket, MadeWay::Room] {
+        what.counter().absolute(0);
+    }
+}
+
+/// What had to go, since others needed its place.
+#[derive(Debug, Clone, Copy)]
+pub enum MadeWay {
+    /// In no room.
+    WebSocket,
+    /// With one person.
+    Room,
+}
+
+impl MadeWay {
+    pub fn count(self) {
+        self.counter().increment(1);
+    }
+
+    fn counter(self) -> metrics::Counter {
+        let what = match self {
+            Self::WebSocket => "websocket",
+            Self::Room => "room",
+        };
+        metrics::counter!("callbox_signaling_evicted_total", "what" => what)
     }
 }
 

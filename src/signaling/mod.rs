@@ -8,6 +8,7 @@ mod hub;
 pub mod message;
 mod name;
 mod outbox;
+mod pace;
 mod patience;
 mod person;
 mod room;
@@ -18,7 +19,7 @@ pub mod ticket;
 
 use std::time::Duration;
 
-pub use codes::count_closes_from_zero;
+pub use codes::count_from_zero;
 pub use hub::{Census, Hub};
 pub use name::RoomName;
 pub use session::{AT_ONCE, Visit, run};

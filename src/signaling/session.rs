@@ -1,7 +1,6 @@
 //! One WebSocket: reads, writes, pings, and knows when to give up.
 
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
@@ -9,7 +8,6 @@ use std::time::{Duration, SystemTime};
 use axum::Error;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::SinkExt;
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use metrics::Counter;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, interval, sleep_until, timeout};
@@ -20,6 +18,7 @@ use super::codes::{CloseReason, ErrorCode};
 use super::hub::{Hub, Standing};
 use super::message::{ClientMessage, ServerMessage};
 use super::outbox::Inbox;
+use super::pace::Pace;
 use super::patience::{Patience, SILENCE};
 use super::rooms::ConnId;
 use crate::access::Scope;
@@ -33,16 +32,6 @@ pub const AT_ONCE: usize = 8 * 1024;
 /// Lets a close frame arrive before the connection is torn down.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 const MAX_BAD_MESSAGES: u32 = 10;
-/// Messages at once, as a multiple of the rate per second.
-const BURST: u32 = 3;
-/// Bytes per second, as a multiple of the messages per second.
-const MESSAGE_BYTES: u32 = 2 * 1024;
-/// Bytes at once, as a multiple of those per second: offers to a full room, and those of a restart soon after.
-const BYTES_BURST: u32 = 10;
-/// What counts as boundless, in bytes per second.
-const MAX_VOLUME: u32 = 100_000_000;
-/// A message that comes too fast after it was said so counts as so many more.
-const TOO_FAST_COST: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 /// Looked up once, since each look-up costs as much as a small message.
 static RECEIVED: LazyLock<Counter> =
@@ -131,9 +120,7 @@ struct Session {
     stay: Option<Stay>,
     /// Held as long as it is there, or waits to be let in.
     held: Option<Held>,
-    rate: DefaultDirectRateLimiter,
-    /// The same in bytes.
-    volume: DefaultDirectRateLimiter,
+    pace: Pace,
     bad_messages: u32,
     /// Its browser has frozen the page, and closes with 1001 when it thaws.
     frozen: bool,
@@ -141,10 +128,7 @@ struct Session {
 
 impl Session {
     fn new(hub: Arc<Hub>, socket: WebSocket, inbox: Inbox, visit: Visit) -> Self {
-        let messages = hub.settings.message_rate;
-        let rate = limiter(messages, BURST);
-        let bytes = messages.saturating_mul(MESSAGE_BYTES).min(MAX_VOLUME);
-        let volume = limiter(bytes, BYTES_BURST);
+        let pace = Pace::new(hub.settings.message_rate);
         let patience = Patience::new(hub.settings.knock, Instant::now().into_std());
         Self {
             hub,
@@ -156,8 +140,7 @@ impl Session {
             patience,
             stay: None,
             held: None,
-            rate,
-            volume,
+            pace,
             bad_messages: 0,
             frozen: false,
         }
@@ -256,7 +239,7 @@ impl Session {
                 _ => Ending::Lost,
             }),
             Some(Ok(message)) => {
-                if self.rate.check().is_err() || !allows(&self.volume, &message) {
+                if !self.pace.allows(&message) {
                     return Err(Ending::Closed(CloseReason::Flood));
                 }
                 match message {
@@ -304,9 +287,7 @@ impl Session {
         };
         if let Err(code) = result {
             self.hub.turn_down(conn, code);
-            if code == ErrorCode::TooFast
-                && self.rate.check_n(TOO_FAST_COST).is_ok_and(|n| n.is_err())
-            {
+            if code == ErrorCode::TooFast && !self.pace.allows_too_fast() {
                 return Err(Ending::Closed(CloseReason::Flood));
             }
         }
@@ -368,27 +349,6 @@ fn written(result: Result<Result<(), Error>, Elapsed>) -> Result<(), Ending> {
         Ok(Err(error)) => Err(broken(error)),
         Err(_) => Err(Ending::Closed(CloseReason::SlowReader)),
     }
-}
-
-/// So many a second, and so many seconds' worth of them at once.
-fn limiter(per_second: u32, burst: u32) -> DefaultDirectRateLimiter {
-    let cells = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-    let quota = Quota::per_second(cells(per_second));
-    RateLimiter::direct(quota.allow_burst(cells(per_second.saturating_mul(burst))))
-}
-
-/// Is there place for the bytes of this message?
-fn allows(volume: &DefaultDirectRateLimiter, message: &Message) -> bool {
-    let length = match message {
-        Message::Text(text) => text.len(),
-        Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
-        Message::Close(_) => 0,
-    };
-    let Some(length) = u32::try_from(length).ok().and_then(NonZeroU32::new) else {
-        return true;
-    };
-    // One that never fits is as much too much as one that does not fit yet.
-    matches!(volume.check_n(length), Ok(Ok(())))
 }
 
 /// What a failed read or write means.

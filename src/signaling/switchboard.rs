@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
 
 use super::backlog::{Backlog, Full};
-use super::codes::{CloseReason, ErrorCode};
+use super::codes::{CloseReason, ErrorCode, MadeWay};
 use super::greeter::{Greeter, Guest};
 use super::message::{PeerId, ServerMessage, SignalData};
 use super::outbox::Outbox;
@@ -24,11 +24,6 @@ pub struct Switchboard {
 /// A connection that is in no room does not have to go before that. A page that comes back to a locked room joins after four
 /// seconds.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// What had to go for others.
-pub fn made_way(what: &'static str) -> metrics::Counter {
-    metrics::counter!("callbox_signaling_evicted_total", "what" => what)
-}
 
 /// The way to one page.
 struct Line {
@@ -73,7 +68,7 @@ impl Switchboard {
             return false;
         };
         self.close(conn, CloseReason::NoJoin);
-        made_way("websocket").increment(1);
+        MadeWay::WebSocket.count();
         true
     }
 
@@ -157,7 +152,7 @@ impl Switchboard {
                 Effect::Admitted { conn, joined } => self.answer(conn, Ok(joined)),
                 Effect::Refuse { conn, code } => self.answer(conn, Err(code)),
                 Effect::Close { conn, reason } => drop(self.close(conn, reason)),
-                Effect::MadeWay => made_way("room").increment(1),
+                Effect::MadeWay => MadeWay::Room.count(),
                 Effect::Opened(name) => {
                     tracing::info!(rooms = self.rooms.len(), "room opened");
                     tracing::debug!(room = %name, "room opened");
