@@ -244,11 +244,14 @@ impl Connection {
             Some(_) => Some(self.opened + 2 * self.deadlines.age),
             None => Some(self.opened + self.deadlines.age),
         };
-        // A request that has come is no idleness, however late.
-        let idle = waiting.is_none().then(|| self.moved + self.deadlines.idle);
         let stalled = stalled.map(|since| since + self.deadlines.answer);
-        let ends = [idle, stalled, age].into_iter().flatten();
-        ends.min().unwrap_or(self.opened + 2 * self.deadlines.age)
+        let idle = self.moved + self.deadlines.idle;
+        // A request that has come is no idleness, however late.
+        let first = stalled.filter(|_| waiting.is_some()).unwrap_or(idle);
+        [stalled, age]
+            .into_iter()
+            .flatten()
+            .fold(first, Instant::min)
     }
 
     /// An error once the time of the connection is over, or it has to go for another. The timer is moved when it fires, and

@@ -135,13 +135,13 @@ fn since(start: Instant) -> u64 {
 impl Table {
     /// Sees to it that there is room for another connection of `key`.
     fn make_room(&mut self, key: Option<AddressKey>, latest: u64) -> Result<(), Full> {
-        self.make_room_beside(usize::MAX, key, latest)
+        self.make_room_for(None, key, latest)
     }
 
-    /// The same for the connection `own`.
-    fn make_room_beside(
+    /// The same for one that is here already, and stays.
+    fn make_room_for(
         &mut self,
-        own: usize,
+        own: Option<usize>,
         key: Option<AddressKey>,
         latest: u64,
     ) -> Result<(), Full> {
@@ -149,7 +149,7 @@ impl Table {
             return Ok(());
         };
         let within = full.network();
-        let useless = self.most_useless(latest, |id, entry| id != own && entry.is_in(within));
+        let useless = self.most_useless(latest, |id, entry| Some(id) != own && entry.is_in(within));
         let id = useless.ok_or(full)?;
         self.evict(id);
         Ok(())
@@ -212,7 +212,7 @@ impl Spot {
         };
         // It does not take room from itself, nor makes way for itself.
         table.connections.remove(before, 1);
-        let room = table.make_room_beside(self.id, key, self.crowd.latest());
+        let room = table.make_room_for(Some(self.id), key, self.crowd.latest());
         let key = if room.is_ok() { key } else { before };
         table.connections.add(key, 1);
         table.entries[self.id].key = key;

@@ -162,3 +162,21 @@ async fn who_reads_without_end_is_stopped_before_the_handshake_is_done() {
     reader.unbounded();
     reader.read_to_end(&mut bytes).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_request_that_comes_late_is_answered() {
+    let (mut near, mut far) = pair(b"").await;
+    let settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    far.write_all(settings).await.unwrap();
+    let mut all = vec![0; settings.len()];
+    near.read_exact(&mut all).await.unwrap();
+    tokio::time::sleep(IDLE * 2 / 3).await;
+    // HEADERS of one byte that end headers and stream.
+    far.write_all(b"\0\0\x01\x01\x05\0\0\0\x01\x82")
+        .await
+        .unwrap();
+    near.read_exact(&mut [0; 10]).await.unwrap();
+    // Whoever makes the answer takes longer than what was left.
+    let waited = tokio::time::timeout(IDLE, near.read_u8()).await;
+    assert!(waited.is_err(), "still open");
+}

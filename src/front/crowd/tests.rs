@@ -122,6 +122,21 @@ fn a_proxy_tells_whom_a_connection_is_counted_for() {
 }
 
 #[test]
+fn a_connection_of_a_proxy_needs_no_second_place() {
+    let crowd = crowd(4, 4);
+    let others: Vec<_> = (1..4)
+        .map(|last| crowd.admit(ip(&format!("192.0.2.{last}"))).unwrap())
+        .collect();
+    let proxied = crowd.admit(None).unwrap();
+    for spot in &others {
+        age(spot, 0);
+    }
+    proxied.is_for(ip("198.51.100.1")).unwrap();
+    assert!(!others.iter().any(is_evicted));
+    assert_eq!(crowd.table().connections.total(), 4);
+}
+
+#[test]
 fn answers_that_nobody_takes_are_bounded() {
     let crowd = crowd(1000, 10);
     let held: Vec<_> = (0..5)
