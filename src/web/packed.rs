@@ -240,4 +240,26 @@ mod tests {
         assert!(packed.cache.weight() <= KEPT, "{}", packed.cache.weight());
         assert!(packed.cache.len() > 4);
     }
+
+    #[tokio::test]
+    async fn what_is_compressed_for_somebody_who_goes_is_there_for_the_next() {
+        let packed = Packed::new();
+        let key = Key {
+            file: "/page".into(),
+            modified: HeaderValue::from_static("today"),
+            length: 1,
+            coding: Coding::Gzip,
+        };
+        let text = vec![b'x'; 1 << 20];
+        let mut first = Box::pin(packed.of(&key, text.into()));
+        // It has begun, and takes a moment.
+        while packed.permits.available_permits() == AT_ONCE {
+            assert!(futures_util::poll!(&mut first).is_pending());
+        }
+        drop(first);
+        let all = packed.permits.acquire_many(2).await.unwrap();
+        drop(all);
+        let next = packed.of(&key, Body::empty()).await.unwrap();
+        assert!(next.coded && !next.bytes.is_empty());
+    }
 }
