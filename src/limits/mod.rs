@@ -9,4 +9,4 @@ mod tally;
 
 pub use network::{AddressKey, Network};
 pub use rate::{AddressRate, KeyedRate};
-pub use tally::{Bounds, Full, PerAddress, Place, Tally};
+pub use tally::{Bounds, Full, PerAddress, Place, SHARE, Tally};

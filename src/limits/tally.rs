@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::network::LEVELS;
 use super::{AddressKey, Network};
 
-/// Of the whole, what one network may have at the most.
-const SHARE: usize = 4;
+/// Of the whole, one network may have one in so many at the most.
+pub const SHARE: u8 = 4;
 /// Of the whole, what is kept for those who have nothing yet.
 const RESERVE: usize = 16;
 /// What even one address may have of a whole that is small.
@@ -29,7 +29,7 @@ impl Bounds {
     /// `total` of all together and `each` of one address; twice as many of a /56 and four times as many of a /48, and of none
     /// of them more than a quarter of all. The last sixteenth is for those who have none.
     pub fn new(total: usize, each: usize) -> Self {
-        let share = (total / SHARE).max(SMALL.min(total)).max(1);
+        let share = (total / usize::from(SHARE)).max(SMALL.min(total)).max(1);
         Self {
             total,
             each: [1, 2, 4].map(|times| each.saturating_mul(times).min(share)),
@@ -65,8 +65,8 @@ impl Full {
         }
     }
 
-    /// Within which somebody has to give something up, where that is a loss: whoever has some takes none of others.
-    pub fn own(self) -> Option<Network> {
+    /// The network of whoever asks, where it has something itself. What others would miss is taken from within it then.
+    pub fn own_network(self) -> Option<Network> {
         match self {
             Self::Share(network) | Self::Reserve(network) => Some(network),
             Self::Total => None,
@@ -189,14 +189,23 @@ impl PerAddress {
     /// # Errors
     /// The bound that is reached.
     pub fn take(&self, ip: IpAddr) -> Result<Place, Full> {
-        lock(&self.tally).room(AddressKey::from(ip))?;
-        Ok(self.take_over(ip))
+        let key = AddressKey::from(ip);
+        let mut tally = lock(&self.tally);
+        tally.room(key)?;
+        tally.add(key, 1);
+        drop(tally);
+        Ok(self.place(key))
     }
 
     /// A place for this address, in exchange for one that somebody has just given up.
     pub fn take_over(&self, ip: IpAddr) -> Place {
         let key = AddressKey::from(ip);
         lock(&self.tally).add(key, 1);
+        self.place(key)
+    }
+
+    /// One that is counted already.
+    fn place(&self, key: AddressKey) -> Place {
         Place {
             tally: Arc::clone(&self.tally),
             key,
@@ -264,6 +273,21 @@ mod tests {
         assert!(places.take(ip("192.0.2.2")).is_ok());
         drop(first);
         assert!(places.take(ip("192.0.2.1")).is_ok());
+    }
+
+    #[test]
+    fn of_many_who_ask_at_once_as_many_get_one_as_there_are() {
+        let places = PerAddress::new(Bounds::new(1000, 100));
+        let ask = || -> Vec<_> { (0..100).map(|_| places.take(ip("192.0.2.1"))).collect() };
+        let got: usize = std::thread::scope(|scope| {
+            let askers: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+            let got: Vec<_> = askers
+                .into_iter()
+                .flat_map(|it| it.join().unwrap())
+                .collect();
+            got.iter().filter(|place| place.is_ok()).count()
+        });
+        assert_eq!(got, 100);
     }
 
     #[test]

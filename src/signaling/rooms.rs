@@ -244,9 +244,7 @@ impl Rooms {
     ) -> Result<Joined, ErrorCode> {
         let mut effects = Vec::new();
         match self.by_name.get(&join.room) {
-            Some(room) if room.seats.len() >= self.limits.max_peers => {
-                return Err(ErrorCode::RoomFull);
-            }
+            Some(_) if self.is_full(&join.room) => return Err(ErrorCode::RoomFull),
             Some(_) => {}
             None => {
                 effects = self.open(&join, now)?;

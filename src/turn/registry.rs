@@ -11,16 +11,15 @@ use super::evictions::{Evicted, Evictions};
 use super::ports::{Claim, RelayedAddresses};
 use super::rate::SharedRate;
 use crate::config::TurnLimits;
-use crate::limits::{AddressKey, Bounds, Full, KeyedRate, Network, Tally};
+use crate::limits::{AddressKey, Bounds, Full, KeyedRate, Network, SHARE, Tally};
 use crate::presence::Presence;
 use crate::refused::Refused;
 
 /// RFC 8656 §7.2 asks for at least 30 seconds.
 const RESERVED_FOR: Duration = Duration::from_secs(30);
 const MAX_RESERVED: usize = 1024;
-/// Of the bitrate of all, what one network may have.
-const SHARE: u64 = 4;
-/// Whatever there is in all: a call of eight that is wholly relayed, and more. In bytes per second.
+/// What a network may have of the bitrate of all, even where that is more than its share: a call of eight that is wholly relayed,
+/// and more. In bytes per second.
 const A_CALL: u64 = 50_000_000 / 8;
 /// One of so many relay ports is not given out.
 const SPARE: usize = 16;
@@ -187,7 +186,7 @@ impl Registry {
         if shares.len() > quotas.entries.len() {
             shares.retain(|_, share| share.strong_count() > 0);
         }
-        let per_second = (total / SHARE).max(A_CALL.min(total));
+        let per_second = (total / u64::from(SHARE)).max(A_CALL.min(total));
         let share = Arc::new(SharedRate::new(per_second, now));
         shares.insert(network, Arc::downgrade(&share));
         Some(share)

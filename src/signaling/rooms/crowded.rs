@@ -17,10 +17,7 @@ impl Rooms {
     /// Why this one could not enter, if so.
     pub fn refusal(&self, join: &Join, now: Instant) -> Option<ErrorCode> {
         match self.by_name.get(&join.room) {
-            Some(room) => {
-                let is_full = room.seats.len() >= self.limits.max_peers;
-                is_full.then_some(ErrorCode::RoomFull)
-            }
+            Some(_) => self.is_full(&join.room).then_some(ErrorCode::RoomFull),
             None if !self.opens => Some(ErrorCode::Draining),
             None => self.useless(join, now).err(),
         }
@@ -32,7 +29,7 @@ impl Rooms {
     /// Where there are as many as there may be, and all are of use.
     pub(super) fn make_way(&mut self, join: &Join, now: Instant) -> Result<Vec<Effect>, ErrorCode> {
         let useless = self.useless(join, now)?;
-        Ok(useless.map_or_else(Vec::new, |name| self.clear(&name)))
+        Ok(useless.map_or_else(Vec::new, |name| self.clear(&name, now)))
     }
 
     /// Which room has to go so that this one may open another, if one has. Whoever had to go itself waits until there is
@@ -42,7 +39,7 @@ impl Rooms {
             return Ok(None);
         };
         let comes_back = join.resume.is_some();
-        let within = full.own();
+        let within = full.own_network();
         let suits = |room: &Room| within.is_none_or(|network| room.opener.is_in(network));
         let longest = (!comes_back).then(|| self.longest_alone(now, suits));
         let longest = longest.flatten().ok_or(ErrorCode::TooManyRooms)?;
@@ -66,7 +63,7 @@ impl Rooms {
     }
 
     /// Closes a room with one seat, which may come back and open it anew.
-    fn clear(&mut self, name: &RoomName) -> Vec<Effect> {
+    fn clear(&mut self, name: &RoomName, now: Instant) -> Vec<Effect> {
         let Some(seat) = self.by_name.get(name).and_then(|room| room.seats.first()) else {
             return Vec::new();
         };
@@ -82,8 +79,7 @@ impl Rooms {
                 self.deadlines.remove(&(*until, name.clone(), id.clone()));
             }
         }
-        // Nobody is left to whom the time could matter.
-        effects.extend(self.vacate(name, &id, self.started));
+        effects.extend(self.vacate(name, &id, now));
         effects
     }
 }

@@ -160,7 +160,7 @@ impl Rooms {
         knocks.any(|room| room.door.knocks.iter().any(|knock| knock.info.id == *id))
     }
 
-    fn is_full(&self, room: &RoomName) -> bool {
+    pub(super) fn is_full(&self, room: &RoomName) -> bool {
         let room = self.by_name.get(room);
         room.is_some_and(|room| room.seats.len() >= self.limits.max_peers)
     }
