@@ -196,7 +196,7 @@ fn free_port() -> io::Result<SocketAddr> {
 
 fn command(kind: Kind, setting: &Setting, dir: &Path, addresses: Addresses) -> io::Result<Command> {
     match kind {
-        Kind::Callbox => callbox(&setting.callbox, LIFTED, dir, addresses),
+        Kind::Callbox => callbox(&setting.callbox, BITRATES, dir, addresses),
         Kind::Before => {
             let program = setting.before.as_deref();
             callbox(program.unwrap_or(&setting.callbox), "", dir, addresses)
@@ -212,10 +212,15 @@ fn command(kind: Kind, setting: &Setting, dir: &Path, addresses: Addresses) -> i
     }
 }
 
-/// Bounds that older builds did not have by default, nor the words to lift them.
-const LIFTED: &str = "bitrate = \"off\"\ntotal_bitrate = \"off\"\n";
+/// Bounds that older builds do not have by default. Nothing reaches them, but each packet is counted as it is by default.
+const BITRATES: &str = "bitrate = \"100 Gbit/s\"\ntotal_bitrate = \"400 Gbit/s\"\n";
 
-fn callbox(program: &Path, lifted: &str, dir: &Path, addresses: Addresses) -> io::Result<Command> {
+fn callbox(
+    program: &Path,
+    bitrates: &str,
+    dir: &Path,
+    addresses: Addresses,
+) -> io::Result<Command> {
     let Addresses { udp, tls, https } = addresses;
     let config = format!(
         "listen = \"{https}\"\nstate = \"state\"\n\
@@ -225,7 +230,7 @@ fn callbox(program: &Path, lifted: &str, dir: &Path, addresses: Addresses) -> io
          [turn.limits]\nallocations_per_visitor = 100000\nallocations_per_ip = 100000\n\
          allocations_per_minute = 1000000\n\
          unauthenticated_per_second = 1000000\n\
-         {lifted}\
+         {bitrates}\
          [log]\nlevel = \"warn\"\n"
     );
     fs::write(dir.join("callbox.toml"), config)?;
