@@ -49,7 +49,7 @@ export function configure(config, relay) {
  *   `onpeer`
  * @property {(id: string) => void} onchange  state or tracks of somebody changed, or what they say of themselves
  * @property {(id: string) => void} ongone
- * @property {(online: boolean) => void} onstate  is the server there?
+ * @property {(online: boolean, crowded: boolean) => void} onstate  is the server there? has it no place for us now?
  * @property {(ms: number) => void} [onpong]  so long the server took to answer
  * @property {() => void} onjoined  welcomed, for the first time or again
  * @property {(seconds: number) => void} [ondraining]  so soon the server stops
@@ -95,7 +95,7 @@ export class Call {
       refreshTicket,
       locked: () => this.door.locked,
       onrefused: options.onrefused,
-      onstate: (online) => this.#setOnline(online),
+      onstate: (online, crowded) => this.#setOnline(online, crowded),
       onpong: options.onpong,
       onmessage: (message) => this.#receive(message),
       // A room that filled up while the server was away leaves those who still see each other to themselves.
@@ -193,15 +193,18 @@ export class Call {
     this.#close();
   }
 
-  /** @param {boolean} online */
-  #setOnline(online) {
+  /**
+   * @param {boolean} online
+   * @param {boolean} crowded
+   */
+  #setOnline(online, crowded) {
     // Who is there is not known while the server is not.
     if (!online) {
       clearTimeout(this.#expiry);
       this.door.lost();
       this.#options.ondoor?.([]);
     }
-    this.#options.onstate(online);
+    this.#options.onstate(online, crowded);
   }
 
   /** @param {string} code */

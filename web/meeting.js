@@ -159,11 +159,11 @@ export class Meeting {
         this.#watch.remove(id);
         this.#whenShown((view) => view.remove(id));
       },
-      onstate: (online) => {
+      onstate: (online, crowded) => {
         this.#watch.setOnline(online);
         this.#joined ||= online;
         if (!this.#joined) void this.#explain();
-        this.#whenShown((view) => view.notices.setOnline(online));
+        this.#whenShown((view) => view.notices.setOnline(online, crowded));
       },
       onpong: (ms) => this.#watch.pong(ms),
       onjoined: () => this.#whenShown((view) => {

@@ -16,6 +16,8 @@ const BEHIND_MS = 4_000;
 const NORMAL = 1000;
 /** Why the server closes for good, by the close code. */
 const ENDS = new Map([[4001, "replaced"], [4007, "revoked"], [4008, "unanswered"]]);
+/** The server was full, and whoever was alone in a room made way. */
+const MADE_WAY = 4009;
 
 /** Errors that another try would meet again. */
 const FINAL = new Set(["room-full", "bad-room", "too-many-rooms", "bad-ticket", "not-invited", "draining", "refused", "room-closed", "too-many-knocks"]);
@@ -31,7 +33,7 @@ const CROWDED = new Set(["too-many-knocks", "too-many-rooms"]);
  * @property {() => Promise<string>} ticket  the visitor ticket; asked for again after `refreshTicket`
  * @property {() => void} refreshTicket  the ticket has expired
  * @property {(message: ServerMessage) => void} onmessage  all but errors, pings and pongs
- * @property {(online: boolean) => void} onstate
+ * @property {(online: boolean, crowded: boolean) => void} onstate  crowded: it is there, but has no place for us now
  * @property {(ms: number) => void} [onpong]  so long the server took to answer a ping
  * @property {() => boolean} [locked]  was the room locked when we were in it last?
  * @property {(code: string) => void} [onrefused]  the server refused something that was asked for in the room
@@ -50,6 +52,8 @@ export class Signaling {
   #resume;
   #ended = false;
   #joined = false;
+  /** The server had no place for us when it answered last. */
+  #crowded = false;
   /** The room is locked, and those inside were asked. */
   #waiting = false;
   /** The same, over a connection that broke. */
@@ -165,6 +169,7 @@ export class Signaling {
     socket.onclose = (event) => {
       if (socket !== this.#socket) return;
       const end = ENDS.get(event.code);
+      this.#crowded = event.code === MADE_WAY;
       if (end) this.#finish(end);
       else this.#lost(socket);
     };
@@ -230,10 +235,11 @@ export class Signaling {
   #settle(waiting) {
     this.#waiting = waiting;
     this.#waited = waiting;
+    this.#crowded = false;
     clearTimeout(this.#connectTimer);
     clearInterval(this.#pingTimer);
     this.#pingTimer = setInterval(() => this.#ping(), PING_MS);
-    this.#options.onstate(true);
+    this.#options.onstate(true, false);
   }
 
   /** @param {string} code */
@@ -244,7 +250,8 @@ export class Signaling {
       this.#options.refreshTicket();
       if (this.#socket) void this.#join(this.#socket);
     } else if (FINAL.has(code) && !this.#joined) {
-      const insists = (CROWDED.has(code) && this.#resume !== undefined) || this.#options.insists?.(code);
+      this.#crowded = CROWDED.has(code) && this.#resume !== undefined;
+      const insists = this.#crowded || this.#options.insists?.(code);
       if (this.#socket && insists) this.#lost(this.#socket);
       else this.#finish(code);
     } else if (this.#joined) {
@@ -293,7 +300,7 @@ export class Signaling {
   #lost(socket) {
     if (this.#ended || socket !== this.#socket) return;
     this.#drop();
-    this.#options.onstate(false);
+    this.#options.onstate(false, this.#crowded);
     const delay = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#attempts) * (0.75 + Math.random() / 2);
     this.#attempts += 1;
     this.#retryTimer = setTimeout(() => this.#connect(), delay);

@@ -320,3 +320,21 @@ test("whoever has been inside goes on trying where too many wait, or there are t
     assert.equal(FakeSocket.all.length, count + 1, code);
   }
 });
+
+test("whoever had to make way hears that there is no place, and not that the server is gone", async () => {
+  const states = [];
+  await joined({ onstate: (online, crowded) => states.push(online ? "in" : crowded ? "crowded" : "away") });
+  last().break(4009);
+  mock.timers.tick(1000);
+  last().open();
+  await settled();
+  last().say({ type: "error", code: "too-many-rooms" });
+  mock.timers.tick(4000);
+  last().break(1006);
+  mock.timers.tick(4000);
+  last().open();
+  await settled();
+  last().say(welcome);
+  last().break();
+  assert.deepEqual(states, ["in", "crowded", "crowded", "away", "in", "away"]);
+});

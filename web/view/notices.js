@@ -10,6 +10,7 @@ const MENTIONS = 3;
 export class Notices {
   #joined = false;
   #online = false;
+  #crowded = false;
   #unreachable = false;
   #refused = false;
   #line = byId("notice", HTMLElement);
@@ -32,11 +33,15 @@ export class Notices {
     if (!this.#important) this.#put(this.#mentions.join(" "), false);
   }
 
-  /** @param {boolean} online  is the server there? */
-  setOnline(online) {
-    if (online && this.#joined && !this.#online) announce("The server is reachable again.");
+  /**
+   * @param {boolean} online  is the server there?
+   * @param {boolean} [crowded]  has it no place for us now?
+   */
+  setOnline(online, crowded = false) {
+    if (online && this.#joined && !this.#online) announce(this.#crowded ? "You are in the room again." : "The server is reachable again.");
     this.#joined ||= online;
     this.#online = online;
+    this.#crowded = crowded;
     this.#showServer();
   }
 
@@ -84,7 +89,8 @@ export class Notices {
   #showServer() {
     const line = byId("server-state", HTMLElement);
     let text = "Connecting to the server…";
-    if (this.#joined) text = "The server is not reachable. Trying again; running calls go on.";
+    if (this.#joined && this.#crowded) text = "The server has no free place now. You come in again as soon as there is one.";
+    else if (this.#joined) text = "The server is not reachable. Trying again; running calls go on.";
     else if (this.#unreachable) text = "The server does not answer. Trying again…";
     line.hidden = this.#online;
     if (this.#online) text = "";
