@@ -3,22 +3,30 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import https from "node:https";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { until } from "./until.mjs";
 
 export const PROGRAM = process.env.CALLBOX ?? path.resolve(import.meta.dirname, "../../../target/release/callbox");
 
-/** @returns {Promise<number>} */
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer().once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
+/**
+ * The kernel chooses the ports that are not known: one that was found free before may be somebody else's by now.
+ * @param {string} listen  address
+ * @param {{ https?: number, turn?: number, tls?: number }} ports
+ */
+function configuration(listen, { https = 0, turn = 0, tls = 0 }) {
+  return `listen = "${listen}:${https}"\n[turn]\nlisten = "${listen}:${turn}"\ntls_listen = "${listen}:${tls}"\n`;
+}
+
+/** @param {string} banner  where the program says which ports it has got */
+function portsIn(banner) {
+  const found = (/** @type {RegExp} */ pattern) => {
+    const port = pattern.exec(banner)?.[1];
+    return port === undefined ? undefined : Number(port);
+  };
+  const https = found(/https:\/\/\S+:(\d+)\//);
+  if (https === undefined) throw new Error(`no port in ${banner}`);
+  return { https, turn: found(/STUN\/TURN .*?:(\d+)  \(UDP, TCP\)/), tls: found(/STUN\/TURN .*:(\d+)  \(TLS\)/) };
 }
 
 export class Server {
@@ -33,14 +41,16 @@ export class Server {
    * @param {string} [options.name]  the host in URLs, if it is not the address
    */
   static async start({ env = {}, prefix = [], host = "127.0.0.1", name = host } = {}) {
-    const listen = host === "127.0.0.1" ? host : "0.0.0.0";
-    const [port, turn, tls] = [await freePort(), await freePort(), await freePort()].map((port) => `${listen}:${port}`);
     const server = new Server();
-    server.config = `listen = "${port}"\n[turn]\nlisten = "${turn}"\ntls_listen = "${tls}"\n`;
+    const listen = host === "127.0.0.1" ? host : "0.0.0.0";
+    server.config = configuration(listen, {});
     server.host = host;
-    server.port = Number(port.split(":")[1]);
-    server.url = `https://${name}:${server.port}`;
     await server.#begin(prefix, env);
+    const ports = portsIn(server.banner);
+    server.port = ports.https;
+    server.url = `https://${name}:${server.port}`;
+    // It comes back where the pages look for it.
+    server.#configure(configuration(listen, ports));
     return server;
   }
 
@@ -64,8 +74,14 @@ export class Server {
     this.prefix = prefix;
     this.env = env;
     this.dir = mkdtempSync(path.join(tmpdir(), "callbox-e2e-"));
-    writeFileSync(path.join(this.dir, "callbox.toml"), this.config);
+    this.#configure(this.config);
     await this.run();
+  }
+
+  /** @param {string} config  from the next start on */
+  #configure(config) {
+    this.config = config;
+    writeFileSync(path.join(this.dir, "callbox.toml"), config);
   }
 
   async run() {
@@ -84,7 +100,7 @@ export class Server {
     child.stderr.on("data", (data) => (this.log += data));
     await until("the server is ready", () => {
       if (child.exitCode !== null) throw new Error(`callbox ended: ${this.log}`);
-      return this.banner.includes("is ready");
+      return /is ready[^]*Certificate/.test(this.banner);
     });
   }
 
