@@ -5,12 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
 
-use crate::access::{self, Access, password};
+use crate::access::{self, Access};
 use crate::config::{AccessMode, Config};
 use crate::net::{Machine, url_host};
-use crate::signaling::RoomName;
-use crate::state::{State, random_hex};
+use crate::state::State;
 use crate::turn::credentials::{self, MAX_TTL};
+use crate::words::names::RoomName;
+use crate::words::password;
+use crate::words::secret::random_hex;
 
 /// Prints a username and a password of the relay for another program: good for `ttl`, whoever is in a room or not.
 ///
@@ -58,7 +60,8 @@ pub fn hash() -> anyhow::Result<String> {
         .lock()
         .read_line(&mut line)
         .context("no password can be read")?;
-    password::hash(line.trim_end_matches(['\r', '\n']))
+    let hash = password::hash(line.trim_end_matches(['\r', '\n']))?;
+    Ok(hash.expose().to_owned())
 }
 
 /// A link that lets into a room.

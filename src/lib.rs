@@ -38,3 +38,4 @@ pub mod telemetry;
 mod tls;
 mod turn;
 mod web;
+mod words;

@@ -11,9 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, bail};
-use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::config::Secret;
+use crate::words::secret::{Secret, random_hex};
 pub use lock::Hold;
 pub use version::FILE as MARK;
 
@@ -115,23 +114,6 @@ impl State {
         }
         Ok(secret.to_owned())
     }
-}
-
-/// `N` random bytes as hexadecimal text.
-///
-/// # Errors
-/// When the operating system has no randomness.
-pub fn random_hex<const N: usize>() -> anyhow::Result<String> {
-    let mut bytes = [0; N];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| anyhow::anyhow!("the operating system gives no random numbers"))?;
-    Ok(hex(&bytes))
-}
-
-/// Lower-case hexadecimal text.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An error about a file or folder that cannot be written, with the remedy. `key` names its place in the configuration.

@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use super::pages::{self, Door};
 use super::{Access, Scope};
-use crate::signaling::RoomName;
+use crate::words::names::RoomName;
 
 /// For those who watch over the server.
 const HEALTH: &str = "/healthz";

@@ -4,8 +4,8 @@
 mod gate;
 mod pages;
 mod pass;
-pub mod password;
 mod used;
+mod verifier;
 
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
@@ -16,14 +16,16 @@ use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
 use ring::digest::{SHA256, digest};
 
-use crate::config::{self, AccessMode, Secret};
+use crate::config::{self, AccessMode};
 use crate::limits::AddressRate;
 use crate::sealed::SealError;
-use crate::signaling::RoomName;
-use crate::state::{self, PRIVATE, State, hex, random_hex};
+use crate::state::{self, PRIVATE, State};
+use crate::words::names::RoomName;
+use crate::words::password::PasswordHash;
+use crate::words::secret::{hex, random_hex};
 use pass::{Invitation, PassKey};
-use password::Verifier;
 use used::Used;
+use verifier::Verifier;
 
 pub use gate::guard;
 pub use pages::{SHUT, routes};
@@ -187,7 +189,10 @@ fn epoch(path: &Path, settings: &config::Access) -> anyhow::Result<String> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => "0".to_owned(),
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
-    let hash = settings.password_hash.as_ref().map_or("", Secret::expose);
+    let hash = settings
+        .password_hash
+        .as_ref()
+        .map_or("", PasswordHash::expose);
     let text = format!("{number} {:?} {hash}", settings.mode);
     Ok(hex(&digest(&SHA256, text.as_bytes()).as_ref()[..8]))
 }

@@ -15,12 +15,12 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-use super::password::Verdict;
+use super::verifier::Verdict;
 use super::{Access, Scope};
 use crate::config::AccessMode;
 use crate::refused::Refused;
-use crate::signaling::RoomName;
 use crate::web::{Client, Reached, asset};
+use crate::words::names::RoomName;
 
 const FOLDER: &str = "/access/";
 /// Behind `https://host/`.

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::sealed::{SealError, SealKey};
-use crate::signaling::RoomName;
+use crate::words::names::RoomName;
 
 const SESSION: &str = "a1s";
 const INVITATION: &str = "a1i";

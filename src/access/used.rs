@@ -94,7 +94,7 @@ fn seconds(time: SystemTime) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signaling::RoomName;
+    use crate::words::names::RoomName;
 
     fn invitation(id: &str, uses: Option<u32>) -> Invitation {
         Invitation {

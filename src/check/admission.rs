@@ -6,7 +6,7 @@ use super::probe::http::{Http, Posted};
 use super::report::Row;
 use super::target::Target;
 use crate::access;
-use crate::config::Secret;
+use crate::words::secret::Secret;
 
 const NAME: &str = "access";
 const LOGIN: &str = "/access/login";

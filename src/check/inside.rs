@@ -16,11 +16,12 @@ use super::target::Target;
 use super::unit::{self, Unit};
 use super::{authority, dns, limits, ports, running, state};
 use crate::access;
-use crate::config::{Config, Secret};
+use crate::config::Config;
 use crate::listen;
 use crate::net::{self, Machine};
 use crate::state::State;
 use crate::tls::{self, LocalCaFiles, Maker};
+use crate::words::secret::Secret;
 
 /// What is looked at, and where it lies.
 pub struct Inside {

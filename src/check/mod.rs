@@ -42,7 +42,8 @@ use std::path::{Path, PathBuf};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::config::{Config, ConfigError, Secret, Sources};
+use crate::config::{Config, ConfigError, Sources};
+use crate::words::secret::Secret;
 use admission::Key;
 use inside::Inside;
 use probe::Budget;

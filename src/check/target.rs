@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use rustls::pki_types::ServerName;
 
-use crate::config::Secret;
 use crate::net::url_host;
 use crate::web::Reached;
+use crate::words::secret::Secret;
 
 const INVITATIONS: &str = "/access/i/";
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Secret;
+use crate::words::secret::Secret;
 
 /// One value or a list of them: `"auto"`, `"a"` or `["a", "b"]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,6 @@ mod beside;
 mod file;
 mod layers;
 mod resolve;
-mod secret;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -17,9 +16,11 @@ use std::time::Duration;
 use axum::http::HeaderValue;
 use ipnet::IpNet;
 
+use crate::words::password::PasswordHash;
+use crate::words::secret::Secret;
+
 pub use file::AutoBool;
 pub use layers::{Origins, Overrides, Sources};
-pub use secret::Secret;
 
 /// Something that the operator has to change. Displayed as one sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -217,8 +218,8 @@ pub struct TurnLimits {
 #[derive(Debug, Clone)]
 pub struct Access {
     pub mode: AccessMode,
-    /// Argon2id, in the PHC's string format. There in mode `password`.
-    pub password_hash: Option<Secret>,
+    /// There in mode `password`.
+    pub password_hash: Option<PasswordHash>,
     /// How long a login lasts.
     pub session: Duration,
     /// How long a link is good that was made on the page.

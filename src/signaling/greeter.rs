@@ -3,14 +3,14 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
-use super::RoomName;
 use super::codes::ErrorCode;
 use super::message::{ServerMessage, Welcome};
 use super::rooms::{Claim, Joined};
 use super::ticket::{Resume, TicketKey};
 use crate::sealed::SealError;
-use crate::state::random_hex;
 use crate::web::{IceServers, Reached};
+use crate::words::names::RoomName;
+use crate::words::secret::random_hex;
 
 pub struct Greeter {
     tickets: TicketKey,

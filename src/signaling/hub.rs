@@ -9,21 +9,22 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Visit;
 use super::codes::{CloseReason, ErrorCode};
 use super::greeter::{Greeter, Guest};
 use super::message::{JoinMessage, PeerId, PeerInfo, ServerMessage, SignalData};
 use super::outbox::{Inbox, outbox};
-use super::person::person;
 use super::rooms::{ConnId, Effect, Join, Limits, Rooms};
 use super::switchboard::Switchboard;
 use super::ticket::TicketKey;
-use super::{RoomName, Visit};
 use crate::config::Signaling;
 use crate::limits::{AddressKey, AddressRate, Full, KeyedRate, PerAddress, Place};
 use crate::presence::Presence;
 use crate::refused::Refused;
-use crate::state::random_hex;
 use crate::web::{IceServers, Reached};
+use crate::words::names::RoomName;
+use crate::words::names::person;
+use crate::words::secret::random_hex;
 
 /// How often an address may knock at locked rooms, in a minute.
 const KNOCKS_PER_MINUTE: u32 = 12;

@@ -6,11 +6,9 @@ mod drain;
 mod greeter;
 mod hub;
 pub mod message;
-mod name;
 mod outbox;
 mod pace;
 mod patience;
-mod person;
 mod room;
 mod rooms;
 mod session;
@@ -21,7 +19,6 @@ use std::time::Duration;
 
 pub use codes::count_from_zero;
 pub use hub::{Census, Hub};
-pub use name::RoomName;
 pub use session::{AT_ONCE, Visit, run};
 
 /// How often the server pings a WebSocket.

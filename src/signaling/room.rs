@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::backlog::{Backlog, Full};
 use super::message::{PeerId, PeerInfo, ServerMessage};
-use super::person::look_alike;
 use super::rooms::{ConnId, Effect, Join};
 use crate::limits::AddressKey;
+use crate::words::names::look_alike;
 
 /// Of so many who left somebody absent is told; of others it learns from `welcome`.
 const MAX_LEFT: usize = 64;

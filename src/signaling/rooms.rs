@@ -11,12 +11,12 @@ mod resuming;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
-use super::RoomName;
 use super::backlog::Backlog;
 use super::codes::ErrorCode;
 use super::message::{PeerId, PeerInfo, ServerMessage, SignalData};
 use super::room::{Occupancy, Room, Seat, Waiting};
 use crate::limits::{AddressKey, Bounds, Full, Tally};
+use crate::words::names::RoomName;
 
 pub use events::{Claim, ConnId, Effect, Entry, Join, Joined, Limits};
 

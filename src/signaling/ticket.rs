@@ -6,9 +6,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::RoomName;
 use super::message::PeerId;
 use crate::sealed::{SealError, SealKey};
+use crate::words::names::RoomName;
 
 /// Longer than any call; a page is not reloaded in the middle of one.
 pub const LIFETIME: Duration = Duration::from_secs(24 * 3600);

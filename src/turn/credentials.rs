@@ -12,7 +12,8 @@ use ring::hmac;
 use super::counters::FailedLogin;
 use super::usernames::Names;
 use super::wire::{self, Key};
-use crate::config::{CredentialMode, Secret};
+use crate::config::CredentialMode;
+use crate::words::secret::Secret;
 
 pub use super::usernames::{Holder, Named};
 

@@ -9,7 +9,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::coding::{Coding, Effort};
 use super::lean::lean;
-use crate::state::hex;
+use crate::words::secret::hex;
 
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/web/"]

@@ -117,7 +117,7 @@ fn is_turn_port(port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Secret;
+    use crate::words::secret::Secret;
 
     fn service(host: Option<&str>) -> IceServers {
         IceServers {

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use fast_qr::{ECL, QRBuilder, QRCode};
 
 use super::{Client, Reached, Shared};
-use crate::signaling::RoomName;
+use crate::words::names::RoomName;
 pub use codes::Codes;
 use codes::NoCode;
 

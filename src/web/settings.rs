@@ -15,8 +15,8 @@ use serde::Serialize;
 use super::{Client, Reached, Shared};
 use crate::config::AccessMode;
 use crate::refused::Refused;
-use crate::state::random_hex;
 use crate::turn::usernames;
+use crate::words::secret::random_hex;
 
 /// What a page has to know beside `PC_CONFIG`.
 #[derive(Debug, Serialize)]

@@ -91,7 +91,7 @@ fn fault(error: &Error) -> Fault {
 
 /// Bytes that nobody else sends.
 fn random() -> Result<Vec<u8>, Fault> {
-    let text = crate::state::random_hex::<{ BYTES / 2 }>();
+    let text = crate::words::secret::random_hex::<{ BYTES / 2 }>();
     text.map(String::into_bytes)
         .map_err(|error| Fault::Other(error.to_string()))
 }

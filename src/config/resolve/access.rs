@@ -1,9 +1,9 @@
 //! `[access]`
 
 use super::Context;
-use crate::access::password::is_hash;
 use crate::config::file::File;
 use crate::config::{Access, AccessMode, ConfigError};
+use crate::words::password::PasswordHash;
 
 impl Context<'_> {
     pub(super) fn access(&self, file: &File) -> Result<Access, ConfigError> {
@@ -20,22 +20,20 @@ impl Context<'_> {
             }
         };
         let key = "access.password_hash";
-        let hash = &access.password_hash;
-        match (hash, mode) {
-            (None, AccessMode::Password) => {
-                return Err(self.error(key, "is missing; write what `callbox access hash` prints"));
-            }
-            (Some(hash), _) if !is_hash(hash.expose()) => {
-                return Err(self.error(
-                    key,
-                    "is no Argon2id hash; write what `callbox access hash` prints, not the password itself",
-                ));
-            }
-            _ => {}
+        let hash = access.password_hash.as_ref();
+        let parsed = hash.and_then(PasswordHash::parse);
+        if hash.is_some() && parsed.is_none() {
+            return Err(self.error(
+                key,
+                "is no Argon2id hash; write what `callbox access hash` prints, not the password itself",
+            ));
+        }
+        if parsed.is_none() && mode == AccessMode::Password {
+            return Err(self.error(key, "is missing; write what `callbox access hash` prints"));
         }
         Ok(Access {
             mode,
-            password_hash: hash.clone().filter(|_| mode == AccessMode::Password),
+            password_hash: parsed.filter(|_| mode == AccessMode::Password),
             session: self.duration("access.session", &access.session)?,
             invitation: self.duration("access.invitation", &access.invitation)?,
             attempts_per_minute: self

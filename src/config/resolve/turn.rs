@@ -10,7 +10,8 @@ use super::Context;
 use super::network;
 use crate::config::file::AutoNumber;
 use crate::config::file::File;
-use crate::config::{ConfigError, CredentialMode, PortRange, Secret, Turn, TurnLimits};
+use crate::config::{ConfigError, CredentialMode, PortRange, Turn, TurnLimits};
+use crate::words::secret::Secret;
 
 const MIN_SECRET: usize = 16;
 /// With a longer one the answer to a stranger's Allocate could be more than three times the request.

@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use super::{Effect, Join, Rooms};
-use crate::signaling::RoomName;
 use crate::signaling::codes::{CloseReason, ErrorCode};
 use crate::signaling::room::{Occupancy, Room};
+use crate::words::names::RoomName;
 
 /// So long somebody may be alone in a room whatever comes.
 const ALONE_FOR: Duration = Duration::from_secs(60);

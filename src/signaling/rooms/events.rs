@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::limits::AddressKey;
-use crate::signaling::RoomName;
 use crate::signaling::codes::{CloseReason, ErrorCode};
 use crate::signaling::message::{PeerId, PeerInfo, ServerMessage};
+use crate::words::names::RoomName;
 
 /// Names one WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

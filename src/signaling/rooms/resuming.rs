@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use super::{ConnId, Effect, Join, Joined, Rooms};
-use crate::signaling::RoomName;
 use crate::signaling::backlog::Backlog;
 use crate::signaling::codes::{CloseReason, ErrorCode};
 use crate::signaling::message::{PeerId, ServerMessage};
 use crate::signaling::room::{Occupancy, Room, Seat};
+use crate::words::names::RoomName;
 
 impl Rooms {
     /// Pages keep a connected peer for `resume` after they were welcomed themselves; the first one came when the room

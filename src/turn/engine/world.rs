@@ -10,7 +10,7 @@ use std::time::Duration;
 use ring::rand::SystemRandom;
 
 use super::*;
-use crate::config::{CredentialMode, Secret};
+use crate::config::CredentialMode;
 use crate::net::{LocalAddress, Machine};
 use crate::turn::credentials::{self, Issuer};
 use crate::turn::login_limit::LoginLimit;
@@ -18,6 +18,7 @@ use crate::turn::unanswered::Unanswered;
 use crate::turn::wire::Method::{Allocate, ChannelBind, CreatePermission, Refresh};
 use crate::turn::wire::drafts::{self, Draft, Kind, Seen};
 use crate::turn::wire::{self, Key};
+use crate::words::secret::Secret;
 
 pub const MAX_PERMISSIONS: usize = 50;
 pub const MAX_CHANNELS: usize = 20;

@@ -1,7 +1,8 @@
-//! A string that must not appear in logs, errors or printed configurations.
+//! Secrets: strings that must not appear in logs, errors or printed configurations, and random ones.
 
 use std::fmt;
 
+use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// What is shown instead of a secret.
@@ -32,6 +33,23 @@ impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(REDACTED)
     }
+}
+
+/// `N` random bytes as hexadecimal text.
+///
+/// # Errors
+/// When the operating system has no randomness.
+pub fn random_hex<const N: usize>() -> anyhow::Result<String> {
+    let mut bytes = [0; N];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| anyhow::anyhow!("the operating system gives no random numbers"))?;
+    Ok(hex(&bytes))
+}
+
+/// Lower-case hexadecimal text.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

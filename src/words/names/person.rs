@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn of_a_name_remains_what_can_be_seen_as_on_the_page() {
-        let cases = include_str!("../../tests/names.json");
+        let cases = include_str!("../../../tests/names.json");
         let cases: Vec<(String, String)> = serde_json::from_str(cases).unwrap();
         assert!(cases.len() > 40);
         for (text, cleaned) in cases {
