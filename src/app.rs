@@ -24,6 +24,7 @@ use crate::check;
 use crate::clock;
 use crate::config::{AccessMode, CertificateSource, Config, ConfigError};
 use crate::front::Front;
+use crate::ice::IceServers;
 use crate::limits::{AddressRate, Bounds, PerAddress};
 use crate::listen::{self, Inherited, Listeners};
 use crate::net::{self, Machine};
@@ -34,7 +35,7 @@ use crate::signaling::ticket::TicketKey;
 use crate::state::{self, Hold, State};
 use crate::tls;
 use crate::turn::credentials::Issuer;
-use crate::web::{self, App, IceServers};
+use crate::web::{self, App};
 use relay::{ReadyRelay, ServedRelay, Surroundings};
 
 /// For each of the three: WebSockets, HTTP requests, the relay.
@@ -62,7 +63,7 @@ struct Server {
     admin: Option<std::net::TcpListener>,
     relay: Option<ReadyRelay>,
     hub: Arc<Hub>,
-    site: web::Site,
+    site: web::Website,
     access: Arc<Access>,
     served: tls::Served,
     acme: Option<tls::Acme>,

@@ -6,8 +6,9 @@ use std::time::SystemTime;
 
 use fast_qr::QRBuilder;
 
-use crate::net::{self, Machine, url_host};
+use crate::net::{self, Machine};
 use crate::tls::Facts;
+use crate::words::site::url_host;
 
 const HTTPS_PORT: u16 = 443;
 

@@ -7,12 +7,13 @@ use anyhow::{Context, bail};
 
 use crate::access::{self, Access};
 use crate::config::{AccessMode, Config};
-use crate::net::{Machine, url_host};
+use crate::net::Machine;
 use crate::state::State;
 use crate::turn::credentials::{self, MAX_TTL};
 use crate::words::names::RoomName;
 use crate::words::password;
 use crate::words::secret::random_hex;
+use crate::words::site::url_host;
 
 /// Prints a username and a password of the relay for another program: good for `ttl`, whoever is in a room or not.
 ///

@@ -25,6 +25,7 @@ pub mod config;
 mod front;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod ice;
 mod limits;
 mod listen;
 mod net;

@@ -1,15 +1,14 @@
 //! Who may call: everybody, those with the password, or those who were invited. One gate stands before the pages, their
 //! configuration (and so before credentials of the relay), and signaling.
 
-mod gate;
-mod pages;
 mod pass;
 mod used;
 mod verifier;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use axum::http::HeaderMap;
@@ -18,17 +17,15 @@ use ring::digest::{SHA256, digest};
 
 use crate::config::{self, AccessMode};
 use crate::limits::AddressRate;
-use crate::sealed::SealError;
+use crate::refused::Refused;
 use crate::state::{self, PRIVATE, State};
 use crate::words::names::RoomName;
 use crate::words::password::PasswordHash;
 use crate::words::secret::{hex, random_hex};
 use pass::{Invitation, PassKey};
 use used::Used;
-use verifier::Verifier;
+use verifier::{Verdict, Verifier};
 
-pub use gate::guard;
-pub use pages::{SHUT, routes};
 pub use pass::Scope;
 
 /// Browsers send it to this very host only, and over HTTPS only (RFC 6265bis §4.1.3.2).
@@ -40,6 +37,24 @@ const USED: &str = "access-used.json";
 
 /// How long a check may take.
 const CHECK_LIFE: Duration = Duration::from_secs(60);
+
+/// What programs are told before the gate.
+pub const SHUT: &str = "Only for those who were let in; open the page.";
+/// The path of invitations, behind `https://host/`.
+const INVITATIONS: &str = "access/i/";
+
+/// Why somebody may not pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nothing was shown, or nothing that counts here.
+    Shut,
+    WrongPassword,
+    TooOften,
+    /// Too many others are let in at this moment, or the disk does not take it.
+    Busy,
+    InvitationVoid,
+    InvitationUsed,
+}
 
 /// How soon another program's revocation is heard of.
 pub const LOOK: Duration = Duration::from_secs(2);
@@ -53,7 +68,7 @@ pub struct Access {
     /// All that was issued in another one is void.
     epoch: RwLock<String>,
     verifier: Option<Verifier>,
-    used: Used,
+    used: Arc<Used>,
     attempts: AddressRate,
 }
 
@@ -67,7 +82,7 @@ impl Access {
             epoch: RwLock::new(epoch(&epoch_file, settings)?),
             epoch_file,
             verifier: settings.password_hash.clone().map(Verifier::new),
-            used: Used::open(&state.path(USED))?,
+            used: Arc::new(Used::open(&state.path(USED))?),
             attempts: AddressRate::per_minute(settings.attempts_per_minute),
             settings: settings.clone(),
         })
@@ -121,8 +136,77 @@ impl Access {
         Some(path_of(token))
     }
 
-    fn read_invitation(&self, token: &str, now: SystemTime) -> Result<Invitation, SealError> {
-        self.key.read_invitation(token, &self.epoch(), now)
+    /// The cookie of somebody at `from` who knows the password.
+    ///
+    /// # Errors
+    /// [`Refusal`], which is counted.
+    pub async fn log_in(&self, from: IpAddr, password: String) -> Result<String, Refusal> {
+        let verifier = self.verifier.as_ref().ok_or(Refusal::Shut)?;
+        if !self.attempts.allows(from, Instant::now()) {
+            Refused::Passwords.count();
+            return Err(Refusal::TooOften);
+        }
+        let verdict = verifier.verify(password).await;
+        let result = match verdict {
+            Verdict::Right => "right",
+            Verdict::Wrong => "wrong",
+            Verdict::Busy => "busy",
+        };
+        metrics::counter!("callbox_access_logins_total", "result" => result).increment(1);
+        match verdict {
+            Verdict::Right => Ok(self.session(&Scope::EveryRoom, SystemTime::now())),
+            Verdict::Wrong => Err(Refusal::WrongPassword),
+            Verdict::Busy => {
+                Refused::PasswordsAtOnce.count();
+                Err(Refusal::Busy)
+            }
+        }
+    }
+
+    /// The room of an invitation that can still be accepted.
+    ///
+    /// # Errors
+    /// [`Refusal::InvitationVoid`] or [`Refusal::InvitationUsed`].
+    pub fn invited_to(&self, token: &str, now: SystemTime) -> Result<RoomName, Refusal> {
+        let invitation = self.read_invitation(token, now)?;
+        if self.used.is_used_up(&invitation) {
+            return Err(Refusal::InvitationUsed);
+        }
+        Ok(invitation.room)
+    }
+
+    /// Uses an invitation once: the room, and the cookie for it. Whoever has one for that room already, by these headers, gets
+    /// no other and uses nothing.
+    ///
+    /// # Errors
+    /// [`Refusal`]
+    pub async fn accept(
+        &self,
+        token: &str,
+        headers: &HeaderMap,
+        now: SystemTime,
+    ) -> Result<(RoomName, Option<String>), Refusal> {
+        let invitation = self.read_invitation(token, now)?;
+        let room = invitation.room.clone();
+        let scope = Scope::Room(room.clone());
+        if self.scope(headers, now).is_some_and(|own| own == scope) {
+            return Ok((room, None));
+        }
+        let used = Arc::clone(&self.used);
+        match tokio::task::spawn_blocking(move || used.take(&invitation, now)).await {
+            Ok(Ok(true)) => Ok((room, Some(self.session(&scope, now)))),
+            Ok(Ok(false)) => Err(Refusal::InvitationUsed),
+            Ok(Err(error)) => {
+                tracing::error!("an invitation cannot be used: {error:#}");
+                Err(Refusal::Busy)
+            }
+            Err(_) => Err(Refusal::Busy),
+        }
+    }
+
+    fn read_invitation(&self, token: &str, now: SystemTime) -> Result<Invitation, Refusal> {
+        let read = self.key.read_invitation(token, &self.epoch(), now);
+        read.map_err(|_| Refusal::InvitationVoid)
     }
 
     /// A cookie for somebody who may call there, and how long it is good.
@@ -198,7 +282,7 @@ fn epoch(path: &Path, settings: &config::Access) -> anyhow::Result<String> {
 }
 
 fn path_of(token: &str) -> String {
-    format!("{}{token}", pages::INVITATIONS)
+    format!("{}{token}", INVITATIONS)
 }
 
 /// Is this `name=value` a session's?

@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 
 use axum::http::uri::Authority;
 
-use crate::net::is_host_name;
+use crate::words::site::is_host_name;
 
 /// What a request says of whom it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

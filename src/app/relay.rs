@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::STOP_WITHIN;
 use crate::config::Config;
 use crate::front::Front;
+use crate::ice::TurnService;
 use crate::listen::TurnListeners;
 use crate::net::Machine;
 use crate::net::changes::{Change, Changes};
@@ -17,7 +18,6 @@ use crate::presence::Presence;
 use crate::tls::Trust;
 use crate::turn::credentials::{Authority, Issuer};
 use crate::turn::{PeerPolicy, Relay, Setup, StreamLimits};
-use crate::web::TurnService;
 
 const ADDRESS_CHECK: Duration = Duration::from_secs(10);
 /// A burst of changes is looked at when it begins and when it is over.

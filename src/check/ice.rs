@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::target::{Target, bare};
-use crate::web::Reached;
+use crate::words::site::Site;
 
 /// Addresses that are looked at; a page of callbox lists four.
 const MAX_URLS: usize = 16;
@@ -129,7 +129,7 @@ impl IceUrl {
             "turn" | "turns" => Kind::Turn,
             _ => return None,
         };
-        let Reached { host, port, .. } = Reached::parse(authority)?;
+        let Site { host, port } = Site::parse(authority)?;
         let has_port = !authority.ends_with(']') && bare(authority).contains(':');
         let default = if secure { TLS_PORT } else { PORT };
         Some(Self {

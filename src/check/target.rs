@@ -5,16 +5,15 @@ use std::str::FromStr;
 
 use rustls::pki_types::ServerName;
 
-use crate::net::url_host;
-use crate::web::Reached;
 use crate::words::secret::Secret;
+use crate::words::site::{Site, url_host};
 
 const INVITATIONS: &str = "/access/i/";
 
 /// A server as a browser would be sent to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    reached: Reached,
+    site: Site,
     /// The path of an invitation's link.
     invitation: Option<Secret>,
 }
@@ -23,21 +22,16 @@ impl Target {
     pub fn of_address(ip: IpAddr, port: u16) -> Self {
         let host = url_host(ip);
         Self {
-            reached: Reached {
-                host,
-                port,
-                direct: true,
-            },
+            site: Site { host, port },
             invitation: None,
         }
     }
 
     pub fn of_name(name: &str, port: u16) -> Self {
         Self {
-            reached: Reached {
+            site: Site {
                 host: name.to_owned(),
                 port,
-                direct: true,
             },
             invitation: None,
         }
@@ -50,12 +44,12 @@ impl Target {
 
     /// As it stands in a URL: an IPv6 address in brackets.
     pub fn host(&self) -> &str {
-        &self.reached.host
+        &self.site.host
     }
 
     /// As a resolver or a certificate has it: without brackets.
     pub fn name(&self) -> &str {
-        bare(&self.reached.host)
+        bare(&self.site.host)
     }
 
     pub fn ip(&self) -> Option<IpAddr> {
@@ -63,17 +57,17 @@ impl Target {
     }
 
     pub fn port(&self) -> u16 {
-        self.reached.port
+        self.site.port
     }
 
     /// What a page of it sends as `Origin`.
     pub fn origin(&self) -> String {
-        format!("https://{}", self.reached.authority())
+        format!("https://{}", self.site.authority())
     }
 
     /// What `Host` says.
     pub fn authority(&self) -> String {
-        self.reached.authority()
+        self.site.authority()
     }
 
     pub fn url(&self) -> String {
@@ -108,13 +102,13 @@ impl FromStr for Target {
             return Err(wrong());
         }
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let reached = Reached::parse(&rest[..end]).ok_or_else(wrong)?;
+        let site = Site::parse(&rest[..end]).ok_or_else(wrong)?;
         let path = rest[end..].split(['?', '#']).next().unwrap_or_default();
         let token = path.strip_prefix(INVITATIONS).unwrap_or_default();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-*".contains(&byte);
         let invitation = !token.is_empty() && token.bytes().all(plain);
         Ok(Self {
-            reached,
+            site,
             invitation: invitation.then(|| Secret::new(path)),
         })
     }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use axum::http::HeaderValue;
 use ipnet::IpNet;
 
+use crate::turn::{CredentialMode, Limits as TurnLimits, PortRange};
 use crate::words::password::PasswordHash;
 use crate::words::secret::Secret;
 
@@ -131,6 +132,9 @@ pub enum AcmeChallenge {
     Tls,
 }
 
+/// How often the server pings a WebSocket.
+pub const PING_INTERVAL: Duration = Duration::from_secs(20);
+
 #[derive(Debug, Clone)]
 pub struct Signaling {
     /// Foreign origins that may open `/ws`, in lower case, without a trailing slash.
@@ -181,39 +185,6 @@ impl Turn {
     }
 }
 
-/// How long the credentials of a visitor are good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CredentialMode {
-    /// As long as the visitor is in a room.
-    Call,
-    /// Until they expire.
-    Timed,
-}
-
-/// What relaying may take.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct TurnLimits {
-    pub allocations: usize,
-    /// A visitor, or a user by name.
-    pub allocations_per_visitor: usize,
-    pub allocations_per_ip: usize,
-    /// Begun by a visitor or user.
-    pub allocations_per_minute: u32,
-    /// Of one allocation, as are channels.
-    pub permissions: usize,
-    pub channels: usize,
-    /// Answers to requests without valid credentials, per source address.
-    pub unauthenticated_per_second: u32,
-    /// Bytes of data that may wait for a slow client on TCP or TLS.
-    pub stream_queue: usize,
-    /// Of one allocation, each way.
-    pub bytes_per_second: Option<u64>,
-    /// The same, where it belongs to a page that checks the relay.
-    pub check_bytes_per_second: u64,
-    /// Of all together.
-    pub total_bytes_per_second: Option<u64>,
-}
-
 /// Who may call.
 #[derive(Debug, Clone)]
 pub struct Access {
@@ -233,20 +204,6 @@ pub enum AccessMode {
     Open,
     Password,
     Invite,
-}
-
-/// Ports from `low` to `high`, both included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PortRange {
-    pub low: u16,
-    pub high: u16,
-}
-
-impl PortRange {
-    /// How many ports there are.
-    pub fn size(self) -> u32 {
-        u32::from(self.high - self.low) + 1
-    }
 }
 
 /// Where the operator finds metrics.

@@ -7,10 +7,11 @@ use super::codes::ErrorCode;
 use super::message::{ServerMessage, Welcome};
 use super::rooms::{Claim, Joined};
 use super::ticket::{Resume, TicketKey};
+use crate::ice::IceServers;
 use crate::sealed::SealError;
-use crate::web::{IceServers, Reached};
 use crate::words::names::RoomName;
 use crate::words::secret::random_hex;
+use crate::words::visitor::Visitor;
 
 pub struct Greeter {
     tickets: TicketKey,
@@ -26,8 +27,8 @@ pub struct Greeter {
 pub struct Guest {
     pub visitor: String,
     pub room: RoomName,
-    /// The host and port under which the page was opened.
-    pub reached: Reached,
+    /// Who has opened the page, and where.
+    pub from: Visitor,
 }
 
 impl Greeter {
@@ -87,7 +88,7 @@ impl Greeter {
             peers: joined.peers,
             locked: joined.locked,
             knocks: joined.knocks,
-            pc_config: self.ice.for_visitor(&guest.reached, &guest.visitor, now),
+            pc_config: self.ice.for_visitor(&guest.from, &guest.visitor, now),
         }));
         let farewell = self.draining.get().map(|end| ServerMessage::stopping(*end));
         gone.chain([welcome]).chain(farewell).collect()

@@ -18,13 +18,14 @@ use super::rooms::{ConnId, Effect, Join, Limits, Rooms};
 use super::switchboard::Switchboard;
 use super::ticket::TicketKey;
 use crate::config::Signaling;
+use crate::ice::IceServers;
 use crate::limits::{AddressKey, AddressRate, Full, KeyedRate, PerAddress, Place};
 use crate::presence::Presence;
 use crate::refused::Refused;
-use crate::web::{IceServers, Reached};
 use crate::words::names::RoomName;
 use crate::words::names::person;
 use crate::words::secret::random_hex;
+use crate::words::visitor::Visitor;
 
 /// How often an address may knock at locked rooms, in a minute.
 const KNOCKS_PER_MINUTE: u32 = 12;
@@ -149,7 +150,7 @@ impl Hub {
         let fresh = random_hex::<8>().map_err(|_| ErrorCode::TooManyRooms)?;
         let join = Join {
             conn,
-            address: AddressKey::from(visit.address),
+            address: AddressKey::from(visit.visitor.ip),
             visitor: visitor.clone(),
             room,
             info: PeerInfo {
@@ -163,7 +164,7 @@ impl Hub {
         let guest = Guest {
             visitor: visitor.clone(),
             room: join.room.clone(),
-            reached: visit.reached.clone(),
+            from: visit.visitor.clone(),
         };
         self.with(|board| {
             let instant = Instant::now();
@@ -249,8 +250,8 @@ impl Hub {
     }
 
     /// Fresh ICE servers for a visitor whose credentials are about to end.
-    pub(super) fn renew(&self, conn: ConnId, reached: &Reached, visitor: &str, now: SystemTime) {
-        let pc_config = self.greeter.ice.for_visitor(reached, visitor, now);
+    pub(super) fn renew(&self, conn: ConnId, from: &Visitor, visitor: &str, now: SystemTime) {
+        let pc_config = self.greeter.ice.for_visitor(from, visitor, now);
         self.send(conn, ServerMessage::PcConfig { pc_config });
     }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::codes::ErrorCode;
-use crate::web::PcConfig;
+use crate::ice::PcConfig;
 
 /// Bytes of a message but for what pages tell each other, as a rule.
 const USUAL: usize = 128;

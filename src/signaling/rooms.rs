@@ -7,6 +7,7 @@ mod crowded;
 mod door;
 mod events;
 mod resuming;
+mod room;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
@@ -14,9 +15,9 @@ use std::time::Instant;
 use super::backlog::Backlog;
 use super::codes::ErrorCode;
 use super::message::{PeerId, PeerInfo, ServerMessage, SignalData};
-use super::room::{Occupancy, Room, Seat, Waiting};
 use crate::limits::{AddressKey, Bounds, Full, Tally};
 use crate::words::names::RoomName;
+use room::{Occupancy, Room, Seat, Waiting};
 
 pub use events::{Claim, ConnId, Effect, Entry, Join, Joined, Limits};
 

@@ -1,6 +1,5 @@
 //! One WebSocket: reads, writes, pings, and knows when to give up.
 
-use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
@@ -13,7 +12,6 @@ use tokio::time::error::Elapsed;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Error as WsError;
 
-use super::PING_INTERVAL;
 use super::codes::{CloseReason, ErrorCode};
 use super::hub::{Hub, Standing};
 use super::message::{ClientMessage, ServerMessage};
@@ -22,9 +20,10 @@ use super::pace::Pace;
 use super::patience::{Patience, SILENCE};
 use super::rooms::ConnId;
 use crate::access::Scope;
+use crate::config::PING_INTERVAL;
 use crate::limits::Place;
 use crate::presence::Stay;
-use crate::web::Reached;
+use crate::words::visitor::Visitor;
 
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
 /// Bytes from which on a write takes no further message along: what it takes stays with the connection.
@@ -41,9 +40,7 @@ static SENT: LazyLock<Counter> =
 
 /// Who is at the other end.
 pub struct Visit {
-    pub address: IpAddr,
-    /// The host and port under which the page was opened.
-    pub reached: Reached,
+    pub visitor: Visitor,
     /// Where it may call.
     pub scope: Scope,
     /// Gives what is to be held while it is in a room or before one.
@@ -222,7 +219,7 @@ impl Session {
         if let Some(visitor) = &self.visitor {
             self.hub.renew(
                 self.inbox.conn,
-                &self.visit.reached,
+                &self.visit.visitor,
                 visitor,
                 SystemTime::now(),
             );

@@ -9,10 +9,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 
+use super::CredentialMode;
 use super::counters::FailedLogin;
 use super::usernames::Names;
 use super::wire::{self, Key};
-use crate::config::CredentialMode;
 use crate::words::secret::Secret;
 
 pub use super::usernames::{Holder, Named};

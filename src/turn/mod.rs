@@ -23,6 +23,7 @@ mod rate;
 mod recent;
 mod registry;
 mod routes;
+mod settings;
 mod shard;
 mod sockets;
 mod stream;
@@ -45,7 +46,6 @@ use anyhow::Context;
 use ring::rand::SystemRandom;
 use tokio::sync::Notify;
 
-use crate::config::{CredentialMode, PortRange, TurnLimits};
 use crate::presence::Presence;
 use counters::{Counters, FailedLogin, Totals};
 use credentials::{Authority, Holder};
@@ -57,6 +57,7 @@ use shard::{Command, Shard, ShardHandle};
 use unanswered::Unanswered;
 
 pub use peer_policy::PeerPolicy;
+pub use settings::{CredentialMode, Limits, PortRange};
 pub use sockets::{LISTENER_BUFFER, set_receive_buffer};
 pub use stream::{Handover, Place};
 pub use streams::StreamLimits;
@@ -86,7 +87,7 @@ pub struct Setup {
     /// The machine's addresses that relay sockets may bind to.
     pub local: Vec<IpAddr>,
     pub presence: Presence,
-    pub limits: TurnLimits,
+    pub limits: Limits,
     pub streams: StreamLimits,
 }
 

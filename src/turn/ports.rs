@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crate::config::PortRange;
+use super::PortRange;
 
 /// Ports held by other programs that are tried for one allocation before it is refused.
 const MAX_FOREIGN: u32 = 256;

@@ -5,12 +5,12 @@ use std::net::{IpAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use super::Limits;
 use super::credentials::Holder;
 use super::engine::{AllocationId, NoRelay};
 use super::evictions::{Evicted, Evictions};
 use super::ports::{Claim, RelayedAddresses};
 use super::rate::SharedRate;
-use crate::config::TurnLimits;
 use crate::limits::{AddressKey, Bounds, Full, KeyedRate, Network, SHARE, Tally};
 use crate::presence::Presence;
 use crate::refused::Refused;
@@ -33,7 +33,7 @@ pub struct Registry {
     pub addresses: Arc<RelayedAddresses>,
     pub presence: Presence,
     pub bitrate: Option<SharedRate>,
-    limits: TurnLimits,
+    limits: Limits,
     /// Allocations that there may be.
     total: usize,
     /// New allocations by holder.
@@ -85,7 +85,7 @@ impl Registry {
     pub fn new(
         addresses: RelayedAddresses,
         presence: Presence,
-        limits: TurnLimits,
+        limits: Limits,
         now: Instant,
     ) -> Self {
         let bitrate = limits.total_bytes_per_second;

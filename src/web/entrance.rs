@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use tokio::time::timeout;
 
 use super::headers::{Policy, redirect_plain_http};
-use super::{acme, client};
+use super::{acme, visitor};
 use crate::tls::Challenges;
 
 /// For an answer to begin.
@@ -27,7 +27,7 @@ pub struct Entrance {
 
 /// Middleware: one for all, since each one costs a request about as much as a file in memory does.
 pub async fn pass(entrance: Arc<Entrance>, mut request: Request, next: Next) -> Response {
-    client::identify(&entrance.proxies, &mut request);
+    visitor::identify(&entrance.proxies, &mut request);
     let elsewhere = acme::answer(&entrance.challenges, &request);
     if let Some(answer) = elsewhere.or_else(|| redirect_plain_http(&request)) {
         return answer;

@@ -8,10 +8,11 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::Reached;
 use crate::config::Web;
 use crate::front::Plain;
 use crate::tls::Trust;
+use crate::words::site::Site;
+use crate::words::visitor::Visitor;
 
 /// For the built-in app: nothing from elsewhere, nothing inline.
 const APP_CSP: HeaderValue = HeaderValue::from_static(
@@ -76,15 +77,18 @@ pub fn redirect_plain_http(request: &Request) -> Option<Response> {
 }
 
 fn redirect(request: &Request, https_port: Option<u16>) -> Response {
-    let Some(mut reached) = Reached::from_request(request.uri(), request.headers()) else {
+    let Some(Visitor { site, .. }) = request.extensions().get() else {
         return (StatusCode::BAD_REQUEST, "This is an HTTPS port.\n").into_response();
     };
-    reached.port = https_port.unwrap_or(reached.port);
+    let site = Site {
+        port: https_port.unwrap_or(site.port),
+        ..site.clone()
+    };
     let path = request
         .uri()
         .path_and_query()
         .map_or("/", |path| path.as_str());
     // Temporary: browsers remember a permanent redirect for longer than this server may use the port.
-    let location = format!("https://{}{path}", reached.authority());
+    let location = format!("https://{}{path}", site.authority());
     (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, location)]).into_response()
 }

@@ -1,9 +1,9 @@
 //! HTTPS -> browser: the routes and what lies around them.
 
+mod access;
 mod acme;
 mod assets;
 mod ca;
-mod client;
 mod coding;
 mod embedded;
 mod entrance;
@@ -11,11 +11,10 @@ mod folder;
 mod headers;
 mod lean;
 mod packed;
-mod pc_config;
 mod qr;
-mod reached;
 mod settings;
-mod site;
+mod visitor;
+mod website;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,28 +22,27 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
 
-use crate::access::{self, Access, Scope};
+use crate::access::{Access, Scope};
 use crate::config::{AccessMode, Config};
 use crate::front::Worth;
+use crate::ice::IceServers;
 use crate::limits::AddressRate;
 use crate::refused::Refused;
 use crate::signaling::ticket::TicketKey;
 use crate::signaling::{self, Hub, Visit};
 use crate::tls::Served;
+use crate::words::site::Site;
+use crate::words::visitor::Visitor;
 use entrance::Entrance;
 
-pub use assets::asset;
-pub use client::Client;
-pub use pc_config::{IceServers, PcConfig, TurnService};
 pub use qr::{Codes, codes};
-pub use reached::Reached;
-pub use site::Site;
+pub use website::Website;
 
 /// What is read at once. Most messages are shorter, longer ones are put together, and each WebSocket keeps as much: the library's
 /// default would take 128 KiB.
@@ -72,7 +70,7 @@ pub struct App {
 pub type Shared = Arc<App>;
 
 /// All that is served. `config` decides which pages, and under which policy.
-pub fn site(app: Shared, config: &Config, served: &Served) -> Site {
+pub fn site(app: Shared, config: &Config, served: &Served) -> Website {
     let entrance = Arc::new(Entrance {
         proxies: config.trusted_proxies.as_slice().into(),
         challenges: served.challenges().clone(),
@@ -99,7 +97,7 @@ pub fn site(app: Shared, config: &Config, served: &Served) -> Site {
         .layer(middleware::from_fn(move |request, next| {
             entrance::pass(Arc::clone(&outside), request, next)
         }));
-    Site::new(routes, entrance, open)
+    Website::new(routes, entrance, open)
 }
 
 /// `GET /healthz`
@@ -114,10 +112,9 @@ async fn health(State(app): State<Shared>) -> Response {
 /// `GET /ws`
 async fn websocket(
     State(app): State<Shared>,
-    Extension(client): Extension<Client>,
+    visitor: Visitor,
     Extension(scope): Extension<Scope>,
     worth: Option<Extension<Worth>>,
-    uri: Uri,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
@@ -126,10 +123,7 @@ async fn websocket(
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
-    let Some(reached) = Reached::from_request(&uri, &headers) else {
-        return refuse(StatusCode::BAD_REQUEST, "The Host header names no host.\n");
-    };
-    if !is_allowed_origin(&headers, &reached, &app.origins) {
+    if !is_allowed_origin(&headers, &visitor.site, &app.origins) {
         Refused::WebSocketOrigin.count();
         return refuse(
             StatusCode::FORBIDDEN,
@@ -139,7 +133,7 @@ async fn websocket(
     if app.hub.is_stopping() {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "The server is stopping.\n");
     }
-    let place = app.hub.place(client.ip);
+    let place = app.hub.place(visitor.ip);
     let place = place.inspect_err(|full| {
         let bound = full.of([
             Refused::WebSockets,
@@ -164,8 +158,7 @@ async fn websocket(
         .on_upgrade(move |socket| {
             let tasks = hub.tasks.clone();
             let visit = Visit {
-                address: client.ip,
-                reached: reached.by(client),
+                visitor,
                 scope,
                 hold: Box::new(move || Box::new(worth.as_ref().map(Worth::in_use))),
             };
@@ -175,7 +168,7 @@ async fn websocket(
 
 /// Browsers send the origin of the page that opens a WebSocket, and only they do: without one there is no page whose
 /// visitor could be used against their will.
-fn is_allowed_origin(headers: &HeaderMap, reached: &Reached, allowed: &[String]) -> bool {
+fn is_allowed_origin(headers: &HeaderMap, site: &Site, allowed: &[String]) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return true;
     };
@@ -183,8 +176,8 @@ fn is_allowed_origin(headers: &HeaderMap, reached: &Reached, allowed: &[String])
         return false;
     };
     let origin = origin.to_ascii_lowercase();
-    let own = origin.strip_prefix("https://").and_then(Reached::parse);
-    own.is_some_and(|own| own.is_same_site(reached)) || allowed.contains(&origin)
+    let own = origin.strip_prefix("https://").and_then(Site::parse);
+    own.is_some_and(|own| own == *site) || allowed.contains(&origin)
 }
 
 #[cfg(test)]
@@ -199,7 +192,7 @@ mod tests {
             if let Some(origin) = origin {
                 headers.insert(header::ORIGIN, origin.parse().unwrap());
             }
-            is_allowed_origin(&headers, &Reached::parse(host).unwrap(), &allowed)
+            is_allowed_origin(&headers, &Site::parse(host).unwrap(), &allowed)
         };
         assert!(check(None, "call.example.com"));
         assert!(check(

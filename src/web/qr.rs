@@ -6,15 +6,16 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use axum::Extension;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use fast_qr::{ECL, QRBuilder, QRCode};
 
-use super::{Client, Reached, Shared};
+use super::Shared;
 use crate::words::names::RoomName;
+use crate::words::site::Site;
+use crate::words::visitor::Visitor;
 pub use codes::Codes;
 use codes::NoCode;
 
@@ -24,16 +25,8 @@ const QUIET_ZONE: usize = 4;
 const PIXELS: usize = 8;
 
 /// The code of a link to this server only: whoever could ask for any text would make this server vouch for it.
-pub async fn code(
-    State(app): State<Shared>,
-    Extension(client): Extension<Client>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
+pub async fn code(State(app): State<Shared>, visitor: Visitor, uri: Uri) -> Response {
     let refuse = |why: &'static str| (StatusCode::BAD_REQUEST, why).into_response();
-    let Some(reached) = Reached::from_request(&uri, &headers) else {
-        return refuse("The Host header names no host.\n");
-    };
     let path = uri.query().and_then(|query| {
         let invitation = || {
             let token = single(query, "invitation")?;
@@ -48,7 +41,7 @@ pub async fn code(
         let why = "Too many codes at once; try again.\n";
         (status, [(RETRY_AFTER, seconds)], why).into_response()
     };
-    match app.codes.of(link(&reached, &path), client.ip).await {
+    match app.codes.of(link(&visitor.site, &path), visitor.ip).await {
         Ok(code) => {
             // The same for the same address, and nobody else's business.
             let common = [
@@ -84,8 +77,8 @@ fn single(query: &str, wanted: &str) -> Option<String> {
     (pairs.next().is_none() && key == wanted).then(|| value.into_owned())
 }
 
-fn link(reached: &Reached, path: &str) -> String {
-    format!("https://{}/{path}", reached.authority())
+fn link(site: &Site, path: &str) -> String {
+    format!("https://{}/{path}", site.authority())
 }
 
 fn path(room: &RoomName) -> String {
@@ -148,7 +141,7 @@ mod tests {
     fn links_stand_as_browsers_write_them() {
         let link = |host: &str, name: &str| {
             link(
-                &Reached::parse(host).unwrap(),
+                &Site::parse(host).unwrap(),
                 &path(&RoomName::parse(name).unwrap()),
             )
         };
@@ -165,8 +158,8 @@ mod tests {
     #[test]
     fn the_longest_link_fits() {
         let host = format!("{}.example:65535", ["a".repeat(60).as_str(); 4].join("."));
-        let reached = Reached::parse(&host).unwrap();
+        let site = Site::parse(&host).unwrap();
         let room = RoomName::parse(&"𠀀".repeat(64)).unwrap();
-        assert!(draw(&link(&reached, &path(&room))).is_some());
+        assert!(draw(&link(&site, &path(&room))).is_some());
     }
 }

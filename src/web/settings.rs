@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use axum::Extension;
 use axum::extract::State;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderName, ORIGIN, RETRY_AFTER, VARY,
@@ -12,11 +11,12 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::{Client, Reached, Shared};
+use super::Shared;
 use crate::config::AccessMode;
 use crate::refused::Refused;
 use crate::turn::usernames;
 use crate::words::secret::random_hex;
+use crate::words::visitor::Visitor;
 
 /// What a page has to know beside `PC_CONFIG`.
 #[derive(Debug, Serialize)]
@@ -52,11 +52,11 @@ struct Check {
 /// `GET /config.js`
 pub async fn module(
     state: State<Shared>,
-    Extension(client): Extension<Client>,
+    visitor: Visitor,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    script(&state, client, &uri, &headers, |pc_config, settings| {
+    script(&state, &visitor, &uri, &headers, |pc_config, settings| {
         format!("export const PC_CONFIG = {pc_config};\nexport const SETTINGS = {settings};\n")
     })
 }
@@ -64,26 +64,23 @@ pub async fn module(
 /// `GET /config.global.js`
 pub async fn classic(
     state: State<Shared>,
-    Extension(client): Extension<Client>,
+    visitor: Visitor,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    script(&state, client, &uri, &headers, |pc_config, settings| {
+    script(&state, &visitor, &uri, &headers, |pc_config, settings| {
         format!("globalThis.PC_CONFIG = {pc_config};\nglobalThis.SETTINGS = {settings};\n")
     })
 }
 
 fn script(
     shared: &Shared,
-    client: Client,
+    visitor: &Visitor,
     uri: &Uri,
     headers: &HeaderMap,
     render: impl FnOnce(&str, &str) -> String,
 ) -> Response {
-    let Some(reached) = Reached::from_request(uri, headers) else {
-        return (StatusCode::BAD_REQUEST, "The Host header names no host.\n").into_response();
-    };
-    if !shared.visitors.allows(client.ip, Instant::now()) {
+    if !shared.visitors.allows(visitor.ip, Instant::now()) {
         Refused::Visitors.count();
         let wait = [(RETRY_AFTER, "60")];
         return (
@@ -93,12 +90,8 @@ fn script(
         )
             .into_response();
     }
-    let asker = Asker {
-        address: client.ip,
-        reached: reached.by(client),
-        checks: uri.query().is_some_and(is_check),
-    };
-    match values(shared, &asker, SystemTime::now()) {
+    let checks = uri.query().is_some_and(is_check);
+    match values(shared, visitor, checks, SystemTime::now()) {
         Ok((pc_config, settings)) => {
             let kind = (CONTENT_TYPE, "text/javascript; charset=utf-8");
             let common = [kind, (CACHE_CONTROL, "no-store"), (VARY, "Origin")];
@@ -128,23 +121,22 @@ fn is_check(query: &str) -> bool {
     query.split('&').any(|part| part == "check")
 }
 
-struct Asker {
-    address: IpAddr,
-    reached: Reached,
-    checks: bool,
-}
-
 /// `PC_CONFIG` and `SETTINGS` for a new visitor, as JSON, which is JavaScript too.
-fn values(shared: &Shared, asker: &Asker, now: SystemTime) -> anyhow::Result<(String, String)> {
-    let (pc_config, ticket) = if asker.checks {
+fn values(
+    shared: &Shared,
+    visitor: &Visitor,
+    checks: bool,
+    now: SystemTime,
+) -> anyhow::Result<(String, String)> {
+    let (pc_config, ticket) = if checks {
         let check = format!("{}{}", usernames::CHECK, random_hex::<8>()?);
         // Without a ticket: it shall not enter a room.
-        let pc_config = shared.ice.for_check(&asker.reached, &check, now);
+        let pc_config = shared.ice.for_check(visitor, &check, now);
         (pc_config, String::new())
     } else {
-        let visitor = format!("{}{}", usernames::VISITOR, random_hex::<8>()?);
-        let pc_config = shared.ice.for_visitor(&asker.reached, &visitor, now);
-        (pc_config, shared.tickets.visitor(&visitor, now))
+        let name = format!("{}{}", usernames::VISITOR, random_hex::<8>()?);
+        let pc_config = shared.ice.for_visitor(visitor, &name, now);
+        (pc_config, shared.tickets.visitor(&name, now))
     };
     let settings = Settings {
         ticket,
@@ -153,7 +145,7 @@ fn values(shared: &Shared, asker: &Asker, now: SystemTime) -> anyhow::Result<(St
         invitations: shared.access.mode() == AccessMode::Invite,
         local_ca: shared.served.authority().is_some(),
         version: env!("CARGO_PKG_VERSION"),
-        check: asker.checks.then(|| check(shared, asker.address)),
+        check: checks.then(|| check(shared, visitor.ip)),
     };
     Ok((
         serde_json::to_string_pretty(&pc_config)?,

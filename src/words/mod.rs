@@ -4,3 +4,5 @@
 pub mod names;
 pub mod password;
 pub mod secret;
+pub mod site;
+pub mod visitor;

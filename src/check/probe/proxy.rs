@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use super::super::fault::Fault;
 use super::super::report::quote;
 use super::super::target::{Target, bare};
-use crate::web::Reached;
+use crate::words::site::Site;
 
 /// Bytes of a proxy's answer.
 const MAX_HEAD: usize = 8 * 1024;
@@ -68,7 +68,7 @@ impl Proxy {
             }
             None => (None, rest),
         };
-        let Reached { host, port, .. } = Reached::parse(authority)?;
+        let Site { host, port } = Site::parse(authority)?;
         let has_port = !authority.ends_with(']') && bare(authority).contains(':');
         Some(Self {
             host,

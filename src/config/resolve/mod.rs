@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use crate::config::file::File;
 use crate::config::{Admin, Config, ConfigError, Log, Origins, Server, Signaling, Web};
-use crate::net::is_host_name;
-use crate::web::Reached;
+use crate::words::site::Site;
+use crate::words::site::is_host_name;
 use axum::http::{HeaderValue, Uri};
 use ipnet::IpNet;
 
@@ -228,7 +228,7 @@ impl Context<'_> {
     fn idle_timeout(&self, text: &str) -> Result<Duration, ConfigError> {
         let key = "server.idle_timeout";
         let idle = self.duration(key, text)?;
-        let least = crate::signaling::PING_INTERVAL * 2;
+        let least = crate::config::PING_INTERVAL * 2;
         if idle < least {
             return Err(self.error(
                 key,
@@ -356,7 +356,7 @@ impl Context<'_> {
         let host = uri
             .authority()
             .map(axum::http::uri::Authority::as_str)
-            .and_then(Reached::parse);
+            .and_then(Site::parse);
         if host.is_none() || uri.path() != "/" || uri.query().is_some() {
             return Err(wrong());
         }

@@ -10,7 +10,8 @@ use super::Context;
 use super::network;
 use crate::config::file::AutoNumber;
 use crate::config::file::File;
-use crate::config::{ConfigError, CredentialMode, PortRange, Turn, TurnLimits};
+use crate::config::{ConfigError, Turn};
+use crate::turn::{CredentialMode, Limits, PortRange};
 use crate::words::secret::Secret;
 
 const MIN_SECRET: usize = 16;
@@ -148,7 +149,7 @@ impl Context<'_> {
         }
     }
 
-    fn turn_limits(&self, file: &File) -> Result<TurnLimits, ConfigError> {
+    fn turn_limits(&self, file: &File) -> Result<Limits, ConfigError> {
         let limits = &file.turn.limits;
         let positive = |key: &str, value: u32| match usize::try_from(value) {
             Ok(value) if value > 0 => Ok(value),
@@ -169,7 +170,7 @@ impl Context<'_> {
             "unauthenticated_per_second",
             limits.unauthenticated_per_second,
         )?;
-        Ok(TurnLimits {
+        Ok(Limits {
             allocations: positive("allocations", limits.allocations)?,
             allocations_per_visitor: positive(
                 "allocations_per_visitor",

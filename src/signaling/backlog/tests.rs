@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::*;
+use crate::ice::PcConfig;
 use crate::signaling::message::{PeerInfo, Welcome};
-use crate::web::PcConfig;
 
 impl Backlog {
     /// How many messages wait that are at no sender's expense.

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::room::{Occupancy, Room};
 use super::{Effect, Join, Rooms};
 use crate::signaling::codes::{CloseReason, ErrorCode};
-use crate::signaling::room::{Occupancy, Room};
 use crate::words::names::RoomName;
 
 /// So long somebody may be alone in a room whatever comes.

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
+use super::room::{Door, Room};
 use super::{ConnId, Effect, Join, Rooms};
 use crate::signaling::codes::ErrorCode;
 use crate::signaling::message::{PeerId, PeerInfo, ServerMessage};
-use crate::signaling::room::{Door, Room};
 use crate::words::names::RoomName;
 
 /// How many may wait before a room.

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
+use super::room::{Occupancy, Room, Seat};
 use super::{ConnId, Effect, Join, Joined, Rooms};
 use crate::signaling::backlog::Backlog;
 use crate::signaling::codes::{CloseReason, ErrorCode};
 use crate::signaling::message::{PeerId, ServerMessage};
-use crate::signaling::room::{Occupancy, Room, Seat};
 use crate::words::names::RoomName;
 
 impl Rooms {

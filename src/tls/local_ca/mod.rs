@@ -22,8 +22,8 @@ use super::aside::{self, Kept as _, Shelf};
 use super::provided::pair;
 use super::{Facts, Identity, Wanted, chains_to, fit};
 use crate::clock::Reading;
-use crate::net::is_host_name;
 use crate::state::{self, PRIVATE};
+use crate::words::site::is_host_name;
 use limits::Limits;
 
 pub use issue::ORGANIZATION;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use ring::rand::SystemRandom;
 
 use super::*;
-use crate::config::CredentialMode;
 use crate::net::{LocalAddress, Machine};
+use crate::turn::CredentialMode;
 use crate::turn::credentials::{self, Issuer};
 use crate::turn::login_limit::LoginLimit;
 use crate::turn::unanswered::Unanswered;

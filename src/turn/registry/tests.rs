@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::PortRange;
+use crate::turn::PortRange;
 use crate::turn::wake::Wake;
 
 fn other(name: &str) -> Holder {
@@ -7,7 +7,7 @@ fn other(name: &str) -> Holder {
 }
 
 /// With so many relay ports.
-fn registry_of(ports: u16, limits: TurnLimits) -> Arc<Registry> {
+fn registry_of(ports: u16, limits: Limits) -> Arc<Registry> {
     let range = PortRange {
         low: 50_000,
         high: 50_000 + ports - 1,
@@ -18,24 +18,24 @@ fn registry_of(ports: u16, limits: TurnLimits) -> Arc<Registry> {
 }
 
 fn registry() -> Arc<Registry> {
-    let limits = TurnLimits {
+    let limits = Limits {
         allocations: 4,
         allocations_per_visitor: 2,
         allocations_per_ip: 3,
         allocations_per_minute: 8,
-        ..TurnLimits::default()
+        ..Limits::default()
     };
     registry_of(8, limits)
 }
 
 /// So many of everything.
-fn many(count: usize) -> TurnLimits {
-    TurnLimits {
+fn many(count: usize) -> Limits {
+    Limits {
         allocations: count,
         allocations_per_visitor: count,
         allocations_per_ip: count,
         allocations_per_minute: 10_000,
-        ..TurnLimits::default()
+        ..Limits::default()
     }
 }
 
@@ -145,7 +145,7 @@ fn who_has_all_it_may_have_gives_up_its_own_and_nobody_who_has_fewer() {
 #[test]
 fn a_network_has_a_quarter_of_the_bitrate_and_room_for_a_call() {
     let share = |total, ips: [&str; 2]| {
-        let limits = TurnLimits {
+        let limits = Limits {
             total_bytes_per_second: Some(total),
             ..many(100)
         };
@@ -185,7 +185,7 @@ fn nobody_takes_all_relay_ports() {
 /// A program that calls somebody what callbox calls a check has its own share, and takes nobody else's.
 #[test]
 fn a_check_has_few_and_who_is_called_like_one_has_its_own() {
-    let limits = TurnLimits {
+    let limits = Limits {
         allocations_per_visitor: 40,
         ..many(1000)
     };

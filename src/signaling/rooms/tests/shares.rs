@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::ice::PcConfig;
 use crate::signaling::backlog::Full;
 use crate::signaling::message::Welcome;
-use crate::web::PcConfig;
 
 /// An offer of the size that a browser with many codecs makes.
 fn offer() -> Value {

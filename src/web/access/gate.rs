@@ -7,8 +7,8 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::pages::{self, Door};
-use super::{Access, Scope};
+use super::pages;
+use crate::access::{Access, Refusal, Scope};
 use crate::words::names::RoomName;
 
 /// For those who watch over the server.
@@ -26,7 +26,7 @@ pub async fn guard(access: Arc<Access>, mut request: Request, next: Next) -> Res
             next.run(request).await
         }
         // A room of somebody else's looks like one that is not there.
-        _ => pages::closed(&access, &request, Door::Shut),
+        _ => pages::closed(&access, &request, Refusal::Shut),
     }
 }
 

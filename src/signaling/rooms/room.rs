@@ -1,11 +1,11 @@
-//! One room and its seats. Pure, like [`super::rooms`], whose part it is.
+//! One room and its seats. Pure.
 
 use std::time::Instant;
 
-use super::backlog::{Backlog, Full};
-use super::message::{PeerId, PeerInfo, ServerMessage};
-use super::rooms::{ConnId, Effect, Join};
+use super::{ConnId, Effect, Join};
 use crate::limits::AddressKey;
+use crate::signaling::backlog::{Backlog, Full};
+use crate::signaling::message::{PeerId, PeerInfo, ServerMessage};
 use crate::words::names::look_alike;
 
 /// Of so many who left somebody absent is told; of others it learns from `welcome`.

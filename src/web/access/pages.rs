@@ -1,30 +1,26 @@
 //! The pages before the gate: where one shows a password or an invitation.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
-use axum::Extension;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION, ORIGIN, REFERRER_POLICY, RETRY_AFTER,
-    SET_COOKIE,
+    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, LOCATION, ORIGIN, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
 };
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-use super::verifier::Verdict;
-use super::{Access, Scope};
+use crate::access::{Access, Refusal, SHUT};
 use crate::config::AccessMode;
-use crate::refused::Refused;
-use crate::web::{Client, Reached, asset};
+use crate::web::assets::asset;
 use crate::words::names::RoomName;
+use crate::words::site::Site;
+use crate::words::visitor::Visitor;
 
 const FOLDER: &str = "/access/";
-/// Behind `https://host/`.
-pub const INVITATIONS: &str = "access/i/";
 const MAX_FORM: usize = 4096;
 
 const PAGE: &str = include_str!("page.html");
@@ -35,20 +31,6 @@ pub fn is_open(path: &str) -> bool {
     let token = rest.strip_prefix("i/").unwrap_or("/");
     let is_token = !token.is_empty() && !token.contains('/');
     is_token || matches!(rest, "login" | "invite" | "style.css" | "icon.svg")
-}
-
-/// What programs are told before the gate.
-pub const SHUT: &str = "Only for those who were let in; open the page.";
-
-/// What somebody finds before the gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
-    Shut,
-    WrongPassword,
-    TooOften,
-    Busy,
-    InvitationVoid,
-    InvitationUsed,
 }
 
 /// What needs no pass.
@@ -72,7 +54,7 @@ pub fn routes(access: Arc<Access>) -> Router {
 }
 
 /// The answer to somebody who may not pass: a page for people, a line for programs.
-pub fn closed(access: &Access, request: &Request, door: Door) -> Response {
+pub fn closed(access: &Access, request: &Request, refusal: Refusal) -> Response {
     let wants_page = request
         .headers()
         .get(ACCEPT)
@@ -85,26 +67,26 @@ pub fn closed(access: &Access, request: &Request, door: Door) -> Response {
         .uri()
         .path_and_query()
         .map_or("/", |path| path.as_str());
-    page(access, door, next)
+    page(access, refusal, next)
 }
 
-fn page(access: &Access, door: Door, next: &str) -> Response {
-    let (status, text) = match door {
-        Door::Shut => (StatusCode::FORBIDDEN, ""),
-        Door::WrongPassword => (StatusCode::FORBIDDEN, "This is not the password."),
-        Door::TooOften => (
+fn page(access: &Access, refusal: Refusal, next: &str) -> Response {
+    let (status, text) = match refusal {
+        Refusal::Shut => (StatusCode::FORBIDDEN, ""),
+        Refusal::WrongPassword => (StatusCode::FORBIDDEN, "This is not the password."),
+        Refusal::TooOften => (
             StatusCode::TOO_MANY_REQUESTS,
             "That were too many attempts. Wait a minute.",
         ),
-        Door::Busy => (
+        Refusal::Busy => (
             StatusCode::SERVICE_UNAVAILABLE,
             "Too many people try at this moment. Try again.",
         ),
-        Door::InvitationVoid => (
+        Refusal::InvitationVoid => (
             StatusCode::FORBIDDEN,
             "This invitation is not valid, or no longer. Ask for another one.",
         ),
-        Door::InvitationUsed => (
+        Refusal::InvitationUsed => (
             StatusCode::FORBIDDEN,
             "This invitation has been used already. Ask for another one.",
         ),
@@ -146,12 +128,8 @@ fn html(status: StatusCode, title: &str, problem: &str, body: &str) -> Response 
 }
 
 /// `POST /access/login`
-async fn log_in(
-    State(access): State<Arc<Access>>,
-    Extension(client): Extension<Client>,
-    request: Request,
-) -> Response {
-    let fields = match own_form(request).await {
+async fn log_in(State(access): State<Arc<Access>>, visitor: Visitor, request: Request) -> Response {
+    let fields = match own_form(&visitor, request).await {
         Ok(fields) => fields,
         Err(refusal) => return refusal,
     };
@@ -160,49 +138,25 @@ async fn log_in(
         .filter(|next| is_local(next))
         .unwrap_or("/")
         .to_owned();
-    let Some(verifier) = &access.verifier else {
-        return page(&access, Door::Shut, &next);
-    };
-    if !access.attempts.allows(client.ip, Instant::now()) {
-        Refused::Passwords.count();
-        return page(&access, Door::TooOften, &next);
-    }
     let password = fields.get("password").unwrap_or_default().to_owned();
-    let verdict = verifier.verify(password).await;
-    let result = match verdict {
-        Verdict::Right => "right",
-        Verdict::Wrong => "wrong",
-        Verdict::Busy => "busy",
-    };
-    metrics::counter!("callbox_access_logins_total", "result" => result).increment(1);
-    match verdict {
-        Verdict::Right => {
-            let cookie = access.session(&Scope::EveryRoom, SystemTime::now());
-            enter(cookie, next)
-        }
-        Verdict::Wrong => page(&access, Door::WrongPassword, &next),
-        Verdict::Busy => {
-            Refused::PasswordsAtOnce.count();
-            page(&access, Door::Busy, &next)
-        }
+    match access.log_in(visitor.ip, password).await {
+        Ok(cookie) => enter(cookie, next),
+        Err(refusal) => page(&access, refusal, &next),
     }
 }
 
 /// `GET /access/i/{token}`: only asks, since programs that preview links open them, too.
 async fn show_invitation(State(access): State<Arc<Access>>, Path(token): Path<String>) -> Response {
-    match access.read_invitation(&token, SystemTime::now()) {
-        Ok(invitation) if access.used.is_used_up(&invitation) => {
-            page(&access, Door::InvitationUsed, "/")
-        }
-        Ok(invitation) => {
+    match access.invited_to(&token, SystemTime::now()) {
+        Ok(room) => {
             let body = format!(
                 "<p class=\"quiet\">You are invited to the room <strong>{}</strong>.</p>\
                  <form method=\"post\"><button id=\"enter\" class=\"primary large\" type=\"submit\">Enter</button></form>",
-                escaped(invitation.room.as_str())
+                escaped(room.as_str())
             );
             html(StatusCode::OK, "An invitation", "", &body)
         }
-        Err(_) => page(&access, Door::InvitationVoid, "/"),
+        Err(refusal) => page(&access, refusal, "/"),
     }
 }
 
@@ -210,45 +164,30 @@ async fn show_invitation(State(access): State<Arc<Access>>, Path(token): Path<St
 async fn accept_invitation(
     State(access): State<Arc<Access>>,
     Path(token): Path<String>,
+    visitor: Visitor,
     request: Request,
 ) -> Response {
-    if !is_own(request.uri(), request.headers()) {
+    if !is_own(&visitor.site, request.headers()) {
         return foreign();
     }
-    let now = SystemTime::now();
-    let Ok(invitation) = access.read_invitation(&token, now) else {
-        return page(&access, Door::InvitationVoid, "/");
-    };
-    // Whoever has entered with it before, and comes again by the same link, uses it once only.
-    let scope = Scope::Room(invitation.room.clone());
-    let next = format!("/r/{}", encoded(&invitation.room));
-    if access
-        .scope(request.headers(), now)
-        .is_some_and(|own| own == scope)
-    {
-        return (StatusCode::SEE_OTHER, [(LOCATION, next)]).into_response();
-    }
-    let counting = Arc::clone(&access);
-    let taken = tokio::task::spawn_blocking(move || counting.used.take(&invitation, now)).await;
-    match taken {
-        Ok(Ok(true)) => enter(access.session(&scope, now), next),
-        Ok(Ok(false)) => page(&access, Door::InvitationUsed, "/"),
-        Ok(Err(error)) => {
-            tracing::error!("an invitation cannot be used: {error:#}");
-            page(&access, Door::Busy, "/")
+    let accepted = access.accept(&token, request.headers(), SystemTime::now());
+    match accepted.await {
+        Ok((room, cookie)) => {
+            let next = format!("/r/{}", encoded(&room));
+            match cookie {
+                Some(cookie) => enter(cookie, next),
+                None => (StatusCode::SEE_OTHER, [(LOCATION, next)]).into_response(),
+            }
         }
-        Err(_) => page(&access, Door::Busy, "/"),
+        Err(refusal) => page(&access, refusal, "/"),
     }
 }
 
 /// `POST /access/invite` with `room`: a link for others, from somebody who may call there.
-async fn invite(State(access): State<Arc<Access>>, request: Request) -> Response {
+async fn invite(State(access): State<Arc<Access>>, visitor: Visitor, request: Request) -> Response {
     let now = SystemTime::now();
     let scope = access.scope(request.headers(), now);
-    let Some(reached) = Reached::from_request(request.uri(), request.headers()) else {
-        return foreign();
-    };
-    let fields = match own_form(request).await {
+    let fields = match own_form(&visitor, request).await {
         Ok(fields) => fields,
         Err(refusal) => return refusal,
     };
@@ -259,7 +198,7 @@ async fn invite(State(access): State<Arc<Access>>, request: Request) -> Response
     };
     match access.invite(room, now) {
         Ok(path) => {
-            let url = format!("https://{}/{path}", reached.authority());
+            let url = format!("https://{}/{path}", visitor.site.authority());
             ([(CACHE_CONTROL, "no-store")], url).into_response()
         }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -282,8 +221,8 @@ impl Fields {
 }
 
 /// A form that a page of this server has sent.
-async fn own_form(request: Request) -> Result<Fields, Response> {
-    if !is_own(request.uri(), request.headers()) {
+async fn own_form(visitor: &Visitor, request: Request) -> Result<Fields, Response> {
+    if !is_own(&visitor.site, request.headers()) {
         return Err(foreign());
     }
     let body: Body = request.into_body();
@@ -294,16 +233,15 @@ async fn own_form(request: Request) -> Result<Fields, Response> {
 }
 
 /// Browsers tell where a form comes from; another site's may not act for the visitor.
-fn is_own(uri: &Uri, headers: &HeaderMap) -> bool {
+fn is_own(site: &Site, headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(ORIGIN) else {
-        return headers.contains_key(HOST) || uri.authority().is_some();
+        return true;
     };
     let origin = origin
         .to_str()
         .ok()
         .and_then(|text| text.strip_prefix("https://"));
-    let own = Reached::from_request(uri, headers);
-    own.is_some() && origin.and_then(Reached::parse) == own
+    origin.and_then(Site::parse).as_ref() == Some(site)
 }
 
 fn foreign() -> Response {

@@ -20,13 +20,13 @@ use crate::front::Plain;
 
 /// The routes, and the way past them.
 #[derive(Clone)]
-pub struct Site {
+pub struct Website {
     routes: Router,
     /// `None` where somebody has to be let in, or a folder of the operator's is served.
     open: Option<Arc<Entrance>>,
 }
 
-impl Site {
+impl Website {
     /// `open` says whether all of the built-in files are there for everybody.
     pub fn new(routes: Router, entrance: Arc<Entrance>, open: bool) -> Self {
         let open = open.then_some(entrance);
@@ -45,7 +45,7 @@ impl Site {
     }
 }
 
-impl<B> Service<Request<B>> for Site
+impl<B> Service<Request<B>> for Website
 where
     B: HttpBody<Data = axum::body::Bytes, Error: Into<axum::BoxError>> + Send + 'static,
 {

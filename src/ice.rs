@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use super::Reached;
-use crate::net::is_host_name;
 use crate::tls::Trust;
 use crate::turn::credentials::{self, Issuer};
+use crate::words::site::is_host_name;
+use crate::words::visitor::Visitor;
 
 /// `RTCConfiguration` as browsers take it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,21 +49,21 @@ pub struct TurnService {
 }
 
 impl IceServers {
-    /// The configuration for one visitor, with credentials of its own.
-    pub fn for_visitor(&self, reached: &Reached, visitor: &str, now: SystemTime) -> PcConfig {
+    /// The configuration for one visitor, with credentials of its own for `name`.
+    pub fn for_visitor(&self, visitor: &Visitor, name: &str, now: SystemTime) -> PcConfig {
         let ttl = self.turn.as_ref().map_or(Duration::ZERO, |turn| turn.ttl);
-        self.until(reached, visitor, now + ttl)
+        self.until(visitor, name, now + ttl)
     }
 
     /// The configuration for a page that tries the relay without a call.
-    pub fn for_check(&self, reached: &Reached, check: &str, now: SystemTime) -> PcConfig {
-        self.until(reached, check, now + credentials::CHECK_TTL)
+    pub fn for_check(&self, visitor: &Visitor, name: &str, now: SystemTime) -> PcConfig {
+        self.until(visitor, name, now + credentials::CHECK_TTL)
     }
 
-    fn until(&self, reached: &Reached, name: &str, expiry: SystemTime) -> PcConfig {
+    fn until(&self, visitor: &Visitor, name: &str, expiry: SystemTime) -> PcConfig {
         let turn = self.turn.as_ref();
         PcConfig {
-            ice_servers: turn.map_or_else(Vec::new, |turn| turn.servers(reached, name, expiry)),
+            ice_servers: turn.map_or_else(Vec::new, |turn| turn.servers(visitor, name, expiry)),
             ice_transport_policy: "all",
         }
     }
@@ -75,18 +75,19 @@ impl IceServers {
 }
 
 impl TurnService {
-    fn servers(&self, reached: &Reached, name: &str, expiry: SystemTime) -> Vec<IceServer> {
-        let host = self.host.as_ref().unwrap_or(&reached.host);
+    fn servers(&self, visitor: &Visitor, name: &str, expiry: SystemTime) -> Vec<IceServer> {
+        let site = &visitor.site;
+        let host = self.host.as_ref().unwrap_or(&site.host);
         let port = self.port;
         let minted = self.issuer.for_page(name, expiry);
         // TURN is on the page's own port too, which may be the only one that a network lets out.
-        let page_port = reached.direct.then_some(reached.port);
+        let page_port = visitor.direct.then_some(site.port);
         let shared_port = page_port.filter(|port| is_turn_port(*port));
         let mut urls = vec![format!("turn:{host}:{port}?transport=udp")];
         let stream_port = shared_port.unwrap_or(port);
         urls.push(format!("turn:{host}:{stream_port}?transport=tcp"));
         // Browsers check the certificate, and Firefox refuses it for an address.
-        let tls_port = if reached.direct {
+        let tls_port = if visitor.direct {
             shared_port
         } else {
             self.tls_port
@@ -118,6 +119,7 @@ fn is_turn_port(port: u16) -> bool {
 mod tests {
     use super::*;
     use crate::words::secret::Secret;
+    use crate::words::site::Site;
 
     fn service(host: Option<&str>) -> IceServers {
         IceServers {
@@ -133,9 +135,17 @@ mod tests {
         }
     }
 
+    fn at(site: &str) -> Visitor {
+        Visitor {
+            ip: [192, 0, 2, 1].into(),
+            site: Site::parse(site).unwrap(),
+            direct: true,
+            https: true,
+        }
+    }
+
     fn urls(ice: &IceServers, host: &str) -> Vec<String> {
-        let reached = Reached::parse(host).unwrap();
-        let config = ice.for_visitor(&reached, "v-1", SystemTime::UNIX_EPOCH);
+        let config = ice.for_visitor(&at(host), "v-1", SystemTime::UNIX_EPOCH);
         config
             .ice_servers
             .into_iter()
@@ -197,11 +207,11 @@ mod tests {
     fn a_proxy_for_http_passes_no_turn_on() {
         let ice = service(None);
         ice.turn.as_ref().unwrap().trust.set(true);
-        let reached = Reached {
+        let visitor = Visitor {
             direct: false,
-            ..Reached::parse("call.example.com").unwrap()
+            ..at("call.example.com")
         };
-        let config = ice.for_visitor(&reached, "v-1", SystemTime::UNIX_EPOCH);
+        let config = ice.for_visitor(&visitor, "v-1", SystemTime::UNIX_EPOCH);
         assert_eq!(
             config.ice_servers[1].urls[1..],
             [
@@ -214,14 +224,14 @@ mod tests {
     #[test]
     fn credentials_end_after_their_time() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
-        let reached = Reached::parse("localhost").unwrap();
-        let config = service(None).for_visitor(&reached, "v-1", now);
+        let visitor = at("localhost");
+        let config = service(None).for_visitor(&visitor, "v-1", now);
         let begins = |config: &PcConfig, with: &str| {
             let username = config.ice_servers[1].username.as_deref();
             assert!(username.unwrap().starts_with(with), "{username:?}");
         };
         begins(&config, "4600:v-1.");
-        let check = service(None).for_check(&reached, "c-1", now);
+        let check = service(None).for_check(&visitor, "c-1", now);
         begins(&check, "1120:c-1.");
         let json = serde_json::to_value(&config).unwrap();
         assert_eq!(json["iceTransportPolicy"], "all");

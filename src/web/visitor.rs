@@ -2,21 +2,18 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, Request};
 use axum::http::header::{FORWARDED, HOST, HeaderName};
+use axum::http::request::Parts;
 use axum::http::uri::{Authority, Uri};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, StatusCode};
 use ipnet::IpNet;
 
 use crate::front::{Peer, Plain};
+use crate::words::site::Site;
+use crate::words::visitor::Visitor;
 
-/// A request's client, in its extensions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Client {
-    pub ip: IpAddr,
-    /// Between it and this server there is a proxy that understands HTTP, and so passes nothing else on.
-    pub behind_http: bool,
-}
+const NO_HOST: &str = "The Host header names no host.\n";
 
 /// What a proxy says of a request.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,46 +24,56 @@ struct Told {
     host: Option<String>,
 }
 
-/// Finds out who asks, and lets the request look as the browser sent it to a proxy in `trusted`. What others say is ignored.
+impl<S: Sync> FromRequestParts<S> for Visitor {
+    type Rejection = (StatusCode, &'static str);
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let found = parts.extensions.get::<Self>().cloned();
+        found.ok_or((StatusCode::BAD_REQUEST, NO_HOST))
+    }
+}
+
+/// Finds out who asks and notes it as a [`Visitor`], unless the request names no host. What proxies say is believed of those in
+/// `trusted` only.
 pub fn identify(trusted: &[IpNet], request: &mut Request) {
     let peer = request.extensions().get::<Peer>().map(|Peer(peer)| *peer);
     // Only a request that came through the front has one; of others nothing is believed.
     let peer = peer.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
-    let told = told(peer.ip(), trusted, request.headers());
-    let client = Client {
-        ip: told
-            .as_ref()
-            .and_then(|told| told.client)
-            .unwrap_or(peer.ip()),
-        behind_http: told.is_some(),
-    };
-    if let Some(told) = told {
-        if told.https {
-            request.extensions_mut().remove::<Plain>();
-        }
-        if let Some(host) = told.host.and_then(|host| HeaderValue::try_from(host).ok()) {
-            request.headers_mut().insert(HOST, host);
-            forget_authority(request);
-        }
+    let named = authority(request.uri(), request.headers());
+    let told = told(peer.ip(), trusted, request.headers(), named);
+    if told.as_ref().is_some_and(|told| told.https) {
+        request.extensions_mut().remove::<Plain>();
     }
-    request.extensions_mut().insert(client);
+    let site = match &told {
+        Some(Told {
+            host: Some(host), ..
+        }) => Site::parse(host),
+        _ => authority(request.uri(), request.headers()).and_then(Site::parse),
+    };
+    if let Some(site) = site {
+        let visitor = Visitor {
+            ip: told
+                .as_ref()
+                .and_then(|told| told.client)
+                .unwrap_or(peer.ip()),
+            site,
+            direct: told.is_none(),
+            https: request.extensions().get::<Plain>().is_none(),
+        };
+        request.extensions_mut().insert(visitor);
+    }
 }
 
-/// In HTTP/2 the authority stands in place of the header, and would be looked at first.
-fn forget_authority(request: &mut Request) {
-    if request.uri().authority().is_some() {
-        let path = request
-            .uri()
-            .path_and_query()
-            .map_or("/", |path| path.as_str());
-        if let Ok(uri) = path.parse::<Uri>() {
-            *request.uri_mut() = uri;
-        }
+/// Whom the request is for: the authority of HTTP/2, or the header of HTTP/1.1.
+fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    match uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => headers.get(HOST)?.to_str().ok(),
     }
 }
 
 /// What a trusted proxy says; `None` of a peer that is not one, or says nothing.
-fn told(peer: IpAddr, trusted: &[IpNet], headers: &HeaderMap) -> Option<Told> {
+fn told(peer: IpAddr, trusted: &[IpNet], headers: &HeaderMap, named: Option<&str>) -> Option<Told> {
     let is_trusted = |ip: IpAddr| trusted.iter().any(|network| network.contains(&ip));
     if !is_trusted(peer) {
         return None;
@@ -105,10 +112,7 @@ fn told(peer: IpAddr, trusted: &[IpNet], headers: &HeaderMap) -> Option<Told> {
     Some(Told {
         client: found,
         https: proto.is_some_and(|proto| proto.eq_ignore_ascii_case("https")),
-        host: with_port(
-            host.or_else(|| headers.get(HOST)?.to_str().ok().map(str::to_owned)),
-            port,
-        ),
+        host: with_port(host.or_else(|| named.map(str::to_owned)), port),
     })
 }
 
@@ -203,7 +207,9 @@ mod tests {
 
     fn ask(peer: &str, list: &[(&'static str, &str)]) -> Option<Told> {
         let trusted = ["127.0.0.1/32", "10.0.0.0/8"].map(|text| text.parse().unwrap());
-        told(peer.parse().unwrap(), &trusted, &headers(list))
+        let headers = headers(list);
+        let named = headers.get(HOST).map(|host| host.to_str().unwrap());
+        told(peer.parse().unwrap(), &trusted, &headers, named)
     }
 
     fn client(list: &[(&'static str, &str)]) -> Option<String> {

@@ -1,0 +1,7 @@
+//! The gate before the web app, and the pages where one shows a password or an invitation.
+
+mod gate;
+mod pages;
+
+pub use gate::guard;
+pub use pages::routes;
