@@ -19,8 +19,8 @@ use tower::make::Shared;
 
 use crate::access::{self, Access};
 use crate::admin;
-use crate::banner::Banner;
 use crate::check;
+use crate::cli::banner::Banner;
 use crate::clock;
 use crate::config::{AccessMode, CertificateSource, Config, ConfigError};
 use crate::front::Front;

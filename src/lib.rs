@@ -15,13 +15,12 @@
 mod access;
 mod admin;
 pub mod app;
-mod banner;
-pub mod cert;
 pub mod check;
 pub mod cli;
 mod clock;
-pub mod commands;
 pub mod config;
+#[cfg(test)]
+mod floors;
 mod front;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use callbox::check;
-use callbox::cli::{self, AccessCommand, Cli, Command};
+use callbox::cli::{self, AccessCommand, Cli, Command, cert, commands};
 use callbox::config::{Config, ConfigError, Sources};
-use callbox::{app, cert, commands, shutdown, telemetry};
+use callbox::{app, shutdown, telemetry};
 use clap::Parser;
 
 /// The configuration has to be changed.

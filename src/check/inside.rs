@@ -11,7 +11,8 @@ use super::ice::Transport;
 use super::probe::{Budget, connect, machine};
 use super::public_ip::Here;
 use super::report::{Report, Row};
-use super::site::{self, Local, OwnFile, Roots, Site};
+use super::site;
+use super::subject::{Local, OwnFile, Roots, Subject};
 use super::target::Target;
 use super::unit::{self, Unit};
 use super::{authority, dns, limits, ports, running, state};
@@ -60,7 +61,7 @@ pub async fn check(inside: &Inside, roots: &Roots, budget: Budget) -> Report {
             rows.extend(way_rows(config, &here, names, budget).await);
             let local = Some(local(inside, address.ip(), here));
             let key = key(inside);
-            rows.extend(site::check(&Site { target, key, local }, roots, budget).await);
+            rows.extend(site::check(&Subject { target, key, local }, roots, budget).await);
         }
         Err(problem) => {
             rows.push(problem_row(inside, address, &problem));

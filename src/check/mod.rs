@@ -33,6 +33,7 @@ mod site;
 mod start;
 mod state;
 mod stun;
+mod subject;
 mod target;
 mod unit;
 mod websocket;
@@ -47,7 +48,7 @@ use crate::words::secret::Secret;
 use admission::Key;
 use inside::Inside;
 use probe::Budget;
-use site::{Roots, Site};
+use subject::{Roots, Subject};
 
 pub use report::{Report, Row, Status};
 pub use start::{Start, warn};
@@ -68,14 +69,14 @@ pub async fn outside(
         (None, Some(path)) => Key::Invitation(path.clone()),
         (None, None) => Key::Nothing,
     };
-    let site = Site {
+    let subject = Subject {
         target,
         key,
         local: None,
     };
     Ok(Report {
-        rows: site::check(&site, &roots, Budget::start()).await,
-        url: site.target.url(),
+        rows: site::check(&subject, &roots, Budget::start()).await,
+        url: subject.target.url(),
     })
 }
 

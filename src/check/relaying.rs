@@ -12,17 +12,26 @@ use super::probe::{Budget, connect, passage, turn};
 use super::public_ip::{self, Observed};
 use super::relay::{self, Attempt};
 use super::report::Row;
-use super::site::Site;
 use super::stun;
+use super::subject::Subject;
 
 /// `page`: the addresses at which the page was reached.
-pub async fn rows(site: &Site, mut servers: Servers, page: &[IpAddr], budget: Budget) -> Vec<Row> {
-    let port = site.target.port();
-    servers.add_unlisted(&site.target, Transport::Tls, port);
-    for (transport, port) in site.local.iter().flat_map(|local| &local.relay_ports) {
-        servers.add_unlisted(&site.target, *transport, *port);
+pub async fn rows(
+    subject: &Subject,
+    mut servers: Servers,
+    page: &[IpAddr],
+    budget: Budget,
+) -> Vec<Row> {
+    let port = subject.target.port();
+    servers.add_unlisted(&subject.target, Transport::Tls, port);
+    for (transport, port) in subject.local.iter().flat_map(|local| &local.relay_ports) {
+        servers.add_unlisted(&subject.target, *transport, *port);
     }
-    let place = Place { site, page, budget };
+    let place = Place {
+        subject,
+        page,
+        budget,
+    };
     let stun = async {
         match servers.stun() {
             Some(url) => {
@@ -48,7 +57,7 @@ pub async fn rows(site: &Site, mut servers: Servers, page: &[IpAddr], budget: Bu
 
 /// Where the relay is looked for.
 struct Place<'a> {
-    site: &'a Site,
+    subject: &'a Subject,
     page: &'a [IpAddr],
     budget: Budget,
 }
@@ -57,8 +66,8 @@ impl Place<'_> {
     /// The page's host is where the page was reached; others are resolved. This machine's relay is on this machine,
     /// under whatever name.
     async fn locate(&self, url: &IceUrl) -> Result<Server, Fault> {
-        let is_page = url.host == self.site.target.host();
-        let known = match &self.site.local {
+        let is_page = url.host == self.subject.target.host();
+        let known = match &self.subject.local {
             Some(local) => Some(local.turn),
             _ if is_page => self.page.first().copied(),
             _ => None,
@@ -87,7 +96,7 @@ async fn other_family(place: &Place<'_>, servers: &Servers) -> Option<Row> {
         .page
         .iter()
         .find(|ip| ip.is_ipv4() != first.is_ipv4())?;
-    if place.site.local.is_some() || url.host != place.site.target.host() {
+    if place.subject.local.is_some() || url.host != place.subject.target.host() {
         return None;
     }
     let server = Server {
@@ -100,7 +109,7 @@ async fn other_family(place: &Place<'_>, servers: &Servers) -> Option<Row> {
 
 /// As what this machine's server sees it where it goes by the public address: as others do, where that leads back in.
 async fn seen_by_public(place: &Place<'_>, servers: &Servers) -> Option<SocketAddr> {
-    let public = &place.site.local.as_ref()?.addresses.public;
+    let public = &place.subject.local.as_ref()?.addresses.public;
     let server = Server {
         url: servers.stun()?.clone(),
         ip: *public.first()?,
@@ -177,7 +186,7 @@ async fn through(
         relayed: ana.address.ip(),
         seen: seen.map(|seen| seen.ip()),
         here: place
-            .site
+            .subject
             .local
             .as_ref()
             .map(|local| local.addresses.clone()),
@@ -203,7 +212,7 @@ async fn pair(place: &Place<'_>, ana: &Relayed, bo: Result<&Relayed, &Fault>) ->
 
 async fn outside(place: &Place<'_>, ana: &Relayed, seen: Option<SocketAddr>) -> Row {
     let seen = match seen {
-        _ if place.site.local.is_some() => {
+        _ if place.subject.local.is_some() => {
             return packets::outside_skipped(
                 "no firewall is between a machine and itself: run `callbox check https://HOST/` elsewhere",
             );

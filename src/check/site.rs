@@ -1,76 +1,32 @@
 //! Checks a server as a browser meets it, step by step: what a step needs has been found by the one before.
 
-use std::net::IpAddr;
-use std::path::PathBuf;
 use std::time::SystemTime;
 
-use rustls::pki_types::{CertificateDer, TrustAnchor};
+use rustls::pki_types::CertificateDer;
 
-use super::admission::{self, Admission, Key};
+use super::admission::{self, Admission};
 use super::certificate::{self, Certificate};
-use super::certificate_file::{self, OnDisk};
+use super::certificate_file::{self};
 use super::fault::Fault;
-use super::ice::{Servers, Transport};
+use super::ice::Servers;
 use super::page::Answer;
 use super::probe::connect::{self, BoxedStream, Way};
 use super::probe::http::Http;
 use super::probe::proxy::Proxy;
 use super::probe::tls::{self, Chain};
 use super::probe::{Budget, websocket as open_websocket};
-use super::public_ip::Here;
 use super::report::Row;
+use super::subject::{OwnFile, Roots, Subject};
 use super::target::Target;
 use super::{clock, dns, page, ports, relaying, websocket};
-use crate::tls::Maker;
 
 const HTTP1: &[&[u8]] = &[b"http/1.1"];
 const SCRIPTS: [&str; 2] = ["/config.js", "/config.global.js"];
 
-/// The server to check.
-#[derive(Debug, Clone)]
-pub struct Site {
-    pub target: Target,
-    /// For a server that does not let everybody in.
-    pub key: Key,
-    /// Where this machine is the server.
-    pub local: Option<Local>,
-}
-
-/// What is known of a server on this machine.
-#[derive(Debug, Clone)]
-pub struct Local {
-    /// Where it listens.
-    pub https: IpAddr,
-    pub turn: IpAddr,
-    pub addresses: Here,
-    /// Names that the certificate has to have.
-    pub names: Vec<String>,
-    /// Where the relay listens beside the page's port.
-    pub relay_ports: Vec<(Transport, u16)>,
-    /// Is the relay switched off?
-    pub relay_off: bool,
-    pub certificate: OwnFile,
-}
-
-/// The certificate of this machine's server.
-#[derive(Debug, Clone)]
-pub struct OwnFile {
-    pub path: PathBuf,
-    pub disk: OnDisk,
-    pub maker: Maker,
-}
-
-/// What the certificate is judged with.
-#[derive(Debug, Clone, Default)]
-pub struct Roots {
-    /// Given beside those that browsers ship.
-    pub given: Vec<TrustAnchor<'static>>,
-}
-
 /// Looks at everything that can be seen from here.
-pub async fn check(site: &Site, roots: &Roots, budget: Budget) -> Vec<Row> {
+pub async fn check(subject: &Subject, roots: &Roots, budget: Budget) -> Vec<Row> {
     let mut rows = Vec::new();
-    let way = find_way(site, budget, &mut rows).await;
+    let way = find_way(subject, budget, &mut rows).await;
     if way.proxy.is_none() && way.addresses.is_empty() {
         rows.extend(skip(
             "the page's port cannot be reached",
@@ -79,23 +35,28 @@ pub async fn check(site: &Site, roots: &Roots, budget: Budget) -> Vec<Row> {
         rows.extend(skip("the page's port cannot be reached", AFTER_TLS));
         return rows;
     }
-    let (stream, chain) = match shake(site, &way, budget).await {
+    let (stream, chain) = match shake(subject, &way, budget).await {
         Ok(shaken) => shaken,
         Err(fault) => {
-            rows.push(tls_row(site, &fault));
+            rows.push(tls_row(subject, &fault));
             rows.extend(skip("there is no TLS", AFTER_TLS));
             return rows;
         }
     };
     rows.extend(certificate_rows(
-        names(site),
+        names(subject),
         roots,
         &chain,
         SystemTime::now(),
     ));
-    rows.extend(file_row(site, &chain));
-    let proved = certificate::proves(&chain, &roots.given, site.target.name(), SystemTime::now());
-    let loaded = load(site, stream, proved, budget, &mut rows).await;
+    rows.extend(file_row(subject, &chain));
+    let proved = certificate::proves(
+        &chain,
+        &roots.given,
+        subject.target.name(),
+        SystemTime::now(),
+    );
+    let loaded = load(subject, stream, proved, budget, &mut rows).await;
     let Loaded {
         servers, cookie, ..
     } = loaded;
@@ -107,12 +68,12 @@ pub async fn check(site: &Site, roots: &Roots, budget: Budget) -> Vec<Row> {
         return rows;
     }
     let upgrade = budget.within(async {
-        let (stream, _) = shake_within(site, &way).await?;
-        open_websocket::ping(stream, &site.target, cookie.as_deref()).await
+        let (stream, _) = shake_within(subject, &way).await?;
+        open_websocket::ping(stream, &subject.target, cookie.as_deref()).await
     });
     let relaying = async {
         match servers {
-            Some(servers) => relaying::rows(site, servers, &way.addresses, budget).await,
+            Some(servers) => relaying::rows(subject, servers, &way.addresses, budget).await,
             None => skip("the page's configuration is not known", &["STUN", "TURN"]),
         }
     };
@@ -131,10 +92,10 @@ pub fn skip(why: &str, names: &[&str]) -> Vec<Row> {
 }
 
 /// Resolves the name and tries the port, unless a proxy does that.
-async fn find_way(site: &Site, budget: Budget, rows: &mut Vec<Row>) -> Way {
-    let target = &site.target;
+async fn find_way(subject: &Subject, budget: Budget, rows: &mut Vec<Row>) -> Way {
+    let target = &subject.target;
     let port = target.port();
-    if let Some(local) = &site.local {
+    if let Some(local) = &subject.local {
         let dialed = connect::dial_all(budget, &[local.https], port).await;
         rows.push(ports::row(ports::page_name(port), port, &dialed));
         return way(&dialed, None);
@@ -176,19 +137,23 @@ fn way(dialed: &[ports::Dialed], proxy: Option<Proxy>) -> Way {
     }
 }
 
-async fn shake(site: &Site, way: &Way, budget: Budget) -> Result<(BoxedStream, Chain), Fault> {
-    budget.within(shake_within(site, way)).await
+async fn shake(
+    subject: &Subject,
+    way: &Way,
+    budget: Budget,
+) -> Result<(BoxedStream, Chain), Fault> {
+    budget.within(shake_within(subject, way)).await
 }
 
-async fn shake_within(site: &Site, way: &Way) -> Result<(BoxedStream, Chain), Fault> {
-    let name = site.target.server_name().ok_or(Fault::Unresolved)?;
-    let stream = connect::to_page(&site.target, way).await?;
+async fn shake_within(subject: &Subject, way: &Way) -> Result<(BoxedStream, Chain), Fault> {
+    let name = subject.target.server_name().ok_or(Fault::Unresolved)?;
+    let stream = connect::to_page(&subject.target, way).await?;
     let (stream, chain) = tls::shake(stream, name, HTTP1).await?;
     Ok((Box::new(stream), chain))
 }
 
-fn tls_row(site: &Site, fault: &Fault) -> Row {
-    let port = site.target.port();
+fn tls_row(subject: &Subject, fault: &Fault) -> Row {
+    let port = subject.target.port();
     let remedy = match fault {
         Fault::Silent => "something takes connections there and does not answer: restart it, and see its log (`journalctl -u callbox`)".to_owned(),
         Fault::Other(_) => "see the proxy's log, or set NO_PROXY".to_owned(),
@@ -198,10 +163,10 @@ fn tls_row(site: &Site, fault: &Fault) -> Row {
 }
 
 /// Those that the certificate has to have.
-fn names(site: &Site) -> Vec<String> {
-    match &site.local {
+fn names(subject: &Subject) -> Vec<String> {
+    match &subject.local {
         Some(local) => local.names.clone(),
-        None => vec![site.target.name().to_owned()],
+        None => vec![subject.target.name().to_owned()],
     }
 }
 
@@ -231,8 +196,8 @@ pub fn certificate_rows(
 }
 
 /// Is it the one on this machine's disk?
-fn file_row(site: &Site, chain: &Chain) -> Option<Row> {
-    let OwnFile { path, disk, maker } = &site.local.as_ref()?.certificate;
+fn file_row(subject: &Subject, chain: &Chain) -> Option<Row> {
+    let OwnFile { path, disk, maker } = &subject.local.as_ref()?.certificate;
     let leaf = chain.first()?;
     let shown = certificate_file::Shown {
         fingerprint: &crate::tls::facts(leaf).ok()?.fingerprint,
@@ -253,7 +218,7 @@ struct Loaded {
 
 /// Goes past the gate, if there is one, and loads the page's configuration. `proved`: this is the server that was named.
 async fn load(
-    site: &Site,
+    subject: &Subject,
     stream: BoxedStream,
     proved: bool,
     budget: Budget,
@@ -262,10 +227,10 @@ async fn load(
     let mut admission = Admission::default();
     let loading = async {
         let mut http = Http::over(stream).await?;
-        admission = admission::enter(&mut http, &site.target, &site.key, proved).await?;
-        script(&mut http, &site.target, admission.cookie.as_deref()).await
+        admission = admission::enter(&mut http, &subject.target, &subject.key, proved).await?;
+        script(&mut http, &subject.target, admission.cookie.as_deref()).await
     };
-    let off = site.local.as_ref().is_some_and(|local| local.relay_off);
+    let off = subject.local.as_ref().is_some_and(|local| local.relay_off);
     let loaded = budget.within(loading).await;
     let Admission { cookie, row } = admission;
     rows.extend(row);
@@ -281,8 +246,8 @@ async fn load(
     };
     rows.push(clock::row(answer.date, SystemTime::now()));
     if admission::is_shut(&answer) {
-        let local = site.local.is_some();
-        rows.extend(admission::shut_row(&site.key, local, cookie.is_some()));
+        let local = subject.local.is_some();
+        rows.extend(admission::shut_row(&subject.key, local, cookie.is_some()));
         let shut = true;
         return Loaded {
             shut,

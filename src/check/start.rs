@@ -7,7 +7,8 @@ use rustls::pki_types::CertificateDer;
 
 use super::probe::{Budget, connect, machine};
 use super::report::{Row, Status};
-use super::site::{Roots, certificate_rows};
+use super::site::certificate_rows;
+use super::subject::Roots;
 use super::{authority, certificate, dns, limits};
 use crate::config::Config;
 use crate::tls::LocalCaFiles;

@@ -7,7 +7,8 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use anyhow::bail;
 
-use super::{PRIVATE, State, hand_over, unwritable};
+use super::State;
+use super::files::{PRIVATE, hand_over, unwritable};
 
 const LOCK: &str = "lock";
 

@@ -29,8 +29,8 @@ use super::{Facts, Identity, Served};
 use crate::clock::Watch;
 use crate::config::{self, AcmeChallenge, Config, ConfigError};
 use client::AuthorityClient;
-use order::{Proof, name_of};
 use plan::{Plan, Step};
+use remedy::Proof;
 use store::Store;
 
 /// An authority that answers, but never comes to an end, is given up after that: longer than each step of an order waits,
@@ -185,7 +185,7 @@ impl Acme {
                     retry_in = %humantime::format_duration(Duration::from_secs(pause.as_secs())),
                     "no certificate for {} by {}: {error:#}{}",
                     self.names.join(", "),
-                    name_of(proof),
+                    proof.name(),
                     remedy::for_refusal(&error).map_or_else(String::new, |remedy| format!("; {remedy}")),
                 );
                 if was_set {

@@ -10,7 +10,7 @@ use instant_acme::{
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256};
 
 use super::challenges::{Challenges, Offer};
-use super::remedy;
+use super::remedy::{self, Proof};
 
 /// How long validation may take.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -29,15 +29,6 @@ const COLLECTING_PAUSES: [Duration; 6] = [
 
 /// The profile for addresses: authorities certify these for days only.
 const SHORT_LIVED: &str = "shortlived";
-
-/// How the authority is to convince itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proof {
-    /// http-01, on port 80.
-    Http,
-    /// tls-alpn-01, on port 443.
-    Tls,
-}
 
 /// Certificate chain and key, PEM.
 pub struct Issued {
@@ -162,7 +153,7 @@ async fn prove_one(
     };
     let mut challenge = authorization
         .challenge(kind)
-        .with_context(|| format!("the authority offers no {}", name_of(proof)))?;
+        .with_context(|| format!("the authority offers no {}", proof.name()))?;
     let authorized = challenge.key_authorization();
     let offer = match proof {
         Proof::Http => challenges.offer_file(&challenge.token, authorized.as_str()),
@@ -173,13 +164,6 @@ async fn prove_one(
     };
     challenge.set_ready().await.context("no validation")?;
     Ok(offer)
-}
-
-pub fn name_of(proof: Proof) -> &'static str {
-    match proof {
-        Proof::Http => "http-01",
-        Proof::Tls => "tls-alpn-01",
-    }
 }
 
 /// Why the authority is not convinced, in its own words.

@@ -2,7 +2,24 @@
 
 use instant_acme::Error;
 
-use super::order::Proof;
+/// How the authority is to convince itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// http-01, on port 80.
+    Http,
+    /// tls-alpn-01, on port 443.
+    Tls,
+}
+
+impl Proof {
+    /// The challenge's type (RFC 8555 §8.3, RFC 8737).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http-01",
+            Self::Tls => "tls-alpn-01",
+        }
+    }
+}
 
 /// Where it was not convinced.
 pub fn for_proof(proof: Proof) -> &'static str {

@@ -1,4 +1,8 @@
-//! The command line.
+//! The command line: its arguments, what each command does beside serving, and what is printed at the start.
+
+pub(crate) mod banner;
+pub mod cert;
+pub mod commands;
 
 use std::path::PathBuf;
 use std::time::Duration;
