@@ -13,14 +13,14 @@ const AHEAD: Duration = Duration::from_secs(86_400);
 
 /// The time of day, as far as it can be believed.
 #[derive(Debug, Clone, Copy)]
-pub struct Reading {
+pub(crate) struct Reading {
     /// When this program was made, at the least: it is later than that in any case.
     pub now: SystemTime,
     believed: bool,
 }
 
 impl Reading {
-    pub fn new(clock: SystemTime) -> Self {
+    pub(crate) fn new(clock: SystemTime) -> Self {
         let made = UNIX_EPOCH + MADE;
         Self {
             now: clock.max(made),
@@ -28,17 +28,17 @@ impl Reading {
         }
     }
 
-    pub fn is_believed(&self) -> bool {
+    pub(crate) fn is_believed(&self) -> bool {
         self.believed
     }
 
     /// Was something that begins then made while the clock was ahead? Never so where it is the present clock that is wrong.
-    pub fn is_from_the_future(&self, begin: SystemTime) -> bool {
+    pub(crate) fn is_from_the_future(&self, begin: SystemTime) -> bool {
         self.believed && begin > self.now + AHEAD
     }
 
     /// The time to judge something by that begins then.
-    pub fn for_what_begins(&self, begin: SystemTime) -> SystemTime {
+    pub(crate) fn for_what_begins(&self, begin: SystemTime) -> SystemTime {
         if self.believed {
             self.now
         } else {
@@ -49,7 +49,7 @@ impl Reading {
 
 /// What is wrong with the clock, where that shows: a sentence with the remedy. `seen` are things with the time at which they
 /// have been there already.
-pub fn complaint(clock: SystemTime, seen: &[(&str, SystemTime)]) -> Option<String> {
+pub(crate) fn complaint(clock: SystemTime, seen: &[(&str, SystemTime)]) -> Option<String> {
     let text = |time| humantime::format_rfc3339_seconds(time);
     let remedy = "set it (`timedatectl set-ntp true` keeps it right): certificates, invitations and credentials go by it";
     if clock < UNIX_EPOCH + MADE {
@@ -68,13 +68,13 @@ pub fn complaint(clock: SystemTime, seen: &[(&str, SystemTime)]) -> Option<Strin
 
 /// Notices when the clock is set.
 #[derive(Debug)]
-pub struct Watch {
+pub(crate) struct Watch {
     wall: SystemTime,
     steady: Instant,
 }
 
 impl Watch {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self {
             wall: SystemTime::now(),
             steady: Instant::now(),
@@ -82,7 +82,7 @@ impl Watch {
     }
 
     /// Since the last question, by more than clocks drift. A machine that has slept is one whose clock was set, too.
-    pub fn was_set(&mut self) -> bool {
+    pub(crate) fn was_set(&mut self) -> bool {
         const DRIFT: Duration = Duration::from_secs(60);
         let next = Self::start();
         let expected = self.wall + next.steady.duration_since(self.steady);

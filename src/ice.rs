@@ -13,13 +13,13 @@ use crate::words::visitor::Visitor;
 /// `RTCConfiguration` as browsers take it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PcConfig {
+pub(crate) struct PcConfig {
     pub ice_servers: Vec<IceServer>,
     pub ice_transport_policy: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct IceServer {
+pub(crate) struct IceServer {
     pub urls: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
@@ -29,13 +29,13 @@ pub struct IceServer {
 
 /// Knows the STUN and TURN servers that pages are told to use.
 #[derive(Debug, Clone)]
-pub struct IceServers {
+pub(crate) struct IceServers {
     /// `None` where the relay is switched off.
     pub turn: Option<TurnService>,
 }
 
 #[derive(Debug, Clone)]
-pub struct TurnService {
+pub(crate) struct TurnService {
     /// Instead of the host under which the page was reached.
     pub host: Option<String>,
     pub port: u16,
@@ -50,13 +50,13 @@ pub struct TurnService {
 
 impl IceServers {
     /// The configuration for one visitor, with credentials of its own for `name`.
-    pub fn for_visitor(&self, visitor: &Visitor, name: &str, now: SystemTime) -> PcConfig {
+    pub(crate) fn for_visitor(&self, visitor: &Visitor, name: &str, now: SystemTime) -> PcConfig {
         let ttl = self.turn.as_ref().map_or(Duration::ZERO, |turn| turn.ttl);
         self.until(visitor, name, now + ttl)
     }
 
     /// The configuration for a page that tries the relay without a call.
-    pub fn for_check(&self, visitor: &Visitor, name: &str, now: SystemTime) -> PcConfig {
+    pub(crate) fn for_check(&self, visitor: &Visitor, name: &str, now: SystemTime) -> PcConfig {
         self.until(visitor, name, now + credentials::CHECK_TTL)
     }
 
@@ -69,7 +69,7 @@ impl IceServers {
     }
 
     /// How long after they were minted credentials should be replaced; `None` where there are none.
-    pub fn renewal_interval(&self) -> Option<Duration> {
+    pub(crate) fn renewal_interval(&self) -> Option<Duration> {
         self.turn.as_ref().map(|turn| turn.ttl.mul_f32(0.6))
     }
 }

@@ -11,12 +11,12 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::config::{Config, ConfigError, Turn};
 use crate::net::{Machine, is_link_local};
 use crate::turn;
-pub use inherited::Inherited;
+pub(crate) use inherited::Inherited;
 
 const BACKLOG: i32 = 1024;
 
 /// The bound ports.
-pub struct Listeners {
+pub(crate) struct Listeners {
     pub https: TcpListener,
     pub redirect: Option<TcpListener>,
     pub admin: Option<TcpListener>,
@@ -25,7 +25,7 @@ pub struct Listeners {
 }
 
 /// Where STUN and TURN are spoken.
-pub struct TurnListeners {
+pub(crate) struct TurnListeners {
     /// For each shard one socket per local address, where `[turn] listen` names all.
     pub udp: Vec<Vec<UdpSocket>>,
     pub tcp: TcpListener,
@@ -34,7 +34,7 @@ pub struct TurnListeners {
 
 /// # Errors
 /// [`ConfigError`] for the first port that cannot be had.
-pub fn bind(
+pub(crate) fn bind(
     config: &Config,
     machine: &Machine,
     inherited: &mut Inherited,

@@ -11,27 +11,27 @@ use tokio::sync::Notify;
 
 /// The visitors in rooms. Clones share them.
 #[derive(Clone)]
-pub struct Presence {
+pub(crate) struct Presence {
     table: Arc<Mutex<Table>>,
     changed: Arc<Notify>,
 }
 
 /// A visitor's stay in a room; its end begins the visitor's absence.
-pub struct Stay {
+pub(crate) struct Stay {
     visitor: String,
     presence: Presence,
 }
 
 impl Presence {
     /// `grace` is how long somebody may be absent.
-    pub fn new(grace: Duration) -> Self {
+    pub(crate) fn new(grace: Duration) -> Self {
         Self {
             table: Arc::new(Mutex::new(Table::new(grace))),
             changed: Arc::default(),
         }
     }
 
-    pub fn enter(&self, visitor: &str) -> Stay {
+    pub(crate) fn enter(&self, visitor: &str) -> Stay {
         self.with(|table| table.enter(visitor));
         Stay {
             visitor: visitor.to_owned(),
@@ -41,7 +41,7 @@ impl Presence {
 
     /// May a visitor relay? It may while it is here. One that is not may set out for a while, and counts as absent from
     /// then on, so that what it began ends if it does not come.
-    pub fn admits(&self, visitor: &str, setting_out: Duration) -> bool {
+    pub(crate) fn admits(&self, visitor: &str, setting_out: Duration) -> bool {
         let now = Instant::now();
         let (admitted, before) = self.with(|table| {
             let before = table.next();
@@ -54,7 +54,7 @@ impl Presence {
     }
 
     /// Calls `gone` for each visitor whose absence has lasted too long. Never ends.
-    pub async fn watch(&self, gone: impl Fn(&str)) {
+    pub(crate) async fn watch(&self, gone: impl Fn(&str)) {
         loop {
             let (ended, next) = self.with(|table| (table.expire(Instant::now()), table.next()));
             for visitor in &ended {

@@ -5,7 +5,7 @@ macro_rules! refused {
     ($($(#[$doc:meta])* $name:ident = $door:literal, $bound:literal;)*) => {
         /// A bound that was reached, or a rule that was broken, at the door of something.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Refused { $($(#[$doc])* $name,)* }
+        pub(crate) enum Refused { $($(#[$doc])* $name,)* }
 
         impl Refused {
             const ALL: &[Self] = &[$(Self::$name,)*];
@@ -62,7 +62,7 @@ refused! {
 }
 
 impl Refused {
-    pub fn count(self) {
+    pub(crate) fn count(self) {
         self.counter().increment(1);
     }
 
@@ -73,7 +73,7 @@ impl Refused {
 }
 
 /// Has them all there from the start: what appears only with its first event has no increase.
-pub fn count_from_zero() {
+pub(crate) fn count_from_zero() {
     for refused in Refused::ALL {
         refused.counter().absolute(0);
     }

@@ -11,10 +11,10 @@ use ring::hmac;
 
 /// The key that seals.
 #[derive(Clone, Debug)]
-pub struct SealKey(hmac::Key);
+pub(crate) struct SealKey(hmac::Key);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SealError {
+pub(crate) enum SealError {
     #[error("it was not issued by this server")]
     Invalid,
     #[error("it has expired")]
@@ -22,12 +22,12 @@ pub enum SealError {
 }
 
 impl SealKey {
-    pub fn new(secret: &str) -> Self {
+    pub(crate) fn new(secret: &str) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()))
     }
 
     /// No field may hold a dot.
-    pub fn seal(&self, fields: &[&str], expiry: SystemTime) -> String {
+    pub(crate) fn seal(&self, fields: &[&str], expiry: SystemTime) -> String {
         debug_assert!(fields.iter().all(|field| !field.contains('.')));
         let body = format!("{}.{}", fields.join("."), seconds(expiry));
         let mac = URL_SAFE_NO_PAD.encode(hmac::sign(&self.0, body.as_bytes()));
@@ -38,7 +38,11 @@ impl SealKey {
     ///
     /// # Errors
     /// When it is any other text.
-    pub fn open<'a>(&self, text: &'a str, now: SystemTime) -> Result<Vec<&'a str>, SealError> {
+    pub(crate) fn open<'a>(
+        &self,
+        text: &'a str,
+        now: SystemTime,
+    ) -> Result<Vec<&'a str>, SealError> {
         let (body, mac) = text.rsplit_once('.').ok_or(SealError::Invalid)?;
         let mac = URL_SAFE_NO_PAD
             .decode(mac)

@@ -16,12 +16,12 @@ use crate::servers::{Kind, Server, Transport};
 use crate::setup::{Client, Opening, complete};
 use crate::turn_client::{Aim, Dialogue};
 
-pub const CLIENTS: u32 = 50;
+pub(crate) const CLIENTS: u32 = 50;
 /// Clients whose requests are on their way at the same time.
 const AT_ONCE: usize = 32;
 
 /// A load whose clients have been set up.
-pub fn ready_load(row: Row, kind: Kind, server: &Server) -> anyhow::Result<Load> {
+pub(crate) fn ready_load(row: Row, kind: Kind, server: &Server) -> anyhow::Result<Load> {
     let encoding = row.encoding(kind);
     let tls = tls_config()?;
     let links = (0..CLIENTS).map(|_| connect(row.transport(), server, &tls));
@@ -39,7 +39,7 @@ pub fn ready_load(row: Row, kind: Kind, server: &Server) -> anyhow::Result<Load>
 
 /// Clients with an address, a permission and a channel for a peer to which nothing is ever sent. Connected to the server,
 /// but silent so far.
-pub fn idle(server: SocketAddr, ids: Range<u32>) -> anyhow::Result<Vec<Client>> {
+pub(crate) fn idle(server: SocketAddr, ids: Range<u32>) -> anyhow::Result<Vec<Client>> {
     let peer = Peer::new()?.address()?;
     let aim = Aim {
         peer,
@@ -55,7 +55,7 @@ pub fn idle(server: SocketAddr, ids: Range<u32>) -> anyhow::Result<Vec<Client>> 
 }
 
 /// Sends the requests of all clients.
-pub fn set_up(clients: &mut [Client]) -> anyhow::Result<()> {
+pub(crate) fn set_up(clients: &mut [Client]) -> anyhow::Result<()> {
     complete(clients, AT_ONCE)
 }
 

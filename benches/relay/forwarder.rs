@@ -23,13 +23,13 @@ const LISTENER: u64 = u64::MAX;
 const MAGIC: &[u8; 8] = b"cbx-echo";
 
 /// A client's first packet, which names its peer. It comes back as it is.
-pub struct Hello {
+pub(crate) struct Hello {
     bytes: Vec<u8>,
     answered: bool,
 }
 
 impl Hello {
-    pub fn new(peer: SocketAddrV4) -> Self {
+    pub(crate) fn new(peer: SocketAddrV4) -> Self {
         let mut bytes = MAGIC.to_vec();
         bytes.extend(peer.ip().octets());
         bytes.extend(peer.port().to_be_bytes());
@@ -39,16 +39,16 @@ impl Hello {
         }
     }
 
-    pub fn request(&self) -> Vec<u8> {
+    pub(crate) fn request(&self) -> Vec<u8> {
         self.bytes.clone()
     }
 
-    pub fn answer(&mut self, packet: &[u8]) -> bool {
+    pub(crate) fn answer(&mut self, packet: &[u8]) -> bool {
         self.answered |= packet == self.bytes;
         self.answered
     }
 
-    pub fn done(&self) -> bool {
+    pub(crate) fn done(&self) -> bool {
         self.answered
     }
 
@@ -100,7 +100,7 @@ struct Forwarder {
 }
 
 /// One packet at a time: epoll, recvfrom, sendto.
-pub fn serve_plain(listen: SocketAddr) -> io::Result<()> {
+pub(crate) fn serve_plain(listen: SocketAddr) -> io::Result<()> {
     let mut forwarder = Forwarder::new(listen)?;
     let mut buffer = [0; 2048];
     forwarder.serve(|forwarder, events| {
@@ -114,7 +114,7 @@ pub fn serve_plain(listen: SocketAddr) -> io::Result<()> {
 }
 
 /// Batches: epoll, recvmmsg, sendmmsg. What all ready relay sockets got leaves with one system call.
-pub fn serve_batches(listen: SocketAddr) -> io::Result<()> {
+pub(crate) fn serve_batches(listen: SocketAddr) -> io::Result<()> {
     let mut forwarder = Forwarder::new(listen)?;
     let mut from_clients = Batch::new(TURN);
     let mut from_peers = Batch::new(EVENTS);

@@ -20,14 +20,14 @@ const RECEIVE_BUFFER: usize = 1 << 20;
 const CHUNK: usize = 32 * 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub enum Link {
+pub(crate) enum Link {
     Udp(UdpSocket),
     Tcp(Stream),
     Tls(Stream, Box<ClientConnection>),
 }
 
 impl Link {
-    pub fn udp(server: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn udp(server: SocketAddr) -> io::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER)?;
         socket.set_nonblocking(true)?;
@@ -35,13 +35,13 @@ impl Link {
         Ok(Self::Udp(socket))
     }
 
-    pub fn tcp(server: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn tcp(server: SocketAddr) -> io::Result<Self> {
         let stream = Stream::connect(server)?;
         stream.socket.set_nonblocking(true)?;
         Ok(Self::Tcp(stream))
     }
 
-    pub fn tls(server: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<Self> {
+    pub(crate) fn tls(server: SocketAddr, config: &Arc<ClientConfig>) -> io::Result<Self> {
         let mut stream = Stream::connect(server)?;
         let name = ServerName::IpAddress(server.ip().into());
         let mut tls = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
@@ -51,7 +51,7 @@ impl Link {
     }
 
     /// Sends one packet; `false` when the connection is full and the packet was dropped, as a media program does.
-    pub fn send(&mut self, packet: &[u8]) -> bool {
+    pub(crate) fn send(&mut self, packet: &[u8]) -> bool {
         match self {
             Self::Udp(socket) => socket.send(packet).is_ok(),
             Self::Tcp(stream) => stream.send(packet),
@@ -65,7 +65,7 @@ impl Link {
     }
 
     /// Gives the packets that have arrived to `take`.
-    pub fn receive(&mut self, batch: &mut Batch, take: &mut impl FnMut(&[u8])) {
+    pub(crate) fn receive(&mut self, batch: &mut Batch, take: &mut impl FnMut(&[u8])) {
         match self {
             Self::Udp(socket) => {
                 let all = batch.slots();
@@ -102,7 +102,7 @@ fn flush(tls: &mut ClientConnection, socket: &mut TcpStream) -> bool {
 }
 
 /// A TCP connection with what of a packet is still to be read or written.
-pub struct Stream {
+pub(crate) struct Stream {
     socket: TcpStream,
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
@@ -168,7 +168,7 @@ fn written(result: io::Result<usize>) -> usize {
 }
 
 /// TLS that takes every certificate: what is measured is the work, not the trust.
-pub fn tls_config() -> Result<Arc<ClientConfig>, rustls::Error> {
+pub(crate) fn tls_config() -> Result<Arc<ClientConfig>, rustls::Error> {
     let provider = Arc::new(ring_provider::default_provider());
     let verifier = Arc::new(AnyCertificate(Arc::clone(&provider)));
     let config = ClientConfig::builder_with_provider(provider)

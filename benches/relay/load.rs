@@ -23,13 +23,13 @@ const MAX_DRAIN: Duration = Duration::from_millis(300);
 const PEER_BUFFER: usize = 4 << 20;
 
 /// The peer: sends back what it gets to where it came from.
-pub struct Peer {
+pub(crate) struct Peer {
     socket: UdpSocket,
     batch: Batch,
 }
 
 impl Peer {
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         let options = SockRef::from(&socket);
         options.set_recv_buffer_size(PEER_BUFFER)?;
@@ -38,7 +38,7 @@ impl Peer {
         Ok(Self { socket, batch })
     }
 
-    pub fn address(&self) -> io::Result<SocketAddrV4> {
+    pub(crate) fn address(&self) -> io::Result<SocketAddrV4> {
         match self.socket.local_addr()? {
             SocketAddr::V4(address) => Ok(address),
             SocketAddr::V6(_) => Err(io::ErrorKind::AddrNotAvailable.into()),
@@ -53,7 +53,7 @@ impl Peer {
 }
 
 /// A client that is ready to send.
-pub struct Sender {
+pub(crate) struct Sender {
     pub link: Link,
     pub template: Template,
     /// The client at which its packets arrive: itself where the peer echoes.
@@ -62,7 +62,7 @@ pub struct Sender {
 
 /// How hard, and for how long.
 #[derive(Debug, Clone, Copy)]
-pub struct Spell {
+pub(crate) struct Spell {
     /// Packets per second that all clients together send.
     pub rate: f64,
     pub warm_up: Duration,
@@ -73,7 +73,7 @@ pub struct Spell {
 
 /// What became of one spell's window.
 #[derive(Debug, Default)]
-pub struct Tally<R> {
+pub(crate) struct Tally<R> {
     pub sent: u64,
     /// Of those sent in the window.
     pub arrived: u64,
@@ -87,15 +87,15 @@ pub struct Tally<R> {
 }
 
 impl<R> Tally<R> {
-    pub fn loss(&self) -> f64 {
+    pub(crate) fn loss(&self) -> f64 {
         1.0 - self.arrived as f64 / self.sent.max(1) as f64
     }
 
-    pub fn sent_per_second(&self) -> f64 {
+    pub(crate) fn sent_per_second(&self) -> f64 {
         self.sent as f64 / self.elapsed.as_secs_f64()
     }
 
-    pub fn delivered_per_second(&self) -> f64 {
+    pub(crate) fn delivered_per_second(&self) -> f64 {
         self.delivered as f64 / self.elapsed.as_secs_f64()
     }
 }
@@ -109,7 +109,7 @@ struct Counts {
     latencies: Vec<u32>,
 }
 
-pub struct Load {
+pub(crate) struct Load {
     encoding: Encoding,
     senders: Vec<Sender>,
     /// Packets on their way to each client: nobody looks where none are.
@@ -124,7 +124,7 @@ pub struct Load {
 }
 
 impl Load {
-    pub fn new(encoding: Encoding, senders: Vec<Sender>, peer: Option<Peer>) -> Self {
+    pub(crate) fn new(encoding: Encoding, senders: Vec<Sender>, peer: Option<Peer>) -> Self {
         Self {
             encoding,
             expected: vec![0; senders.len()],
@@ -139,7 +139,7 @@ impl Load {
         }
     }
 
-    pub fn run<R>(&mut self, spell: &Spell, mut probe: impl FnMut() -> R) -> Tally<R> {
+    pub(crate) fn run<R>(&mut self, spell: &Spell, mut probe: impl FnMut() -> R) -> Tally<R> {
         self.drain();
         self.next_due = self.now() as f64;
         self.begin_spell();

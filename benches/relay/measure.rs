@@ -27,21 +27,21 @@ const SLICE: Spell = Spell {
 };
 
 #[derive(Debug, Clone, Copy)]
-pub struct Lengths {
+pub(crate) struct Lengths {
     /// Slices of every server at a fixed rate.
     pub slices: usize,
     /// Time to search for the highest rate.
     pub search: Duration,
 }
 
-pub struct Outcome {
+pub(crate) struct Outcome {
     pub figure: f64,
     pub traffic: Option<Traffic>,
 }
 
 /// What helps to read a figure that came of relaying.
 #[derive(Debug, Clone, Copy)]
-pub struct Traffic {
+pub(crate) struct Traffic {
     pub p50: f64,
     pub p99: f64,
     pub loss: f64,
@@ -55,7 +55,12 @@ pub struct Traffic {
 type Measured = (Kind, anyhow::Result<Outcome>);
 
 /// Measures `row` on `kinds` in this order.
-pub fn measure(row: Row, kinds: &[Kind], setting: &Setting, lengths: Lengths) -> Vec<Measured> {
+pub(crate) fn measure(
+    row: Row,
+    kinds: &[Kind],
+    setting: &Setting,
+    lengths: Lengths,
+) -> Vec<Measured> {
     if row.test() == Test::Paced {
         return paced(row, kinds, setting, lengths.slices);
     }

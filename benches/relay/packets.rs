@@ -5,10 +5,10 @@ use std::net::SocketAddrV4;
 use crate::stun::{self, Builder, Message};
 use crate::turn_client::CHANNEL;
 
-pub const PAYLOAD: usize = 1000;
+pub(crate) const PAYLOAD: usize = 1000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
+pub(crate) enum Encoding {
     /// Nothing around it: for forwarders.
     Raw,
     /// `ChannelData` (RFC 8656 §12.4).
@@ -19,7 +19,7 @@ pub enum Encoding {
 
 /// What is said to a client's packet on its way.
 #[derive(Debug, Clone, Copy)]
-pub struct Stamp {
+pub(crate) struct Stamp {
     /// Nanoseconds since the load began.
     pub sent: u64,
     /// Which spell of the load it belongs to.
@@ -27,13 +27,13 @@ pub struct Stamp {
 }
 
 /// One client's packet, ready but for its stamp.
-pub struct Template {
+pub(crate) struct Template {
     bytes: Vec<u8>,
     payload_at: usize,
 }
 
 impl Template {
-    pub fn new(encoding: Encoding, peer: SocketAddrV4) -> Self {
+    pub(crate) fn new(encoding: Encoding, peer: SocketAddrV4) -> Self {
         let payload = [0xa5; PAYLOAD];
         let bytes = match encoding {
             Encoding::Raw => payload.to_vec(),
@@ -54,7 +54,7 @@ impl Template {
         }
     }
 
-    pub fn stamped(&mut self, stamp: Stamp) -> &[u8] {
+    pub(crate) fn stamped(&mut self, stamp: Stamp) -> &[u8] {
         let payload = &mut self.bytes[self.payload_at..];
         payload[..8].copy_from_slice(&stamp.sent.to_be_bytes());
         payload[8..12].copy_from_slice(&stamp.spell.to_be_bytes());
@@ -64,7 +64,7 @@ impl Template {
 
 impl Stamp {
     /// The stamp of a packet that came back whole.
-    pub fn read(encoding: Encoding, packet: &[u8]) -> Option<Self> {
+    pub(crate) fn read(encoding: Encoding, packet: &[u8]) -> Option<Self> {
         let payload = match encoding {
             Encoding::Raw => packet,
             Encoding::Channel => packet

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// CPU time of all threads of a process, what they spent in the kernel for their packets included.
-pub fn cpu_time(pid: u32) -> Duration {
+pub(crate) fn cpu_time(pid: u32) -> Duration {
     let tasks = fs::read_dir(format!("/proc/{pid}/task"))
         .into_iter()
         .flatten();
@@ -22,7 +22,7 @@ fn first_number(path: &Path) -> Option<u64> {
 }
 
 /// Resident bytes. `smaps_rollup` counts pages; `statm` is behind by some per core.
-pub fn resident(pid: u32) -> io::Result<u64> {
+pub(crate) fn resident(pid: u32) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
     let kib = text
         .lines()
@@ -34,7 +34,7 @@ pub fn resident(pid: u32) -> io::Result<u64> {
 
 /// Ticks of 10 ms since the machine started, over all cores.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Ticks {
+pub(crate) struct Ticks {
     cores: usize,
     total: u64,
     busy: u64,
@@ -45,13 +45,13 @@ pub struct Ticks {
 
 /// Parts of the machine's time, in percent of one core.
 #[derive(Debug, Clone, Copy)]
-pub struct Disturbance {
+pub(crate) struct Disturbance {
     pub others: f64,
     pub stolen: f64,
 }
 
 impl Ticks {
-    pub fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let machine = fs::read_to_string("/proc/stat").unwrap_or_default();
         let fields = machine.lines().next().unwrap_or_default();
         let fields: Vec<u64> = fields
@@ -76,7 +76,7 @@ impl Ticks {
         }
     }
 
-    pub fn disturbance(self, since: Self) -> Disturbance {
+    pub(crate) fn disturbance(self, since: Self) -> Disturbance {
         let one_core = (self.total - since.total).max(1) as f64 / self.cores as f64;
         let own = self.own - since.own;
         let others = (self.busy - since.busy).saturating_sub(own);

@@ -4,7 +4,7 @@ use crate::packets::Encoding;
 use crate::servers::{Kind, Transport};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Row {
+pub(crate) enum Row {
     UdpChannels,
     UdpMost,
     UdpIndications,
@@ -18,7 +18,7 @@ pub enum Row {
 
 /// What a row does to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Test {
+pub(crate) enum Test {
     /// Sends at a fixed rate; the figure is CPU microseconds per packet.
     Paced,
     /// Looks for the highest rate; the figure is thousands of packets per second.
@@ -31,7 +31,7 @@ pub enum Test {
 
 /// Where the packets go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Path {
+pub(crate) enum Path {
     /// Client, relay, echoing peer, relay, client: two relayed packets.
     Echo,
     /// Client, its relayed address, the other client's relayed address, the other client: one delivery.
@@ -40,7 +40,7 @@ pub enum Path {
 
 impl Path {
     /// What one packet that arrives counts for.
-    pub fn packets(self) -> f64 {
+    pub(crate) fn packets(self) -> f64 {
         match self {
             Self::Echo => 2.0,
             Self::Pairs => 1.0,
@@ -50,14 +50,14 @@ impl Path {
 
 /// A figure of callbox compared with another, or with nothing.
 #[derive(Debug, Clone, Copy)]
-pub struct Target {
+pub(crate) struct Target {
     pub than: Than,
     pub bound: f64,
     pub more_is_better: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Than {
+pub(crate) enum Than {
     BetterForwarder,
     Coturn,
     OwnChannels,
@@ -65,14 +65,14 @@ pub enum Than {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     Met,
     Within,
     Missed,
 }
 
 impl Row {
-    pub const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::UdpChannels,
         Self::UdpMost,
         Self::UdpIndications,
@@ -84,7 +84,7 @@ impl Row {
         Self::SetUp,
     ];
 
-    pub fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Self::UdpChannels => "UDP channels, 10k/s each way: CPU us per packet",
             Self::UdpMost => "UDP channels: most thousand packets/s",
@@ -98,7 +98,7 @@ impl Row {
         }
     }
 
-    pub fn test(self) -> Test {
+    pub(crate) fn test(self) -> Test {
         match self {
             Self::UdpMost | Self::RelayMost => Test::Most,
             Self::IdleMemory => Test::Memory,
@@ -107,7 +107,7 @@ impl Row {
         }
     }
 
-    pub fn transport(self) -> Transport {
+    pub(crate) fn transport(self) -> Transport {
         match self {
             Self::TcpChannels => Transport::Tcp,
             Self::TlsChannels => Transport::Tls,
@@ -115,14 +115,14 @@ impl Row {
         }
     }
 
-    pub fn path(self) -> Path {
+    pub(crate) fn path(self) -> Path {
         match self {
             Self::RelayToRelay | Self::RelayMost => Path::Pairs,
             _ => Path::Echo,
         }
     }
 
-    pub fn encoding(self, kind: Kind) -> Encoding {
+    pub(crate) fn encoding(self, kind: Kind) -> Encoding {
         match self {
             _ if kind.is_forwarder() => Encoding::Raw,
             Self::UdpIndications => Encoding::Indication,
@@ -131,12 +131,12 @@ impl Row {
     }
 
     /// Forwarders know no TURN: they are the floor of two rows.
-    pub fn runs_on(self, kind: Kind) -> bool {
+    pub(crate) fn runs_on(self, kind: Kind) -> bool {
         let floor = matches!(self, Self::UdpChannels | Self::UdpMost);
         kind.offers(self.transport()) && (floor || !kind.is_forwarder())
     }
 
-    pub fn decimals(self) -> usize {
+    pub(crate) fn decimals(self) -> usize {
         match self.test() {
             Test::Paced => 2,
             Test::Most => 1,
@@ -144,7 +144,7 @@ impl Row {
         }
     }
 
-    pub fn targets(self) -> Vec<Target> {
+    pub(crate) fn targets(self) -> Vec<Target> {
         use Than::{BetterForwarder, Coturn, Nothing, OwnChannels};
         match self {
             Self::UdpChannels => vec![at_most(1.08, BetterForwarder)],
@@ -176,7 +176,7 @@ fn at_least(bound: f64, than: Than) -> Target {
 }
 
 impl Target {
-    pub fn verdict(self, reached: f64) -> Verdict {
+    pub(crate) fn verdict(self, reached: f64) -> Verdict {
         let (met, within) = if self.more_is_better {
             (reached >= self.bound, reached >= self.bound * 0.9)
         } else {
@@ -189,7 +189,7 @@ impl Target {
         }
     }
 
-    pub fn describe(self) -> String {
+    pub(crate) fn describe(self) -> String {
         let sign = if self.more_is_better { ">=" } else { "<=" };
         match self.than {
             Than::BetterForwarder => format!("{sign} {:.2} x better forwarder", self.bound),
@@ -201,7 +201,7 @@ impl Target {
 }
 
 impl Verdict {
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Met => "met",
             Self::Within => "within 10 %",

@@ -29,13 +29,13 @@ const TRY: Spell = Spell {
     grace: Duration::from_millis(10),
 };
 
-pub struct Most<R> {
+pub(crate) struct Most<R> {
     pub best: Option<Tally<R>>,
     /// The generator could not send faster: the server may be able to.
     pub generator_bound: bool,
 }
 
-pub fn most<R>(load: &mut Load, time: Duration, mut probe: impl FnMut() -> R) -> Most<R> {
+pub(crate) fn most<R>(load: &mut Load, time: Duration, mut probe: impl FnMut() -> R) -> Most<R> {
     let deadline = Instant::now() + time;
     let mut best: Option<Tally<R>> = None;
     let mut base = FIRST / (1.0 + FIRST_STEP);

@@ -21,7 +21,7 @@ const FIRST_PORT: u16 = 20_000;
 const PORTS: u16 = 10_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
-pub enum Kind {
+pub(crate) enum Kind {
     Callbox,
     /// Another build of callbox.
     Before,
@@ -33,16 +33,16 @@ pub enum Kind {
 
 /// How clients reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
+pub(crate) enum Transport {
     Udp,
     Tcp,
     Tls,
 }
 
 impl Kind {
-    pub const FORWARDERS: [Self; 2] = [Self::ForwarderPlain, Self::ForwarderMmsg];
+    pub(crate) const FORWARDERS: [Self; 2] = [Self::ForwarderPlain, Self::ForwarderMmsg];
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Callbox => "callbox",
             Self::Before => "before",
@@ -53,14 +53,14 @@ impl Kind {
         }
     }
 
-    pub fn is_forwarder(self) -> bool {
+    pub(crate) fn is_forwarder(self) -> bool {
         Self::FORWARDERS.contains(&self)
     }
 }
 
 /// What is the same for every start of a server.
 #[derive(Debug)]
-pub struct Setting {
+pub(crate) struct Setting {
     pub callbox: PathBuf,
     pub before: Option<PathBuf>,
     pub server_core: usize,
@@ -68,7 +68,7 @@ pub struct Setting {
 }
 
 impl Kind {
-    pub fn offers(self, transport: Transport) -> bool {
+    pub(crate) fn offers(self, transport: Transport) -> bool {
         matches!(self, Self::Callbox | Self::Before | Self::Coturn) || transport == Transport::Udp
     }
 }
@@ -81,7 +81,7 @@ struct Addresses {
 }
 
 /// A running server; dropping it ends it.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     dir: TempDir,
     addresses: Addresses,
@@ -89,7 +89,7 @@ pub struct Server {
 
 impl Server {
     /// Starts and waits until it answers. Another program may take a port just before: then once more, with other ports.
-    pub fn start(kind: Kind, setting: &Setting) -> io::Result<Self> {
+    pub(crate) fn start(kind: Kind, setting: &Setting) -> io::Result<Self> {
         Self::try_start(kind, setting).or_else(|_| Self::try_start(kind, setting))
     }
 
@@ -127,11 +127,11 @@ impl Server {
         }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub fn address(&self, transport: Transport) -> SocketAddr {
+    pub(crate) fn address(&self, transport: Transport) -> SocketAddr {
         match transport {
             Transport::Udp | Transport::Tcp => self.addresses.udp,
             Transport::Tls => self.addresses.tls,

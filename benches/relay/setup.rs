@@ -15,14 +15,14 @@ const REPEAT_AFTER: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What is said to the server before packets flow.
-pub enum Opening {
+pub(crate) enum Opening {
     Turn(Box<Dialogue>),
     Forwarder(Hello),
 }
 
 impl Opening {
     /// The address that a TURN server relays for this client.
-    pub fn relayed(&self) -> Option<SocketAddrV4> {
+    pub(crate) fn relayed(&self) -> Option<SocketAddrV4> {
         match self {
             Self::Turn(dialogue) => dialogue.relayed(),
             Self::Forwarder(_) => None,
@@ -30,7 +30,7 @@ impl Opening {
     }
 
     /// Goes on to another peer after the opening.
-    pub fn aim(&mut self, aim: Aim) {
+    pub(crate) fn aim(&mut self, aim: Aim) {
         if let Self::Turn(dialogue) = self {
             dialogue.aim(aim);
         }
@@ -58,7 +58,7 @@ impl Opening {
     }
 }
 
-pub struct Client {
+pub(crate) struct Client {
     pub link: Link,
     pub opening: Opening,
 }
@@ -86,7 +86,7 @@ impl Client {
 }
 
 /// Completes the openings of all clients, `at_once` of them at a time.
-pub fn complete(clients: &mut [Client], at_once: usize) -> anyhow::Result<()> {
+pub(crate) fn complete(clients: &mut [Client], at_once: usize) -> anyhow::Result<()> {
     let mut batch = Batch::new(4);
     let begun = Instant::now();
     let mut next = 0;

@@ -2,7 +2,7 @@
 
 /// Figures of several runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Summary {
+pub(crate) struct Summary {
     pub median: f64,
     pub min: f64,
     pub max: f64,
@@ -10,7 +10,7 @@ pub struct Summary {
 
 impl Summary {
     /// `None` where there are no figures; what is not a number is none.
-    pub fn of(figures: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub(crate) fn of(figures: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = figures
             .into_iter()
             .filter(|figure| figure.is_finite())
@@ -28,7 +28,7 @@ impl Summary {
 }
 
 /// The `percent` percentile by the nearest rank.
-pub fn percentile(figures: &mut [u32], percent: usize) -> Option<u32> {
+pub(crate) fn percentile(figures: &mut [u32], percent: usize) -> Option<u32> {
     let last = figures.len().checked_sub(1)?;
     let rank = (figures.len() * percent).div_ceil(100).saturating_sub(1);
     let (_, figure, _) = figures.select_nth_unstable(rank.min(last));

@@ -15,7 +15,7 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 const SLOT: usize = 2048;
 
 /// Datagrams with their addresses, received or sent by one system call. IPv4 only.
-pub struct Batch {
+pub(crate) struct Batch {
     buffers: Vec<[u8; SLOT]>,
     addresses: Vec<libc::sockaddr_in>,
     lengths: Vec<usize>,
@@ -24,7 +24,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    pub fn new(slots: usize) -> Self {
+    pub(crate) fn new(slots: usize) -> Self {
         // SAFETY: these are C structs of integers and pointers, for which all zeros is a value.
         let (address, iovec, header) =
             unsafe { (mem::zeroed(), mem::zeroed(), mem::zeroed::<libc::mmsghdr>()) };
@@ -37,12 +37,12 @@ impl Batch {
         }
     }
 
-    pub fn slots(&self) -> usize {
+    pub(crate) fn slots(&self) -> usize {
         self.buffers.len()
     }
 
     /// Receives into the slots of `range` without waiting; says how many were filled.
-    pub fn receive(&mut self, socket: &impl AsRawFd, range: Range<usize>) -> usize {
+    pub(crate) fn receive(&mut self, socket: &impl AsRawFd, range: Range<usize>) -> usize {
         for slot in range.clone() {
             self.lengths[slot] = SLOT;
         }
@@ -68,7 +68,7 @@ impl Batch {
     }
 
     /// Sends the slots of `range`, each to its address. What the socket does not take is lost, as datagrams are.
-    pub fn send(&mut self, socket: &impl AsRawFd, range: Range<usize>) -> usize {
+    pub(crate) fn send(&mut self, socket: &impl AsRawFd, range: Range<usize>) -> usize {
         let socket = socket.as_raw_fd();
         let mut next = range.start;
         let mut sent = 0;
@@ -86,11 +86,11 @@ impl Batch {
         sent
     }
 
-    pub fn packet(&self, slot: usize) -> &[u8] {
+    pub(crate) fn packet(&self, slot: usize) -> &[u8] {
         &self.buffers[slot][..self.lengths[slot]]
     }
 
-    pub fn address(&self, slot: usize) -> SocketAddrV4 {
+    pub(crate) fn address(&self, slot: usize) -> SocketAddrV4 {
         let address = &self.addresses[slot];
         SocketAddrV4::new(
             Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr)),
@@ -98,7 +98,7 @@ impl Batch {
         )
     }
 
-    pub fn set_address(&mut self, slot: usize, to: SocketAddrV4) {
+    pub(crate) fn set_address(&mut self, slot: usize, to: SocketAddrV4) {
         let address = &mut self.addresses[slot];
         address.sin_family = libc::AF_INET as libc::sa_family_t;
         address.sin_addr.s_addr = u32::from(*to.ip()).to_be();
@@ -139,7 +139,7 @@ fn send_headers(socket: RawFd, headers: &mut [libc::mmsghdr]) -> libc::c_int {
 }
 
 /// Binds this thread, and the programs that it starts from now on, to one core.
-pub fn pin(core: usize) -> io::Result<()> {
+pub(crate) fn pin(core: usize) -> io::Result<()> {
     let mut set = CpuSet::new();
     set.set(core);
     Ok(sched_setaffinity(None, &set)?)

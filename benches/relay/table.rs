@@ -8,9 +8,9 @@ use crate::servers::Kind;
 use crate::stats::Summary;
 
 /// What was measured in one run.
-pub type Run = HashMap<(Row, Kind), Outcome>;
+pub(crate) type Run = HashMap<(Row, Kind), Outcome>;
 
-pub fn print(runs: &[Run], rows: &[Row], kinds: &[Kind]) {
+pub(crate) fn print(runs: &[Run], rows: &[Row], kinds: &[Kind]) {
     println!("\nMedians, with minimum and maximum:\n");
     print_table(&figures(runs, rows, kinds));
     if kinds.contains(&Kind::Callbox) {

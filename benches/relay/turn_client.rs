@@ -8,12 +8,12 @@ use turn::auth::generate_auth_key;
 
 use crate::stun::{self, Builder, Message, Transaction};
 
-pub const USER: &str = "bench";
-pub const PASSWORD: &str = "benchmark";
-pub const REALM: &str = "bench";
+pub(crate) const USER: &str = "bench";
+pub(crate) const PASSWORD: &str = "benchmark";
+pub(crate) const REALM: &str = "bench";
 
 /// The channel that every client binds: channels are numbered per client.
-pub const CHANNEL: u16 = 0x4001;
+pub(crate) const CHANNEL: u16 = 0x4001;
 
 const UDP: [u8; 4] = [17, 0, 0, 0];
 
@@ -28,12 +28,12 @@ enum Step {
 
 /// Where packets go, and how.
 #[derive(Debug, Clone, Copy)]
-pub struct Aim {
+pub(crate) struct Aim {
     pub peer: SocketAddrV4,
     pub channel: bool,
 }
 
-pub struct Dialogue {
+pub(crate) struct Dialogue {
     step: Step,
     aim: Option<Aim>,
     transaction: Transaction,
@@ -45,7 +45,7 @@ pub struct Dialogue {
 
 impl Dialogue {
     /// Allocates, and with an `aim` goes on to the permission and the channel. `id` differs between clients.
-    pub fn new(id: u32, aim: Option<Aim>) -> Self {
+    pub(crate) fn new(id: u32, aim: Option<Aim>) -> Self {
         let mut transaction = *b"callboxbench";
         transaction[..4].copy_from_slice(&id.to_be_bytes());
         Self {
@@ -59,22 +59,22 @@ impl Dialogue {
         }
     }
 
-    pub fn relayed(&self) -> Option<SocketAddrV4> {
+    pub(crate) fn relayed(&self) -> Option<SocketAddrV4> {
         self.relayed
     }
 
-    pub fn done(&self) -> bool {
+    pub(crate) fn done(&self) -> bool {
         self.step == Step::Done
     }
 
     /// Goes on to the permission and the channel after allocating without an aim.
-    pub fn aim(&mut self, aim: Aim) {
+    pub(crate) fn aim(&mut self, aim: Aim) {
         self.aim = Some(aim);
         self.step = Step::Permission;
     }
 
     /// The request that is due, in a new transaction when it is not a `repeat`.
-    pub fn request(&mut self, repeat: bool) -> Vec<u8> {
+    pub(crate) fn request(&mut self, repeat: bool) -> Vec<u8> {
         if !repeat {
             let last = u32::from_be_bytes([
                 self.transaction[8],
@@ -116,7 +116,7 @@ impl Dialogue {
     }
 
     /// Takes a packet from the server; `true` when it moved the dialogue on.
-    pub fn answer(&mut self, packet: &[u8]) -> anyhow::Result<bool> {
+    pub(crate) fn answer(&mut self, packet: &[u8]) -> anyhow::Result<bool> {
         let Some(message) = Message::parse(packet) else {
             return Ok(false);
         };

@@ -31,7 +31,7 @@ impl AuthHandler for OneUser {
     }
 }
 
-pub fn serve(listen: SocketAddr) -> io::Result<()> {
+pub(crate) fn serve(listen: SocketAddr) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

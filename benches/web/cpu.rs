@@ -6,10 +6,10 @@ use std::fs;
 use std::time::Duration;
 
 /// Nanoseconds by thread, what they spent in the kernel included.
-pub struct Spent(HashMap<OsString, u64>);
+pub(crate) struct Spent(HashMap<OsString, u64>);
 
 impl Spent {
-    pub fn read(pid: u32) -> Self {
+    pub(crate) fn read(pid: u32) -> Self {
         let tasks = fs::read_dir(format!("/proc/{pid}/task"));
         let read = |task: fs::DirEntry| {
             let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
@@ -20,7 +20,7 @@ impl Spent {
         Self(tasks.filter_map(read).collect())
     }
 
-    pub fn since(&self, before: &Self) -> Duration {
+    pub(crate) fn since(&self, before: &Self) -> Duration {
         let spent = self.0.iter().map(|(thread, now)| {
             let then = before.0.get(thread).copied().unwrap_or(0);
             now.saturating_sub(then)

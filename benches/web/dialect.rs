@@ -3,7 +3,7 @@
 use crate::servers::Kind;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
+pub(crate) enum Dialect {
     Callbox,
     SocketIo,
 }
@@ -16,7 +16,7 @@ const DIGITS: usize = 20;
 
 /// What was heard.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Heard<'a> {
+pub(crate) enum Heard<'a> {
     /// Somebody's own id: they are in.
     Welcome(&'a str),
     /// A message of somebody else, and when it was sent, by the sender's clock.
@@ -36,18 +36,18 @@ impl From<Kind> for Dialect {
 }
 
 impl Dialect {
-    pub fn path(self) -> &'static str {
+    pub(crate) fn path(self) -> &'static str {
         match self {
             Self::Callbox => "/ws",
             Self::SocketIo => "/socket.io/?EIO=4&transport=websocket",
         }
     }
 
-    pub fn is_over_tls(self) -> bool {
+    pub(crate) fn is_over_tls(self) -> bool {
         self == Self::Callbox
     }
 
-    pub fn join(self, room: &str, ticket: &str) -> String {
+    pub(crate) fn join(self, room: &str, ticket: &str) -> String {
         match self {
             Self::Callbox => {
                 format!(r#"{{"type":"join","room":"{room}","name":"{room}","ticket":"{ticket}"}}"#)
@@ -57,7 +57,7 @@ impl Dialect {
     }
 
     /// A message of one kilobyte.
-    pub fn message(self, to: &str, now: u64) -> String {
+    pub(crate) fn message(self, to: &str, now: u64) -> String {
         let (begin, end) = match self {
             Self::Callbox => (
                 format!(r#"{{"type":"signal","to":"{to}","data":{{"candidate":{{"candidate":""#),
@@ -73,7 +73,7 @@ impl Dialect {
         format!("{text}{}{end}", "x".repeat(rest))
     }
 
-    pub fn hear(self, text: &str) -> Heard<'_> {
+    pub(crate) fn hear(self, text: &str) -> Heard<'_> {
         if let Some((_, rest)) = text.split_once(MARK) {
             let sent = rest.get(..DIGITS).and_then(|digits| digits.parse().ok());
             return sent.map_or(Heard::Else, Heard::Message);
@@ -89,7 +89,7 @@ impl Dialect {
     }
 
     /// May somebody join after this?
-    pub fn is_open(self, text: &str) -> bool {
+    pub(crate) fn is_open(self, text: &str) -> bool {
         self == Self::SocketIo && text.starts_with("40")
     }
 }

@@ -18,13 +18,13 @@ use crate::rows::FILES;
 use crate::tls;
 
 /// One connection over which files are fetched.
-pub struct Fetcher {
+pub(crate) struct Fetcher {
     sender: SendRequest<Empty<Bytes>>,
     host: String,
 }
 
 impl Fetcher {
-    pub async fn connect(connector: &TlsConnector, to: SocketAddr) -> anyhow::Result<Self> {
+    pub(crate) async fn connect(connector: &TlsConnector, to: SocketAddr) -> anyhow::Result<Self> {
         let stream = TokioIo::new(tls::connect(connector, to).await?);
         let (sender, connection) = handshake(stream).await?;
         tokio::spawn(connection);
@@ -34,7 +34,11 @@ impl Fetcher {
         })
     }
 
-    pub async fn get(&mut self, path: &str, coding: &str) -> anyhow::Result<(HeaderMap, Bytes)> {
+    pub(crate) async fn get(
+        &mut self,
+        path: &str,
+        coding: &str,
+    ) -> anyhow::Result<(HeaderMap, Bytes)> {
         let request = Request::get(path)
             .header(HOST, &self.host)
             .header(ACCEPT_ENCODING, coding)
@@ -52,7 +56,7 @@ impl Fetcher {
 }
 
 /// Fetches the files from a callbox into `root`, with a `.br` and a `.gz` beside each. Says which headers they came with.
-pub async fn copy(
+pub(crate) async fn copy(
     connector: &TlsConnector,
     callbox: SocketAddr,
     root: &Path,

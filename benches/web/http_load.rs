@@ -14,7 +14,7 @@ const CONNECTIONS: &str = "32";
 const STREAMS: &str = "4";
 
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     pub server: SocketAddr,
     pub file: &'static str,
     pub coding: Coding,
@@ -25,13 +25,13 @@ pub struct Wanted {
 
 /// Requests that were answered with 2xx, and in how many seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Answered {
+pub(crate) struct Answered {
     pub requests: f64,
     pub seconds: f64,
 }
 
 /// Asks for a file as fast as it is answered. Whatever else than 2xx comes fails it.
-pub fn run(wanted: &Wanted, time: Duration) -> anyhow::Result<Answered> {
+pub(crate) fn run(wanted: &Wanted, time: Duration) -> anyhow::Result<Answered> {
     let url = format!("https://{}/{}", wanted.server, wanted.file);
     let coding = format!("Accept-Encoding: {}", wanted.coding.name());
     let seconds = time.as_secs().to_string();

@@ -25,14 +25,14 @@ const SETTLE: Duration = Duration::from_millis(1500);
 const WARM_UP: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Copy)]
-pub struct Lengths {
+pub(crate) struct Lengths {
     pub http: Duration,
     pub talk: Duration,
     pub latency: Duration,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     pub figure: f64,
     /// CPU microseconds per request or message.
     pub cpu: Option<f64>,
@@ -50,7 +50,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-pub fn measure(
+pub(crate) fn measure(
     row: Row,
     kind: Kind,
     setting: &Setting,

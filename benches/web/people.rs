@@ -20,19 +20,19 @@ use crate::files::Fetcher;
 /// People who share an address, so that no bound per address is met.
 const AT_ONE_ADDRESS: usize = 16;
 
-pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
-pub type Socket = WebSocketStream<Box<dyn Wire>>;
+pub(crate) type Socket = WebSocketStream<Box<dyn Wire>>;
 
-pub struct Person {
+pub(crate) struct Person {
     pub id: String,
     pub says: SplitSink<Socket, Message>,
     pub hears: SplitStream<Socket>,
 }
 
 /// Where people go, and how they speak there.
-pub struct Door {
+pub(crate) struct Door {
     pub dialect: Dialect,
     pub server: SocketAddr,
     pub connector: TlsConnector,
@@ -42,7 +42,7 @@ pub struct Door {
 }
 
 impl Door {
-    pub async fn open(
+    pub(crate) async fn open(
         dialect: Dialect,
         server: SocketAddr,
         connector: &TlsConnector,
@@ -60,7 +60,7 @@ impl Door {
         })
     }
 
-    pub async fn enter(&mut self, room: &str) -> anyhow::Result<Person> {
+    pub(crate) async fn enter(&mut self, room: &str) -> anyhow::Result<Person> {
         let ticket = self.ticket().await?;
         let wire = self.connect().await?;
         let scheme = if self.dialect.is_over_tls() {
@@ -121,7 +121,7 @@ impl Door {
     }
 
     /// People alone in their rooms, who answer pings and say nothing else, until the handles are dropped.
-    pub async fn idle(&mut self, count: usize) -> anyhow::Result<Crowd> {
+    pub(crate) async fn idle(&mut self, count: usize) -> anyhow::Result<Crowd> {
         let mut crowd = Crowd::default();
         for number in 0..count {
             let person = self
@@ -134,11 +134,11 @@ impl Door {
 }
 
 #[derive(Default)]
-pub struct Crowd(Vec<JoinHandle<()>>);
+pub(crate) struct Crowd(Vec<JoinHandle<()>>);
 
 impl Crowd {
     /// Fails if one of them was thrown out.
-    pub fn all_there(&self) -> anyhow::Result<()> {
+    pub(crate) fn all_there(&self) -> anyhow::Result<()> {
         let gone = self.0.iter().filter(|person| person.is_finished()).count();
         if gone > 0 {
             bail!("{gone} of {} were thrown out", self.0.len());
@@ -167,7 +167,7 @@ async fn listen(mut person: Person, dialect: Dialect) {
 }
 
 /// Two people in one room.
-pub async fn pair(door: &mut Door) -> anyhow::Result<[Person; 2]> {
+pub(crate) async fn pair(door: &mut Door) -> anyhow::Result<[Person; 2]> {
     let room = Arc::new("two-people".to_owned());
     Ok([door.enter(&room).await?, door.enter(&room).await?])
 }

@@ -16,7 +16,7 @@ const PACKAGES: &str = concat!(
 );
 
 /// The Python to run it with.
-pub fn prepare() -> anyhow::Result<PathBuf> {
+pub(crate) fn prepare() -> anyhow::Result<PathBuf> {
     let environment = std::env::temp_dir().join("callbox-bench-socketio");
     let python = environment.join("bin/python");
     if !python.exists() {
@@ -37,7 +37,7 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub fn server(python: &Path, address: SocketAddr) -> Command {
+pub(crate) fn server(python: &Path, address: SocketAddr) -> Command {
     let mut command = Command::new(python);
     command.arg(SERVER);
     command.args([address.ip().to_string(), address.port().to_string()]);

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use crate::process::Ticks;
 
 /// Percent of one core from which on others spoil the figures.
-pub const DISTURBED: f64 = 15.0;
+pub(crate) const DISTURBED: f64 = 15.0;
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Two benchmarks at a time would measure each other.
-pub fn alone() -> anyhow::Result<File> {
+pub(crate) fn alone() -> anyhow::Result<File> {
     let lock = File::create(std::env::temp_dir().join("callbox-bench-web.lock"))?;
     if lock.try_lock().is_err() {
         eprintln!("waiting for another benchmark to end");
@@ -21,7 +21,7 @@ pub fn alone() -> anyhow::Result<File> {
 }
 
 /// Waits, `patience` at the most, until others leave the machine alone; says what they take if they do not.
-pub fn wait(patience: Duration) -> String {
+pub(crate) fn wait(patience: Duration) -> String {
     let begun = Instant::now();
     loop {
         let before = Ticks::read();

@@ -3,7 +3,7 @@
 use crate::servers::Kind;
 
 /// The files that are fetched, from a kilobyte to sixteen.
-pub const FILES: [&str; 5] = [
+pub(crate) const FILES: [&str; 5] = [
     "main.js",
     "room.js",
     "style.css",
@@ -12,7 +12,7 @@ pub const FILES: [&str; 5] = [
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Row {
+pub(crate) enum Row {
     /// A file over connections that are kept, thousands of requests per second.
     Kept {
         file: &'static str,
@@ -34,28 +34,28 @@ pub enum Row {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Coding {
+pub(crate) enum Coding {
     Identity,
     Gzip,
     Brotli,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Version {
+pub(crate) enum Version {
     One,
     Two,
 }
 
 /// What is to be reached: a figure of its own, or one in proportion to the other server's.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Target {
+pub(crate) enum Target {
     Least(Kind, f64),
     Most(Kind, f64),
     Within(f64),
 }
 
 impl Coding {
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Identity => "identity",
             Self::Gzip => "gzip",
@@ -65,7 +65,7 @@ impl Coding {
 }
 
 impl Row {
-    pub fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         let mut rows = Vec::new();
         for version in [Version::One, Version::Two] {
             for file in FILES {
@@ -94,7 +94,7 @@ impl Row {
         rows
     }
 
-    pub fn title(self) -> String {
+    pub(crate) fn title(self) -> String {
         match self {
             Self::Kept {
                 file,
@@ -117,11 +117,11 @@ impl Row {
     }
 
     /// Is the figure something else than the server's processor time?
-    pub fn has_a_cost_beside(self) -> bool {
+    pub(crate) fn has_a_cost_beside(self) -> bool {
         matches!(self, Self::Kept { .. } | Self::Fresh | Self::Latency)
     }
 
-    pub fn runs_on(self, kind: Kind) -> bool {
+    pub(crate) fn runs_on(self, kind: Kind) -> bool {
         match kind {
             Kind::Callbox | Kind::Before => true,
             Kind::Nginx => self.is_http(),
@@ -129,12 +129,12 @@ impl Row {
         }
     }
 
-    pub fn is_http(self) -> bool {
+    pub(crate) fn is_http(self) -> bool {
         matches!(self, Self::Kept { .. } | Self::Fresh | Self::FreshCpu)
     }
 
     /// With whom callbox is compared.
-    pub fn other(self) -> Kind {
+    pub(crate) fn other(self) -> Kind {
         if self.is_http() {
             Kind::Nginx
         } else {
@@ -142,14 +142,14 @@ impl Row {
         }
     }
 
-    pub fn decimals(self) -> usize {
+    pub(crate) fn decimals(self) -> usize {
         match self {
             Self::Latency | Self::FreshCpu => 0,
             _ => 1,
         }
     }
 
-    pub fn target(self) -> Target {
+    pub(crate) fn target(self) -> Target {
         match self {
             Self::Kept { .. } => Target::Least(Kind::Nginx, 0.8),
             Self::Fresh => Target::Least(Kind::Nginx, 1.0),
@@ -162,7 +162,7 @@ impl Row {
 }
 
 impl Target {
-    pub fn describe(self) -> String {
+    pub(crate) fn describe(self) -> String {
         match self {
             Self::Least(kind, bound) => format!(">= {bound} x {}", kind.name()),
             Self::Most(kind, bound) => format!("<= {bound} x {}", kind.name()),
@@ -171,7 +171,7 @@ impl Target {
     }
 
     /// `ratio`: to the other server. `None` where there is none.
-    pub fn is_met(self, own: f64, ratio: Option<f64>) -> Option<bool> {
+    pub(crate) fn is_met(self, own: f64, ratio: Option<f64>) -> Option<bool> {
         match self {
             Self::Least(_, bound) => Some(ratio? >= bound),
             Self::Most(_, bound) => Some(ratio? <= bound),

@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const BROTLI: &str = "/usr/lib/nginx/modules/ngx_http_brotli_static_module.so";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub(crate) enum Kind {
     Callbox,
     /// Another callbox, to compare the one with.
     Before,
@@ -35,9 +35,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 4] = [Self::Callbox, Self::Before, Self::Nginx, Self::SocketIo];
+    pub(crate) const ALL: [Self; 4] = [Self::Callbox, Self::Before, Self::Nginx, Self::SocketIo];
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Callbox => "callbox",
             Self::Before => "before",
@@ -48,7 +48,7 @@ impl Kind {
 }
 
 /// What is the same for every start of a server.
-pub struct Setting {
+pub(crate) struct Setting {
     callbox: PathBuf,
     before: Option<PathBuf>,
     /// The Python that has python-socketio.
@@ -63,7 +63,7 @@ pub struct Setting {
 }
 
 impl Setting {
-    pub fn prepare(
+    pub(crate) fn prepare(
         callbox: PathBuf,
         before: Option<PathBuf>,
         server_core: usize,
@@ -97,7 +97,7 @@ impl Setting {
     }
 
     /// The servers that a row is measured on.
-    pub fn kinds(&self, row: Row) -> Vec<Kind> {
+    pub(crate) fn kinds(&self, row: Row) -> Vec<Kind> {
         let there = |kind: &Kind| match kind {
             Kind::Before => self.before.is_some(),
             Kind::SocketIo => self.python.is_some(),
@@ -109,7 +109,7 @@ impl Setting {
 }
 
 /// A running server; dropping it ends it.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     dir: TempDir,
     /// The process that does the work.
@@ -118,7 +118,7 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn start(kind: Kind, setting: &Setting) -> anyhow::Result<Self> {
+    pub(crate) fn start(kind: Kind, setting: &Setting) -> anyhow::Result<Self> {
         let dir = tempfile::tempdir()?;
         let address = free_port()?;
         let mut command = match kind {
@@ -185,7 +185,7 @@ impl Drop for Server {
 }
 
 /// Binds this thread, and the programs that it starts from now on, to one core.
-pub fn pin(core: usize) -> io::Result<()> {
+pub(crate) fn pin(core: usize) -> io::Result<()> {
     let mut set = CpuSet::new();
     set.set(core);
     Ok(sched_setaffinity(None, &set)?)

@@ -8,12 +8,12 @@ use crate::servers::{Kind, Setting};
 use crate::stats::Summary;
 
 /// What was measured in one round.
-pub type Round = HashMap<(Row, Kind), Outcome>;
+pub(crate) type Round = HashMap<(Row, Kind), Outcome>;
 
 /// Below this part of its core a server was not what bounded a rate.
 const FULL: f64 = 90.0;
 
-pub fn print(rounds: &[Round], rows: &[Row], setting: &Setting) {
+pub(crate) fn print(rounds: &[Round], rows: &[Row], setting: &Setting) {
     println!(
         "\nMedians, with minimum and maximum; ratios are within the round. `~`: the load generator was the bound.\n"
     );

@@ -18,7 +18,7 @@ use crate::people::{Person, Socket};
 const GRACE: Duration = Duration::from_millis(500);
 
 /// What was heard in the time that was measured.
-pub struct Talk {
+pub(crate) struct Talk {
     pub messages: usize,
     /// Microseconds from being sent to being heard.
     pub latencies: Vec<u32>,
@@ -28,7 +28,7 @@ pub struct Talk {
 
 /// How two people send.
 #[derive(Debug, Clone, Copy)]
-pub enum Pace {
+pub(crate) enum Pace {
     /// So many messages per second, both ways together.
     Rate(u32),
     /// As fast as they are heard, so many ahead each way.
@@ -36,7 +36,7 @@ pub enum Pace {
 }
 
 /// `cpu` reads the server's. All messages that were sent in `time` have to arrive.
-pub async fn talk(
+pub(crate) async fn talk(
     people: [Person; 2],
     dialect: Dialect,
     pace: Pace,

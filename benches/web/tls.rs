@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// Writes `cert.pem` and `key.pem`, P-256, and gives what connects to servers that use them.
-pub fn make(dir: &Path) -> anyhow::Result<TlsConnector> {
+pub(crate) fn make(dir: &Path) -> anyhow::Result<TlsConnector> {
     let pair = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])?;
     fs::write(dir.join("cert.pem"), pair.cert.pem())?;
     fs::write(dir.join("key.pem"), pair.signing_key.serialize_pem())?;
@@ -27,7 +27,10 @@ pub fn make(dir: &Path) -> anyhow::Result<TlsConnector> {
     Ok(Arc::new(config).into())
 }
 
-pub async fn connect(connector: &TlsConnector, to: SocketAddr) -> io::Result<TlsStream<TcpStream>> {
+pub(crate) async fn connect(
+    connector: &TlsConnector,
+    to: SocketAddr,
+) -> io::Result<TlsStream<TcpStream>> {
     let stream = TcpStream::connect(to).await?;
     stream.set_nodelay(true)?;
     let name = ServerName::try_from("localhost").map_err(io::Error::other)?;

@@ -26,7 +26,7 @@ use pass::{Invitation, PassKey};
 use used::Used;
 use verifier::{Verdict, Verifier};
 
-pub use pass::Scope;
+pub(crate) use pass::Scope;
 
 /// Browsers send it to this very host only, and over HTTPS only (RFC 6265bis §4.1.3.2).
 const COOKIE_NAME: &str = "__Host-callbox";
@@ -39,13 +39,13 @@ const USED: &str = "access-used.json";
 const CHECK_LIFE: Duration = Duration::from_secs(60);
 
 /// What programs are told before the gate.
-pub const SHUT: &str = "Only for those who were let in; open the page.";
+pub(crate) const SHUT: &str = "Only for those who were let in; open the page.";
 /// The path of invitations, behind `https://host/`.
 const INVITATIONS: &str = "access/i/";
 
 /// Why somebody may not pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// Nothing was shown, or nothing that counts here.
     Shut,
     WrongPassword,
@@ -57,11 +57,11 @@ pub enum Refusal {
 }
 
 /// How soon another program's revocation is heard of.
-pub const LOOK: Duration = Duration::from_secs(2);
+pub(crate) const LOOK: Duration = Duration::from_secs(2);
 
 /// Decides who may call.
 #[derive(Debug)]
-pub struct Access {
+pub(crate) struct Access {
     settings: config::Access,
     key: PassKey,
     epoch_file: PathBuf,
@@ -75,7 +75,7 @@ pub struct Access {
 impl Access {
     /// # Errors
     /// When what is kept in the state directory cannot be read or made.
-    pub fn open(settings: &config::Access, state: &State) -> anyhow::Result<Self> {
+    pub(crate) fn open(settings: &config::Access, state: &State) -> anyhow::Result<Self> {
         let epoch_file = state.path(EPOCH);
         Ok(Self {
             key: PassKey::new(&state.secret(KEY)?),
@@ -88,12 +88,12 @@ impl Access {
         })
     }
 
-    pub fn mode(&self) -> AccessMode {
+    pub(crate) fn mode(&self) -> AccessMode {
         self.settings.mode
     }
 
     /// Where whoever sends these headers may call; `None` for nowhere.
-    pub fn scope(&self, headers: &HeaderMap, now: SystemTime) -> Option<Scope> {
+    pub(crate) fn scope(&self, headers: &HeaderMap, now: SystemTime) -> Option<Scope> {
         if self.settings.mode == AccessMode::Open {
             return Some(Scope::EveryRoom);
         }
@@ -105,7 +105,7 @@ impl Access {
     ///
     /// # Errors
     /// When the system has no randomness.
-    pub fn invite(&self, room: RoomName, now: SystemTime) -> anyhow::Result<String> {
+    pub(crate) fn invite(&self, room: RoomName, now: SystemTime) -> anyhow::Result<String> {
         self.invite_for(room, self.settings.invitation, None, now)
     }
 
@@ -113,7 +113,7 @@ impl Access {
     ///
     /// # Errors
     /// When the system has no randomness.
-    pub fn invite_for(
+    pub(crate) fn invite_for(
         &self,
         room: RoomName,
         ttl: Duration,
@@ -131,7 +131,7 @@ impl Access {
     }
 
     /// Where such a link leads, behind `https://host/`; `None` if it is none of this server's.
-    pub fn invitation_path(&self, token: &str, now: SystemTime) -> Option<String> {
+    pub(crate) fn invitation_path(&self, token: &str, now: SystemTime) -> Option<String> {
         self.read_invitation(token, now).ok()?;
         Some(path_of(token))
     }
@@ -140,7 +140,7 @@ impl Access {
     ///
     /// # Errors
     /// [`Refusal`], which is counted.
-    pub async fn log_in(&self, from: IpAddr, password: String) -> Result<String, Refusal> {
+    pub(crate) async fn log_in(&self, from: IpAddr, password: String) -> Result<String, Refusal> {
         let verifier = self.verifier.as_ref().ok_or(Refusal::Shut)?;
         if !self.attempts.allows(from, Instant::now()) {
             Refused::Passwords.count();
@@ -167,7 +167,7 @@ impl Access {
     ///
     /// # Errors
     /// [`Refusal::InvitationVoid`] or [`Refusal::InvitationUsed`].
-    pub fn invited_to(&self, token: &str, now: SystemTime) -> Result<RoomName, Refusal> {
+    pub(crate) fn invited_to(&self, token: &str, now: SystemTime) -> Result<RoomName, Refusal> {
         let invitation = self.read_invitation(token, now)?;
         if self.used.is_used_up(&invitation) {
             return Err(Refusal::InvitationUsed);
@@ -180,7 +180,7 @@ impl Access {
     ///
     /// # Errors
     /// [`Refusal`]
-    pub async fn accept(
+    pub(crate) async fn accept(
         &self,
         token: &str,
         headers: &HeaderMap,
@@ -228,7 +228,7 @@ impl Access {
     ///
     /// # Errors
     /// When the state directory cannot be read.
-    pub fn look(&self) -> anyhow::Result<bool> {
+    pub(crate) fn look(&self) -> anyhow::Result<bool> {
         let found = epoch(&self.epoch_file, &self.settings)?;
         let mut current = self.epoch.write().unwrap_or_else(PoisonError::into_inner);
         let revoked = *current != found;
@@ -241,7 +241,7 @@ impl Access {
 ///
 /// # Errors
 /// When the state directory cannot be written to.
-pub fn revoke_all(state: &State) -> anyhow::Result<()> {
+pub(crate) fn revoke_all(state: &State) -> anyhow::Result<()> {
     let path = state.path(EPOCH);
     state::replace(&path, random_hex::<8>()?.as_bytes(), PRIVATE)
         .map_err(|error| state::unwritable(&path, "state", error))
@@ -252,7 +252,7 @@ pub fn revoke_all(state: &State) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When the state directory cannot be read.
-pub fn cookie_for_check(
+pub(crate) fn cookie_for_check(
     settings: &config::Access,
     state: &State,
     now: SystemTime,
@@ -282,11 +282,11 @@ fn epoch(path: &Path, settings: &config::Access) -> anyhow::Result<String> {
 }
 
 fn path_of(token: &str) -> String {
-    format!("{}{token}", INVITATIONS)
+    format!("{INVITATIONS}{token}")
 }
 
 /// Is this `name=value` a session's?
-pub fn is_session(pair: &str) -> bool {
+pub(crate) fn is_session(pair: &str) -> bool {
     pair.split_once('=')
         .is_some_and(|(name, _)| name == COOKIE_NAME)
 }

@@ -17,13 +17,13 @@ const EVERY_ROOM: &str = "*";
 
 /// Where somebody may call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum Scope {
     EveryRoom,
     Room(RoomName),
 }
 
 impl Scope {
-    pub fn allows(&self, room: &RoomName) -> bool {
+    pub(crate) fn allows(&self, room: &RoomName) -> bool {
         match self {
             Self::EveryRoom => true,
             Self::Room(own) => own == room,
@@ -33,7 +33,7 @@ impl Scope {
 
 /// A link to a room, for so many who open it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invitation {
+pub(super) struct Invitation {
     pub room: RoomName,
     pub id: String,
     /// `None` for any number.
@@ -43,14 +43,14 @@ pub struct Invitation {
 
 /// Issues and reads both.
 #[derive(Debug, Clone)]
-pub struct PassKey(SealKey);
+pub(super) struct PassKey(SealKey);
 
 impl PassKey {
-    pub fn new(secret: &str) -> Self {
+    pub(super) fn new(secret: &str) -> Self {
         Self(SealKey::new(secret))
     }
 
-    pub fn session(&self, scope: &Scope, epoch: &str, expiry: SystemTime) -> String {
+    pub(super) fn session(&self, scope: &Scope, epoch: &str, expiry: SystemTime) -> String {
         let scope = match scope {
             Scope::EveryRoom => EVERY_ROOM.to_owned(),
             Scope::Room(room) => coded(room),
@@ -59,7 +59,7 @@ impl PassKey {
     }
 
     /// What a session allows; `None` if it is none of this epoch, or has expired.
-    pub fn read_session(&self, text: &str, epoch: &str, now: SystemTime) -> Option<Scope> {
+    pub(super) fn read_session(&self, text: &str, epoch: &str, now: SystemTime) -> Option<Scope> {
         match self.0.open(text, now).ok()?.as_slice() {
             [SESSION, EVERY_ROOM, issued] if *issued == epoch => Some(Scope::EveryRoom),
             [SESSION, room, issued] if *issued == epoch => decoded(room).map(Scope::Room),
@@ -67,7 +67,7 @@ impl PassKey {
         }
     }
 
-    pub fn invitation(&self, invitation: &Invitation, epoch: &str) -> String {
+    pub(super) fn invitation(&self, invitation: &Invitation, epoch: &str) -> String {
         let uses = invitation.uses.unwrap_or(0).to_string();
         let fields = [
             INVITATION,
@@ -81,7 +81,7 @@ impl PassKey {
 
     /// # Errors
     /// When it was not issued in this epoch, or has expired.
-    pub fn read_invitation(
+    pub(super) fn read_invitation(
         &self,
         text: &str,
         epoch: &str,

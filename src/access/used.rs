@@ -19,7 +19,7 @@ const FEW: usize = 1_000;
 
 /// Uses by the invitation's id.
 #[derive(Debug)]
-pub struct Used {
+pub(super) struct Used {
     path: PathBuf,
     counts: Mutex<BTreeMap<String, Count>>,
 }
@@ -34,7 +34,7 @@ struct Count {
 impl Used {
     /// # Errors
     /// When the file is there and cannot be read.
-    pub fn open(path: &Path) -> anyhow::Result<Self> {
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let counts = match std::fs::read(path) {
             Ok(text) => serde_json::from_slice(&text).with_context(|| {
                 let path = path.display();
@@ -51,7 +51,7 @@ impl Used {
         })
     }
 
-    pub fn is_used_up(&self, invitation: &Invitation) -> bool {
+    pub(super) fn is_used_up(&self, invitation: &Invitation) -> bool {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let used = counts.get(&invitation.id).map_or(0, |count| count.used);
         invitation.uses.is_some_and(|uses| used >= uses)
@@ -61,7 +61,7 @@ impl Used {
     ///
     /// # Errors
     /// When that cannot be written down: it is not used then.
-    pub fn take(&self, invitation: &Invitation, now: SystemTime) -> anyhow::Result<bool> {
+    pub(super) fn take(&self, invitation: &Invitation, now: SystemTime) -> anyhow::Result<bool> {
         let Some(uses) = invitation.uses else {
             return Ok(true);
         };

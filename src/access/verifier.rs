@@ -13,7 +13,7 @@ const AT_ONCE: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Verifies passwords against one hash.
-pub struct Verifier {
+pub(super) struct Verifier {
     hash: PasswordHash,
     places: Arc<Semaphore>,
     /// What hashing works in, used again: allocators keep such blocks for each thread that has had one.
@@ -28,7 +28,7 @@ impl std::fmt::Debug for Verifier {
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     Right,
     Wrong,
     /// Too many others are being verified.
@@ -36,7 +36,7 @@ pub enum Verdict {
 }
 
 impl Verifier {
-    pub fn new(hash: PasswordHash) -> Self {
+    pub(super) fn new(hash: PasswordHash) -> Self {
         Self {
             hash,
             places: Arc::new(Semaphore::new(AT_ONCE)),
@@ -44,7 +44,7 @@ impl Verifier {
         }
     }
 
-    pub async fn verify(&self, password: String) -> Verdict {
+    pub(super) async fn verify(&self, password: String) -> Verdict {
         if password.len() > LONGEST {
             return Verdict::Wrong;
         }

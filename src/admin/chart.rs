@@ -9,7 +9,7 @@ const HEIGHT: f64 = 90.0;
 
 /// A line through `values`, the newest at the right, with the largest and the newest value in words.
 #[expect(clippy::cast_precision_loss, reason = "a few hundred steps")]
-pub fn chart(title: &str, values: &[f64], in_words: impl Fn(f64) -> String) -> String {
+pub(super) fn chart(title: &str, values: &[f64], in_words: impl Fn(f64) -> String) -> String {
     let top = values.iter().copied().fold(0.0, f64::max);
     let newest = values.last().copied().unwrap_or(0.0);
     let first = (STEPS + 1).saturating_sub(values.len());
@@ -29,7 +29,7 @@ pub fn chart(title: &str, values: &[f64], in_words: impl Fn(f64) -> String) -> S
 }
 
 /// A number of bits per second, with a unit that fits.
-pub fn bitrate(bits: f64) -> String {
+pub(super) fn bitrate(bits: f64) -> String {
     match bits {
         _ if bits >= 1e9 => format!("{:.2} Gbit/s", bits / 1e9),
         _ if bits >= 1e6 => format!("{:.1} Mbit/s", bits / 1e6),

@@ -5,12 +5,12 @@ use std::fs;
 use std::time::Duration;
 
 /// Of the whole process since it was started.
-pub fn process() -> Option<Duration> {
+pub(super) fn process() -> Option<Duration> {
     used(&fs::read_to_string("/proc/self/stat").ok()?)
 }
 
 /// Of each thread of the relay, by its number.
-pub fn shards() -> Vec<(String, Duration)> {
+pub(super) fn shards() -> Vec<(String, Duration)> {
     let Ok(threads) = fs::read_dir("/proc/self/task") else {
         return Vec::new();
     };

@@ -3,7 +3,7 @@
 use metrics::Unit;
 
 /// Name, kind and meaning of all that is recorded.
-pub fn describe() {
+pub(super) fn describe() {
     use metrics::{describe_counter as counter, describe_gauge as gauge};
     gauge!("callbox_build_info", "The version that runs.");
     gauge!(

@@ -35,7 +35,7 @@ const MAX_HEADERS: usize = 16 * 1024;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves for ever.
-pub async fn serve(listener: TcpListener, router: Router, names: Vec<String>) -> Infallible {
+pub(super) async fn serve(listener: TcpListener, router: Router, names: Vec<String>) -> Infallible {
     let router = router.layer(from_fn_with_state(Arc::new(names), guard));
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How often it is looked.
-pub const STEP: Duration = Duration::from_secs(10);
+pub(super) const STEP: Duration = Duration::from_secs(10);
 /// Steps of an hour.
-pub const STEPS: usize = 360;
+pub(super) const STEPS: usize = 360;
 
 /// What there was at one time. Bytes and time are counted since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sample {
+pub(super) struct Sample {
     pub people: usize,
     pub allocations: usize,
     pub relayed_bytes: u64,
@@ -19,12 +19,12 @@ pub struct Sample {
 
 /// The newest samples, one for each step, oldest first.
 #[derive(Debug, Default)]
-pub struct History {
+pub(super) struct History {
     samples: VecDeque<Sample>,
 }
 
 impl History {
-    pub fn push(&mut self, sample: Sample) {
+    pub(super) fn push(&mut self, sample: Sample) {
         // One more than there are steps between them.
         if self.samples.len() > STEPS {
             self.samples.pop_front();
@@ -33,12 +33,12 @@ impl History {
     }
 
     /// One value for each sample.
-    pub fn levels(&self, value: impl Fn(&Sample) -> f64) -> Vec<f64> {
+    pub(super) fn levels(&self, value: impl Fn(&Sample) -> f64) -> Vec<f64> {
         self.samples.iter().map(value).collect()
     }
 
     /// How fast a count grew, per second, in each step.
-    pub fn rates(&self, count: impl Fn(&Sample) -> f64) -> Vec<f64> {
+    pub(super) fn rates(&self, count: impl Fn(&Sample) -> f64) -> Vec<f64> {
         let later = self.samples.iter().skip(1);
         let pairs = self.samples.iter().zip(later);
         pairs

@@ -9,7 +9,7 @@ use crate::words::site::is_host_name;
 
 /// What a request says of whom it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     Ours,
     /// 421 (RFC 9110 §15.5.20).
     Misdirected,
@@ -18,7 +18,7 @@ pub enum Verdict {
 }
 
 /// `authority`: host and perhaps port, as in a Host header. `names`: those in `[admin] hosts`.
-pub fn judge(authority: &str, names: &[String]) -> Verdict {
+pub(super) fn judge(authority: &str, names: &[String]) -> Verdict {
     let Ok(parsed) = authority.parse::<Authority>() else {
         return Verdict::Broken;
     };

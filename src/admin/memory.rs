@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// Resident.
-pub fn resident() -> Option<u64> {
+pub(super) fn resident() -> Option<u64> {
     resident_in(&fs::read_to_string("/proc/self/status").ok()?)
 }
 
@@ -17,7 +17,7 @@ fn resident_in(status: &str) -> Option<u64> {
 }
 
 /// The smallest of what its control groups allow (`MemoryMax=`) and what the machine has.
-pub fn limit() -> u64 {
+pub(super) fn limit() -> u64 {
     let info = rustix::system::sysinfo();
     let machine = info.totalram.saturating_mul(u64::from(info.mem_unit));
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();

@@ -36,7 +36,7 @@ use crate::turn::{self, Relay};
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// What is asked when metrics are.
-pub struct Sources {
+pub(crate) struct Sources {
     pub hub: Arc<Hub>,
     pub relay: Option<Arc<Relay>>,
     pub served: Served,
@@ -53,7 +53,7 @@ struct Admin {
 ///
 /// # Errors
 /// When somebody records already.
-pub fn record() -> anyhow::Result<PrometheusHandle> {
+pub(crate) fn record() -> anyhow::Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new().install_recorder()?;
     described::describe();
     refused::count_from_zero();
@@ -68,7 +68,7 @@ pub fn record() -> anyhow::Result<PrometheusHandle> {
 ///
 /// # Errors
 /// When the listener cannot be registered with the runtime.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: std::net::TcpListener,
     names: Vec<String>,
     metrics: PrometheusHandle,

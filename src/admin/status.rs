@@ -12,7 +12,7 @@ const PAGE: &str = include_str!("status.html");
 const ROOMS: usize = 40;
 
 /// What the page shows beside the history.
-pub struct Now<'a> {
+pub(super) struct Now<'a> {
     pub census: Census,
     /// How many are in each room.
     pub rooms: Vec<usize>,
@@ -25,7 +25,7 @@ pub struct Now<'a> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for pictures")]
-pub fn page(now: &Now<'_>, history: &History) -> String {
+pub(super) fn page(now: &Now<'_>, history: &History) -> String {
     let whole = |value: f64| format!("{value:.0}");
     let charts = [
         chart(

@@ -12,7 +12,7 @@ use crate::front::Front;
 ///
 /// # Errors
 /// When the listener cannot be registered with the runtime.
-pub fn server(
+pub(super) fn server(
     listener: TcpListener,
     front: Front,
     config: &Config,

@@ -24,7 +24,7 @@ const ADDRESS_CHECK: Duration = Duration::from_secs(10);
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// The relay, and its TCP ports that are not served yet.
-pub struct ReadyRelay {
+pub(super) struct ReadyRelay {
     pub relay: Relay,
     tcp: std::net::TcpListener,
     pub tls: Option<std::net::TcpListener>,
@@ -36,7 +36,7 @@ pub struct ReadyRelay {
 type PolicyFor = Box<dyn Fn(&Machine) -> PeerPolicy + Send + Sync>;
 
 /// What the relay has to know of where it runs.
-pub struct Surroundings<'a> {
+pub(super) struct Surroundings<'a> {
     pub machine: &'a Machine,
     pub public: &'a [IpAddr],
     pub https_port: u16,
@@ -48,7 +48,7 @@ pub struct Surroundings<'a> {
 ///
 /// # Errors
 /// When the kernel refuses one.
-pub fn start(
+pub(super) fn start(
     config: &Config,
     turn: &crate::config::Turn,
     listeners: TurnListeners,
@@ -120,14 +120,14 @@ pub fn start(
 }
 
 /// The relay while the program serves.
-pub struct ServedRelay {
+pub(super) struct ServedRelay {
     relay: Arc<Relay>,
     /// They end only where something has failed.
     pub tasks: JoinSet<()>,
 }
 
 /// Serves its ports and looks after it.
-pub fn serve(ready: ReadyRelay, front: &Front) -> ServedRelay {
+pub(super) fn serve(ready: ReadyRelay, front: &Front) -> ServedRelay {
     let ReadyRelay {
         relay,
         tcp,
@@ -152,12 +152,12 @@ pub fn serve(ready: ReadyRelay, front: &Front) -> ServedRelay {
 }
 
 impl ServedRelay {
-    pub fn relay(&self) -> Arc<Relay> {
+    pub(super) fn relay(&self) -> Arc<Relay> {
         Arc::clone(&self.relay)
     }
 
     /// Ends all allocations, within the time that stopping may take.
-    pub async fn stop(mut self) {
+    pub(super) async fn stop(mut self) {
         self.tasks.shutdown().await;
         let stopped = tokio::task::spawn_blocking(move || self.relay.stop());
         if timeout(STOP_WITHIN, stopped).await.is_err() {

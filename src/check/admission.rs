@@ -13,7 +13,7 @@ const LOGIN: &str = "/access/login";
 
 /// What is shown at the gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Key {
+pub(super) enum Key {
     Nothing,
     Password(Secret),
     /// The path of an invitation's link. Each check with it is one use.
@@ -24,7 +24,7 @@ pub enum Key {
 
 /// How it went at the gate.
 #[derive(Debug, Default)]
-pub struct Admission {
+pub(super) struct Admission {
     /// The `Cookie` header from then on.
     pub cookie: Option<String>,
     pub row: Option<Row>,
@@ -34,7 +34,7 @@ pub struct Admission {
 ///
 /// # Errors
 /// When no answer comes; has no deadline of its own.
-pub async fn enter(
+pub(super) async fn enter(
     http: &mut Http,
     target: &Target,
     key: &Key,
@@ -66,12 +66,12 @@ fn form(password: &str) -> String {
 }
 
 /// Does the server ask for a key that it was not shown, or does not take?
-pub fn is_shut(answer: &Answer) -> bool {
+pub(super) fn is_shut(answer: &Answer) -> bool {
     answer.status == 403 && answer.body.trim_end() == access::SHUT
 }
 
 /// What is to be told of a gate that stays shut; `None` where it was told already.
-pub fn shut_row(key: &Key, local: bool, admitted: bool) -> Option<Row> {
+pub(super) fn shut_row(key: &Key, local: bool, admitted: bool) -> Option<Row> {
     let found =
         "the server asks for a password or an invitation; what is behind that was not looked at";
     match key {

@@ -5,10 +5,10 @@ use std::io;
 use super::report::{Row, quote};
 use crate::tls::TooWide;
 
-pub const NAME: &str = "certificate: authority";
+pub(super) const NAME: &str = "certificate: authority";
 
 /// `found`: those that are good for more. `None` where there is nothing to say.
-pub fn row(found: io::Result<Vec<TooWide>>) -> Option<Row> {
+pub(super) fn row(found: io::Result<Vec<TooWide>>) -> Option<Row> {
     let found = match found {
         Ok(found) if found.is_empty() => return None,
         Ok(found) => found,

@@ -12,7 +12,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use super::report::{Row, quote};
 use crate::tls;
 
-pub const CHAIN: &str = "certificate: chain";
+pub(super) const CHAIN: &str = "certificate: chain";
 const NAMES: &str = "certificate: names";
 const TIME: &str = "certificate: days left";
 /// Renewal has been due for a while, and people do not read mail on each day.
@@ -23,7 +23,7 @@ const DAY: u64 = 86_400;
 
 /// Who vouches for a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trust {
+pub(super) enum Trust {
     /// A root that browsers ship.
     Public,
     /// The authority that was given with `--ca`.
@@ -38,7 +38,7 @@ pub enum Trust {
 
 /// What a server showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certificate {
+pub(super) struct Certificate {
     pub trust: Trust,
     /// DNS names and IP addresses that it is valid for.
     pub names: Vec<String>,
@@ -55,7 +55,7 @@ impl Certificate {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn read(
+    pub(super) fn read(
         chain: &[CertificateDer<'_>],
         given: &[TrustAnchor<'_>],
         now: SystemTime,
@@ -100,7 +100,7 @@ impl Certificate {
 }
 
 /// Has callbox made this certificate?
-pub fn made_here(leaf: &CertificateDer<'_>) -> bool {
+pub(super) fn made_here(leaf: &CertificateDer<'_>) -> bool {
     X509Certificate::from_der(leaf).is_ok_and(|(_, parsed)| {
         let organizations = issuing_organizations(&parsed);
         [tls::ORGANIZATION, tls::LOCAL_CA]
@@ -117,7 +117,7 @@ fn issuing_organizations<'a>(certificate: &'a X509Certificate<'_>) -> Vec<&'a st
 }
 
 /// Is the certificate valid for this name or address?
-pub fn covers(leaf: &CertificateDer<'_>, name: &str) -> bool {
+pub(super) fn covers(leaf: &CertificateDer<'_>, name: &str) -> bool {
     let (Ok(leaf), Ok(name)) = (
         ParsedCertificate::try_from(leaf),
         ServerName::try_from(name),
@@ -128,7 +128,7 @@ pub fn covers(leaf: &CertificateDer<'_>, name: &str) -> bool {
 }
 
 /// Does it prove that this is the server of that name?
-pub fn proves(
+pub(super) fn proves(
     chain: &[CertificateDer<'_>],
     given: &[TrustAnchor<'_>],
     name: &str,
@@ -141,7 +141,7 @@ pub fn proves(
     trusted && chain.first().is_some_and(|leaf| covers(leaf, name))
 }
 
-pub fn unreadable(problem: &str) -> Row {
+pub(super) fn unreadable(problem: &str) -> Row {
     Row::failed(
         CHAIN,
         problem,
@@ -149,7 +149,7 @@ pub fn unreadable(problem: &str) -> Row {
     )
 }
 
-pub fn chain_row(certificate: &Certificate) -> Row {
+pub(super) fn chain_row(certificate: &Certificate) -> Row {
     match &certificate.trust {
         Trust::Public => Row::ok(CHAIN, "trusted by browsers"),
         Trust::Given => Row::ok(
@@ -178,7 +178,7 @@ pub fn chain_row(certificate: &Certificate) -> Row {
 }
 
 /// `names`: those under which the server should be reached, each with whether the certificate covers it.
-pub fn names_row(certificate: &Certificate, names: &[(String, bool)]) -> Row {
+pub(super) fn names_row(certificate: &Certificate, names: &[(String, bool)]) -> Row {
     let missing: Vec<_> = names
         .iter()
         .filter(|(_, covered)| !covered)
@@ -206,7 +206,7 @@ pub fn names_row(certificate: &Certificate, names: &[(String, bool)]) -> Row {
     )
 }
 
-pub fn time_row(certificate: &Certificate, now: SystemTime) -> Row {
+pub(super) fn time_row(certificate: &Certificate, now: SystemTime) -> Row {
     let renew = if certificate.made_here {
         "restart callbox: it makes a new one"
     } else {

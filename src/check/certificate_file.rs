@@ -11,7 +11,7 @@ const NAME: &str = "certificate: file";
 
 /// What a file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OnDisk {
+pub(super) enum OnDisk {
     Missing,
     /// This user may not read it.
     Hidden,
@@ -21,14 +21,14 @@ pub enum OnDisk {
 
 /// What the running server shows.
 #[derive(Debug, Clone, Copy)]
-pub struct Shown<'a> {
+pub(super) struct Shown<'a> {
     pub fingerprint: &'a str,
     /// Has callbox made it?
     pub made_here: bool,
 }
 
 /// `shown`: `None` where no server runs.
-pub fn row(disk: &OnDisk, path: &Path, shown: Option<Shown<'_>>, maker: Maker) -> Row {
+pub(super) fn row(disk: &OnDisk, path: &Path, shown: Option<Shown<'_>>, maker: Maker) -> Row {
     let file = path.display();
     match disk {
         OnDisk::Missing if maker == Maker::Callbox && shown.is_none() => {

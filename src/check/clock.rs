@@ -8,7 +8,7 @@ const NAME: &str = "clock";
 const TOLERATED: Duration = Duration::from_secs(30);
 
 /// `server` is what `Date` said, at `here`.
-pub fn row(server: Option<SystemTime>, here: SystemTime) -> Row {
+pub(super) fn row(server: Option<SystemTime>, here: SystemTime) -> Row {
     let Some(server) = server else {
         return Row::skipped(NAME, "the server sends no Date");
     };

@@ -8,13 +8,13 @@ use crate::net::is_link_local;
 
 /// What a resolver said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lookup {
+pub(super) struct Lookup {
     pub host: String,
     pub addresses: Result<Vec<IpAddr>, Fault>,
 }
 
 /// `own`: the addresses of the server, where they are known. `proxied`: a proxy resolves names in our place.
-pub fn row(lookup: &Lookup, own: Option<&[IpAddr]>, proxied: bool) -> Row {
+pub(super) fn row(lookup: &Lookup, own: Option<&[IpAddr]>, proxied: bool) -> Row {
     let host = &lookup.host;
     let name = format!("DNS of {host}");
     if host.parse::<IpAddr>().is_ok() {

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use super::report::quote;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub(super) enum Fault {
     /// The name has no address here.
     Unresolved,
     /// The machine says that nothing listens there.

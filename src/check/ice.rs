@@ -11,7 +11,7 @@ const PORT: u16 = 3478;
 const TLS_PORT: u16 = 5349;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
+pub(super) enum Transport {
     Udp,
     Tcp,
     Tls,
@@ -19,7 +19,7 @@ pub enum Transport {
 
 /// Where a STUN or TURN server should be, and how it is spoken to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IceUrl {
+pub(super) struct IceUrl {
     pub kind: Kind,
     /// As it stands in a URL: an IPv6 address in brackets.
     pub host: String,
@@ -30,21 +30,21 @@ pub struct IceUrl {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     Stun,
     Turn,
 }
 
 /// What a page needs to allocate.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Login {
+pub(super) struct Login {
     pub username: String,
     pub password: String,
 }
 
 /// Everything of `PC_CONFIG` that can be tried.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Servers {
+pub(super) struct Servers {
     pub urls: Vec<IceUrl>,
     pub login: Option<Login>,
     /// What stands there and is not understood.
@@ -53,7 +53,7 @@ pub struct Servers {
 
 impl Servers {
     /// From the `iceServers` of an `RTCConfiguration`.
-    pub fn read(pc_config: &Value) -> Self {
+    pub(super) fn read(pc_config: &Value) -> Self {
         let mut servers = Self::default();
         let list = pc_config.get("iceServers").and_then(Value::as_array);
         for server in list.into_iter().flatten() {
@@ -75,16 +75,16 @@ impl Servers {
         servers
     }
 
-    pub fn stun(&self) -> Option<&IceUrl> {
+    pub(super) fn stun(&self) -> Option<&IceUrl> {
         self.urls.iter().find(|url| url.kind == Kind::Stun)
     }
 
-    pub fn turn(&self) -> impl Iterator<Item = &IceUrl> {
+    pub(super) fn turn(&self) -> impl Iterator<Item = &IceUrl> {
         self.urls.iter().filter(|url| url.kind == Kind::Turn)
     }
 
     /// Adds what a server has and does not tell pages of.
-    pub fn add_unlisted(&mut self, target: &Target, transport: Transport, port: u16) {
+    pub(super) fn add_unlisted(&mut self, target: &Target, transport: Transport, port: u16) {
         let of_udp = self.turn().find(|url| url.transport == Transport::Udp);
         let host = of_udp.map_or(target.host(), |url| &url.host).to_owned();
         let same = |url: &&IceUrl| (&url.host, url.port, url.transport) == (&host, port, transport);
@@ -142,12 +142,12 @@ impl IceUrl {
     }
 
     /// As a resolver has it: without brackets.
-    pub fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         bare(&self.host)
     }
 
     /// As a firewall names it.
-    pub fn port_text(&self) -> String {
+    pub(super) fn port_text(&self) -> String {
         let protocol = if self.transport == Transport::Udp {
             "udp"
         } else {
@@ -156,7 +156,7 @@ impl IceUrl {
         format!("{}/{protocol}", self.port)
     }
 
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let Self { host, port, .. } = self;
         match (self.kind, self.transport) {
             (Kind::Stun, Transport::Tls) => format!("stuns:{host}:{port}"),

@@ -25,7 +25,7 @@ use crate::tls::{self, LocalCaFiles, Maker};
 use crate::words::secret::Secret;
 
 /// What is looked at, and where it lies.
-pub struct Inside {
+pub(super) struct Inside {
     pub config: Config,
     pub unit: Option<Unit>,
     /// What relative paths begin at.
@@ -41,7 +41,7 @@ impl Inside {
 }
 
 /// Looks at everything on this machine, and at its server from here.
-pub async fn check(inside: &Inside, roots: &Roots, budget: Budget) -> Report {
+pub(super) async fn check(inside: &Inside, roots: &Roots, budget: Budget) -> Report {
     let config = &inside.config;
     let machine = Machine::inspect().unwrap_or_default();
     let here = addresses(config, &machine, budget).await;

@@ -11,7 +11,7 @@ const OWN_FILES: u64 = 128;
 
 /// Files that are open when everything is in use that the configuration allows: each connection is one, and so is each
 /// relayed address.
-pub fn wanted_files(config: &Config) -> u64 {
+pub(super) fn wanted_files(config: &Config) -> u64 {
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let relayed = config.turn.as_ref().map_or(0, |turn| {
         count(turn.limits.allocations).min(turn.relay_ports.size().into())
@@ -22,7 +22,7 @@ pub fn wanted_files(config: &Config) -> u64 {
 }
 
 /// The hard limit in `/proc/PID/limits`, to which callbox raises its own.
-pub fn hard_limit(limits: &str) -> Option<u64> {
+pub(super) fn hard_limit(limits: &str) -> Option<u64> {
     let line = limits
         .lines()
         .find_map(|line| line.strip_prefix("Max open files"))?;
@@ -32,7 +32,7 @@ pub fn hard_limit(limits: &str) -> Option<u64> {
     }
 }
 
-pub fn files_row(allowed: u64, wanted: u64, whose: &str) -> Row {
+pub(super) fn files_row(allowed: u64, wanted: u64, whose: &str) -> Row {
     if allowed >= wanted {
         return Row::ok(
             FILES,
@@ -50,7 +50,7 @@ pub fn files_row(allowed: u64, wanted: u64, whose: &str) -> Row {
 }
 
 /// `granted` of [`LISTENER_BUFFER`] bytes.
-pub fn buffer_row(granted: usize) -> Row {
+pub(super) fn buffer_row(granted: usize) -> Row {
     if granted >= LISTENER_BUFFER {
         return Row::ok(BUFFER, format!("{granted} bytes are granted"));
     }

@@ -10,13 +10,13 @@ const OUTSIDE: &str = "a packet to the relay from outside";
 
 /// A packet that was sent to a relayed address.
 #[derive(Debug, Clone)]
-pub struct Passage {
+pub(super) struct Passage {
     pub to: SocketAddr,
     pub result: Result<(), Fault>,
 }
 
 /// From one relayed address to another, as between two people who both relay.
-pub fn pair_row(passage: &Passage) -> Row {
+pub(super) fn pair_row(passage: &Passage) -> Row {
     match &passage.result {
         Ok(()) => Row::ok(PAIR, format!("arrives at {}", passage.to)),
         Err(fault @ Fault::Denied(403, _)) => Row::failed(
@@ -34,7 +34,7 @@ pub fn pair_row(passage: &Passage) -> Row {
 }
 
 /// From here, without a relay of one's own, as from somebody whom no firewall hinders.
-pub fn outside_row(passage: &Passage) -> Row {
+pub(super) fn outside_row(passage: &Passage) -> Row {
     let port = passage.to.port();
     match &passage.result {
         Ok(()) => Row::ok(OUTSIDE, format!("arrives at {}", passage.to)),
@@ -56,15 +56,15 @@ pub fn outside_row(passage: &Passage) -> Row {
 }
 
 /// Where there is nothing to send from or to.
-pub fn skipped(why: &str) -> [Row; 2] {
+pub(super) fn skipped(why: &str) -> [Row; 2] {
     [pair_skipped(why), outside_skipped(why)]
 }
 
-pub fn pair_skipped(why: &str) -> Row {
+pub(super) fn pair_skipped(why: &str) -> Row {
     Row::skipped(PAIR, why)
 }
 
-pub fn outside_skipped(why: &str) -> Row {
+pub(super) fn outside_skipped(why: &str) -> Row {
     Row::skipped(OUTSIDE, why)
 }
 

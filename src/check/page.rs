@@ -10,7 +10,7 @@ const NAME: &str = "configuration of the page";
 
 /// The answer to a request for the script.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub(super) struct Answer {
     /// Such as `/config.js`.
     pub path: &'static str,
     pub status: u16,
@@ -24,7 +24,7 @@ pub struct Answer {
 ///
 /// # Errors
 /// [`Fault::Foreign`] where no such script came.
-pub fn read(answer: &Answer) -> Result<Servers, Fault> {
+pub(super) fn read(answer: &Answer) -> Result<Servers, Fault> {
     if answer.status != 200 {
         let first = answer.body.lines().next().unwrap_or_default();
         return Err(Fault::Denied(answer.status, quote(first)));
@@ -41,7 +41,7 @@ fn value_of(script: &str, name: &str) -> Option<Value> {
     values.next()?.ok().filter(Value::is_object)
 }
 
-pub fn row(path: &str, read: &Result<Servers, Fault>, off: bool) -> Row {
+pub(super) fn row(path: &str, read: &Result<Servers, Fault>, off: bool) -> Row {
     match read {
         Ok(servers) if servers.turn().next().is_none() && off => {
             Row::skipped(NAME, format!("{path} lists no relay: it is switched off"))

@@ -7,17 +7,17 @@ use super::report::Row;
 
 /// One attempt to connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dialed {
+pub(super) struct Dialed {
     pub address: SocketAddr,
     pub result: Result<(), Fault>,
 }
 
-pub fn page_name(port: u16) -> String {
+pub(super) fn page_name(port: u16) -> String {
     format!("HTTPS port {port}/tcp")
 }
 
 /// One port under all addresses of its host.
-pub fn row(name: String, port: u16, dialed: &[Dialed]) -> Row {
+pub(super) fn row(name: String, port: u16, dialed: &[Dialed]) -> Row {
     let bad: Vec<_> = dialed
         .iter()
         .filter_map(|dial| Some((dial.address, dial.result.as_ref().err()?)))
@@ -76,7 +76,7 @@ fn addresses(list: impl Iterator<Item = SocketAddr>) -> String {
 }
 
 /// What to do where a TCP port does not take connections.
-pub fn remedy(port: u16, fault: &Fault) -> String {
+pub(super) fn remedy(port: u16, fault: &Fault) -> String {
     match fault {
         Fault::Refused => format!(
             "start callbox there and see that it listens on port {port}, not on loopback only; behind a router forward {port}/tcp"

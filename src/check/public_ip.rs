@@ -9,7 +9,7 @@ const NAME: &str = "public address";
 
 /// What there is to compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observed {
+pub(super) struct Observed {
     /// Under which the relay was reached.
     pub server: IpAddr,
     /// What it gave out.
@@ -21,12 +21,12 @@ pub struct Observed {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Here {
+pub(super) struct Here {
     pub public: Vec<IpAddr>,
     pub own: Vec<IpAddr>,
 }
 
-pub fn row(observed: &Observed) -> Row {
+pub(super) fn row(observed: &Observed) -> Row {
     match &observed.here {
         Some(here) => row_here(observed, here),
         None => row_elsewhere(observed),

@@ -9,13 +9,13 @@ use super::report::Row;
 
 /// The attempt to allocate on one of its addresses.
 #[derive(Debug, Clone)]
-pub struct Attempt {
+pub(super) struct Attempt {
     pub url: IceUrl,
     pub result: Result<SocketAddr, Fault>,
 }
 
 /// `page` is the port of the page, which the relay shares.
-pub fn row(attempt: &Attempt, page: u16) -> Row {
+pub(super) fn row(attempt: &Attempt, page: u16) -> Row {
     let url = &attempt.url;
     let name = name(url, page);
     match &attempt.result {
@@ -46,7 +46,7 @@ fn name(url: &IceUrl, page: u16) -> String {
 }
 
 /// What to do where STUN or TURN does not answer as it should.
-pub fn remedy(url: &IceUrl, fault: &Fault) -> String {
+pub(super) fn remedy(url: &IceUrl, fault: &Fault) -> String {
     let port = url.port_text();
     match fault {
         Fault::Denied(401 | 441, _) => {

@@ -16,7 +16,7 @@ use super::stun;
 use super::subject::Subject;
 
 /// `page`: the addresses at which the page was reached.
-pub async fn rows(
+pub(super) async fn rows(
     subject: &Subject,
     mut servers: Servers,
     page: &[IpAddr],

@@ -139,7 +139,7 @@ impl Report {
 }
 
 /// What a server said, fit for a terminal: no control characters, not endless.
-pub fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let is_plain = |c: &char| !c.is_control() && !is_invisible(*c);
     let mut plain: String = text.chars().filter(is_plain).take(MAX_QUOTE + 1).collect();
     if let Some((end, _)) = plain.char_indices().nth(MAX_QUOTE) {

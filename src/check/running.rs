@@ -9,7 +9,7 @@ const NAME: &str = "server";
 const PORTS: &str = "ports";
 
 /// `installed`: is there a systemd unit?
-pub fn row(address: SocketAddr, fault: &Fault, installed: bool) -> Row {
+pub(super) fn row(address: SocketAddr, fault: &Fault, installed: bool) -> Row {
     let remedy = if installed {
         "`sudo systemctl start callbox`, and `journalctl -u callbox` says why it does not run"
     } else {
@@ -23,7 +23,7 @@ pub fn row(address: SocketAddr, fault: &Fault, installed: bool) -> Row {
 }
 
 /// `listen` with port 0 leaves the port to the system.
-pub fn unknown_port() -> Row {
+pub(super) fn unknown_port() -> Row {
     Row::failed(
         NAME,
         "`listen` names no port, so the server cannot be found",
@@ -32,7 +32,7 @@ pub fn unknown_port() -> Row {
 }
 
 /// Could the ports be had? `problem` is the sentence with which the server would end.
-pub fn ports_row(problem: Option<&str>) -> Row {
+pub(super) fn ports_row(problem: Option<&str>) -> Row {
     match problem {
         None => Row::ok(PORTS, "free for callbox to listen on"),
         Some(problem) => match problem.split_once("; ") {

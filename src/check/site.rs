@@ -24,7 +24,7 @@ const HTTP1: &[&[u8]] = &[b"http/1.1"];
 const SCRIPTS: [&str; 2] = ["/config.js", "/config.global.js"];
 
 /// Looks at everything that can be seen from here.
-pub async fn check(subject: &Subject, roots: &Roots, budget: Budget) -> Vec<Row> {
+pub(super) async fn check(subject: &Subject, roots: &Roots, budget: Budget) -> Vec<Row> {
     let mut rows = Vec::new();
     let way = find_way(subject, budget, &mut rows).await;
     if way.proxy.is_none() && way.addresses.is_empty() {
@@ -87,7 +87,7 @@ pub async fn check(subject: &Subject, roots: &Roots, budget: Budget) -> Vec<Row>
 const AFTER_TLS: &[&str] = &["configuration of the page", "WebSocket", "STUN", "TURN"];
 
 /// A row for each of what cannot be looked at.
-pub fn skip(why: &str, names: &[&str]) -> Vec<Row> {
+pub(super) fn skip(why: &str, names: &[&str]) -> Vec<Row> {
     names.iter().map(|name| Row::skipped(*name, why)).collect()
 }
 
@@ -171,7 +171,7 @@ fn names(subject: &Subject) -> Vec<String> {
 }
 
 /// Who vouches for the certificate, whether it has the names, and how long it is good for.
-pub fn certificate_rows(
+pub(super) fn certificate_rows(
     names: Vec<String>,
     roots: &Roots,
     chain: &[CertificateDer<'_>],

@@ -7,13 +7,13 @@ use super::report::Row;
 const NAME: &str = "state directory";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observed {
+pub(super) struct Observed {
     pub path: PathBuf,
     pub found: Found,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub(super) enum Found {
     Missing,
     /// Something else has its name.
     NoDirectory,
@@ -30,7 +30,7 @@ pub enum Found {
 }
 
 /// `running`: does a server run on this machine?
-pub fn row(observed: &Observed, running: bool) -> Row {
+pub(super) fn row(observed: &Observed, running: bool) -> Row {
     let path = observed.path.display();
     match &observed.found {
         Found::Missing if running => Row::warning(

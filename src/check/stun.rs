@@ -9,7 +9,7 @@ use super::report::Row;
 
 const NAME: &str = "STUN";
 
-pub fn row(url: &IceUrl, seen: &Result<SocketAddr, Fault>) -> Row {
+pub(super) fn row(url: &IceUrl, seen: &Result<SocketAddr, Fault>) -> Row {
     match seen {
         Ok(seen) => Row::ok(NAME, format!("{} sees this machine as {seen}", url.text())),
         Err(fault) => Row::failed(
@@ -21,7 +21,7 @@ pub fn row(url: &IceUrl, seen: &Result<SocketAddr, Fault>) -> Row {
 }
 
 /// The same at the server's address of the other family, which the page answers at as well.
-pub fn other_row(url: &IceUrl, address: IpAddr, seen: &Result<SocketAddr, Fault>) -> Row {
+pub(super) fn other_row(url: &IceUrl, address: IpAddr, seen: &Result<SocketAddr, Fault>) -> Row {
     let (family, record) = if address.is_ipv4() {
         ("IPv4", "A")
     } else {
@@ -42,7 +42,7 @@ pub fn other_row(url: &IceUrl, address: IpAddr, seen: &Result<SocketAddr, Fault>
 }
 
 /// Where no page is told of any.
-pub fn missing() -> Row {
+pub(super) fn missing() -> Row {
     Row::skipped(NAME, "no STUN server is listed")
 }
 

@@ -14,7 +14,7 @@ use crate::tls::Maker;
 
 /// The server to check.
 #[derive(Debug, Clone)]
-pub struct Subject {
+pub(super) struct Subject {
     pub target: Target,
     /// For a server that does not let everybody in.
     pub key: Key,
@@ -24,7 +24,7 @@ pub struct Subject {
 
 /// What is known of a server on this machine.
 #[derive(Debug, Clone)]
-pub struct Local {
+pub(super) struct Local {
     /// Where it listens.
     pub https: IpAddr,
     pub turn: IpAddr,
@@ -40,7 +40,7 @@ pub struct Local {
 
 /// The certificate of this machine's server.
 #[derive(Debug, Clone)]
-pub struct OwnFile {
+pub(super) struct OwnFile {
     pub path: PathBuf,
     pub disk: OnDisk,
     pub maker: Maker,
@@ -48,7 +48,7 @@ pub struct OwnFile {
 
 /// What the certificate is judged with.
 #[derive(Debug, Clone, Default)]
-pub struct Roots {
+pub(super) struct Roots {
     /// Given beside those that browsers ship.
     pub given: Vec<TrustAnchor<'static>>,
 }

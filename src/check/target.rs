@@ -81,7 +81,7 @@ impl Target {
 }
 
 /// An IPv6 address without its brackets; anything else as it is.
-pub fn bare(host: &str) -> &str {
+pub(super) fn bare(host: &str) -> &str {
     host.strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
         .unwrap_or(host)

@@ -6,11 +6,11 @@ use super::report::Row;
 
 const NAME: &str = "systemd unit";
 /// Asked of `systemctl show`.
-pub const PROPERTIES: &str = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,FragmentPath,MainPID,WorkingDirectory,StateDirectory";
+pub(super) const PROPERTIES: &str = "LoadState,ActiveState,UnitFileState,NeedDaemonReload,FragmentPath,MainPID,WorkingDirectory,StateDirectory";
 
 /// What systemd has of `callbox.service`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unit {
+pub(super) struct Unit {
     load: String,
     active: String,
     enabled: String,
@@ -26,7 +26,7 @@ pub struct Unit {
 
 impl Unit {
     /// From the output of `systemctl show`: lines of `Key=value`.
-    pub fn parse(shown: &str) -> Self {
+    pub(super) fn parse(shown: &str) -> Self {
         let mut unit = Self::default();
         for (key, value) in shown.lines().filter_map(|line| line.split_once('=')) {
             let text = value.trim().to_owned();
@@ -51,17 +51,17 @@ impl Unit {
         unit
     }
 
-    pub fn is_active(&self) -> bool {
+    pub(super) fn is_active(&self) -> bool {
         self.load == "loaded" && self.active == "active"
     }
 
-    pub fn is_installed(&self) -> bool {
+    pub(super) fn is_installed(&self) -> bool {
         self.load == "loaded"
     }
 }
 
 /// `None` where there is no systemd.
-pub fn row(unit: Option<&Unit>) -> Row {
+pub(super) fn row(unit: Option<&Unit>) -> Row {
     let Some(unit) = unit else {
         return Row::skipped(NAME, "systemd does not run here");
     };

@@ -6,7 +6,7 @@ use super::report::Row;
 const NAME: &str = "WebSocket";
 
 /// `through` names the proxy that the connection went through.
-pub fn row(answer: &Result<(), Fault>, through: Option<&str>) -> Row {
+pub(super) fn row(answer: &Result<(), Fault>, through: Option<&str>) -> Row {
     let way = through.map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"));
     match answer {
         Ok(()) => Row::ok(NAME, format!("/ws answers a ping{way}")),

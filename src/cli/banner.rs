@@ -13,7 +13,7 @@ use crate::words::site::url_host;
 const HTTPS_PORT: u16 = 443;
 
 /// What there is to say.
-pub struct Banner<'a> {
+pub(crate) struct Banner<'a> {
     pub https: SocketAddr,
     pub machine: &'a Machine,
     pub domains: &'a [String],
@@ -32,7 +32,7 @@ pub struct Banner<'a> {
 }
 
 impl Banner<'_> {
-    pub fn text(&self, now: SystemTime) -> String {
+    pub(crate) fn text(&self, now: SystemTime) -> String {
         let mut text = format!(
             "\n  callbox {} is ready. Open\n\n",
             env!("CARGO_PKG_VERSION")

@@ -15,7 +15,7 @@ const GROUP: u32 = 0o020;
 
 /// Something that others have a hand in. Displayed as the part of a sentence that says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Foreign {
+pub(super) struct Foreign {
     path: PathBuf,
     why: Why,
 }
@@ -44,7 +44,7 @@ impl fmt::Display for Foreign {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn read(path: &Path) -> io::Result<Result<String, Foreign>> {
+pub(super) fn read(path: &Path) -> io::Result<Result<String, Foreign>> {
     // Where links lead, that folder counts as well.
     let real = path.canonicalize()?;
     let folders = [Path::new("."), folder(path), folder(&real)];
@@ -62,7 +62,7 @@ pub fn read(path: &Path) -> io::Result<Result<String, Foreign>> {
 }
 
 /// What others have a hand in, of what is there.
-pub fn foreign(paths: &[&Path]) -> Option<Foreign> {
+pub(super) fn foreign(paths: &[&Path]) -> Option<Foreign> {
     paths.iter().find_map(|path| {
         // What cannot be looked at cannot be read either.
         let why = judge(&fs::metadata(path).ok()?)?;

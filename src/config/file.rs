@@ -13,14 +13,14 @@ use crate::words::secret::Secret;
 /// One value or a list of them: `"auto"`, `"a"` or `["a", "b"]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "expected a string or a list of strings")]
-pub enum OneOrMany {
+pub(super) enum OneOrMany {
     One(String),
     Many(Vec<String>),
 }
 
 impl OneOrMany {
     /// The listed values; `None` stands for `"auto"`.
-    pub fn values(&self) -> Option<Vec<&str>> {
+    pub(super) fn values(&self) -> Option<Vec<&str>> {
         match self {
             Self::One(value) if value.trim() == "auto" => None,
             Self::One(value) => Some(value.split(',').map(str::trim).collect()),
@@ -82,7 +82,7 @@ impl From<AutoBool> for BoolOrText {
 /// `"auto"`, or a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "NumberOrText", into = "NumberOrText")]
-pub enum AutoNumber {
+pub(super) enum AutoNumber {
     #[default]
     Auto,
     Number(u16),
@@ -125,7 +125,7 @@ macro_rules! table {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, default)]
-        pub struct $name { $(pub $key: $type,)* }
+        pub(crate) struct $name { $(pub(crate) $key: $type,)* }
 
         impl Default for $name {
             fn default() -> Self {

@@ -18,7 +18,7 @@ const MOST: usize = 256;
 
 /// What is known of one HTTP/2 connection.
 #[derive(Debug, Default)]
-pub struct Answers {
+pub(super) struct Answers {
     received: Frames,
     sent: Frames,
     /// Streams in the order of their requests, and when something of the answer passed last. [`MOST`], also of a client
@@ -45,7 +45,7 @@ struct Frame {
 
 impl Answers {
     /// Of a client that begins with these bytes; `None` where it speaks HTTP/1.1.
-    pub fn of(first: &[u8]) -> Option<Self> {
+    pub(super) fn of(first: &[u8]) -> Option<Self> {
         // Three bytes tell: no method of HTTP/1.1 begins with them.
         first.starts_with(&PREFACE[..3]).then(|| Self {
             received: Frames {
@@ -57,7 +57,7 @@ impl Answers {
     }
 
     /// These bytes came from the client.
-    pub fn received(&mut self, bytes: &[u8], now: Instant) {
+    pub(super) fn received(&mut self, bytes: &[u8], now: Instant) {
         let Self { received, open, .. } = self;
         received.each(bytes, |frame| match frame.kind {
             HEADERS
@@ -72,7 +72,7 @@ impl Answers {
     }
 
     /// These bytes went to the client.
-    pub fn sent(&mut self, bytes: &[u8], now: Instant) {
+    pub(super) fn sent(&mut self, bytes: &[u8], now: Instant) {
         let Self {
             sent, open, moved, ..
         } = self;
@@ -92,17 +92,17 @@ impl Answers {
     }
 
     /// How many answers are not complete.
-    pub fn open(&self) -> usize {
+    pub(super) fn open(&self) -> usize {
         self.open.len()
     }
 
     /// Since when nothing has passed of the answer that has waited longest.
-    pub fn waiting_since(&self) -> Option<Instant> {
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
         self.open.iter().map(|(_, since)| *since).min()
     }
 
     /// When something of any answer passed last.
-    pub fn moved(&self) -> Option<Instant> {
+    pub(super) fn moved(&self) -> Option<Instant> {
         self.moved
     }
 }

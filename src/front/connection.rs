@@ -17,7 +17,7 @@ use super::answers::Answers;
 use super::crowd::{Spot, Worth};
 
 /// A stream whose first bytes were read already and are given out again.
-pub struct Replayed<S> {
+pub(crate) struct Replayed<S> {
     prefix: Vec<u8>,
     stream: S,
     /// Bytes that may yet be read.
@@ -25,7 +25,7 @@ pub struct Replayed<S> {
 }
 
 impl<S> Replayed<S> {
-    pub fn new(prefix: Vec<u8>, stream: S) -> Self {
+    pub(crate) fn new(prefix: Vec<u8>, stream: S) -> Self {
         Self {
             prefix,
             stream,
@@ -34,16 +34,16 @@ impl<S> Replayed<S> {
     }
 
     /// It ends with an error after so many bytes.
-    pub fn up_to(self, left: usize) -> Self {
+    pub(crate) fn up_to(self, left: usize) -> Self {
         Self { left, ..self }
     }
 
     /// Whoever is there may say as much as they like.
-    pub fn unbounded(&mut self) {
+    pub(crate) fn unbounded(&mut self) {
         self.left = usize::MAX;
     }
 
-    pub fn into_inner(self) -> S {
+    pub(crate) fn into_inner(self) -> S {
         self.stream
     }
 }
@@ -108,17 +108,17 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Replayed<S> {
 }
 
 /// What TLS runs on here.
-pub type Tls = TlsStream<Replayed<TcpStream>>;
+pub(crate) type Tls = TlsStream<Replayed<TcpStream>>;
 
 /// What passes over the wire.
-pub enum Transport {
+pub(crate) enum Transport {
     Plain(Replayed<TcpStream>),
     Tls(Box<Replayed<Tls>>),
 }
 
 impl Transport {
     /// The kernel shall keep so many bytes at the most that it has not sent yet: by itself it would keep megabytes.
-    pub fn keep_unsent(&self, bytes: u32) -> io::Result<()> {
+    pub(crate) fn keep_unsent(&self, bytes: u32) -> io::Result<()> {
         let socket = match self {
             Self::Plain(stream) => &stream.stream,
             Self::Tls(stream) => &stream.stream.get_ref().0.stream,
@@ -129,7 +129,7 @@ impl Transport {
 
 /// After how long a connection is ended.
 #[derive(Debug, Clone, Copy)]
-pub struct Deadlines {
+pub(crate) struct Deadlines {
     /// Over which nothing passes. Of HTTP/2 only answers count, which PINGs are not.
     pub idle: Duration,
     /// On which an answer does not move since the client does not take it.
@@ -139,7 +139,7 @@ pub struct Deadlines {
 }
 
 /// A connection with its deadlines.
-pub struct Connection {
+pub(crate) struct Connection {
     transport: Transport,
     deadlines: Deadlines,
     opened: Instant,
@@ -169,7 +169,7 @@ const TELLING: usize = 3;
 const FEW_ANSWERS: usize = 2;
 
 impl Connection {
-    pub fn new(transport: Transport, deadlines: Deadlines, spot: Spot) -> Self {
+    pub(crate) fn new(transport: Transport, deadlines: Deadlines, spot: Spot) -> Self {
         let now = Instant::now();
         Self {
             transport,

@@ -26,14 +26,14 @@ const IN_USE: u64 = u64::MAX;
 
 /// All connections of this server. Clones share them.
 #[derive(Clone)]
-pub struct Crowd {
+pub(super) struct Crowd {
     table: Arc<Mutex<Table>>,
     /// Times are counted from here.
     start: Instant,
 }
 
 /// A connection's place in the crowd; dropping it gives it back.
-pub struct Spot {
+pub(crate) struct Spot {
     crowd: Crowd,
     id: usize,
     life: Arc<Life>,
@@ -52,10 +52,10 @@ struct Life {
 
 /// Tells that a connection is of use.
 #[derive(Clone)]
-pub struct Worth(Arc<Life>);
+pub(crate) struct Worth(Arc<Life>);
 
 /// A call over a connection; dropping it ends the use.
-pub struct InUse(Worth);
+pub(crate) struct InUse(Worth);
 
 #[derive(Debug)]
 struct Table {
@@ -73,7 +73,7 @@ struct Entry {
 }
 
 impl Crowd {
-    pub fn new(config: &config::Server) -> Self {
+    pub(super) fn new(config: &config::Server) -> Self {
         let (total, each) = (config.max_connections, config.max_connections_per_ip);
         let answers = |connections: usize| connections.saturating_mul(ANSWERS);
         let table = Table {
@@ -91,7 +91,7 @@ impl Crowd {
     ///
     /// # Errors
     /// The bound that is reached, where nobody has to go.
-    pub fn admit(&self, ip: impl Into<Option<IpAddr>>) -> Result<Spot, Full> {
+    pub(super) fn admit(&self, ip: impl Into<Option<IpAddr>>) -> Result<Spot, Full> {
         let key = ip.into().map(AddressKey::from);
         let life = Arc::new(Life {
             start: self.start,
@@ -202,7 +202,7 @@ impl Spot {
     ///
     /// # Errors
     /// As [`Crowd::admit`].
-    pub fn is_for(&self, ip: IpAddr) -> Result<(), Full> {
+    pub(crate) fn is_for(&self, ip: IpAddr) -> Result<(), Full> {
         let key = Some(AddressKey::from(ip));
         let mut table = self.crowd.table();
         let before = match table.entries.get(self.id) {
@@ -221,7 +221,7 @@ impl Spot {
 
     /// So many of its answers are not complete. Where its address has more of those than it may, the connection goes whose
     /// last use is the longest ago, and be it this one.
-    pub fn set_answers(&self, count: usize) {
+    pub(crate) fn set_answers(&self, count: usize) {
         let mut table = self.crowd.table();
         let Some(entry) = table
             .entries
@@ -252,12 +252,12 @@ impl Spot {
         }
     }
 
-    pub fn worth(&self) -> Worth {
+    pub(crate) fn worth(&self) -> Worth {
         Worth(Arc::clone(&self.life))
     }
 
     /// Somebody else waits for this socket from now on.
-    pub fn is_on(&self, socket: &Arc<TcpStream>) {
+    pub(crate) fn is_on(&self, socket: &Arc<TcpStream>) {
         let _ = self.life.socket.set(Arc::downgrade(socket));
         if self.life.evicted.load(Ordering::Acquire) {
             self.life.evict();
@@ -297,7 +297,7 @@ impl Place for Spot {
 
 impl Worth {
     /// Tells whether the connection has to go; if not, the task is woken when it has.
-    pub fn poll_evicted(&self, cx: &Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_evicted(&self, cx: &Context<'_>) -> Poll<()> {
         let evicted = || self.0.evicted.load(Ordering::Acquire);
         if evicted() {
             return Poll::Ready(());
@@ -311,24 +311,24 @@ impl Worth {
     }
 
     /// Ends when the connection has to go.
-    pub async fn evicted(&self) {
+    pub(crate) async fn evicted(&self) {
         poll_fn(|cx| self.poll_evicted(cx)).await;
     }
 
     /// Does it carry a call?
-    pub fn is_in_use(&self) -> bool {
+    pub(crate) fn is_in_use(&self) -> bool {
         self.0.used_at.load(Ordering::Relaxed) == IN_USE
     }
 
     /// A whole request has come.
-    pub fn used(&self) {
+    pub(crate) fn used(&self) {
         if self.0.used_at.load(Ordering::Relaxed) != IN_USE {
             self.release();
         }
     }
 
     /// It carries a call for as long as this is held.
-    pub fn in_use(&self) -> InUse {
+    pub(crate) fn in_use(&self) -> InUse {
         self.hold();
         InUse(self.clone())
     }
@@ -358,4 +358,4 @@ impl std::fmt::Debug for Life {
 }
 
 #[cfg(test)]
-pub mod tests;
+pub(super) mod tests;

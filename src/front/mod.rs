@@ -2,10 +2,10 @@
 //! TURN over TCP and over TLS, which is handed to the relay.
 
 mod answers;
-pub mod connection;
+pub(crate) mod connection;
 mod crowd;
 mod preamble;
-pub mod sniff;
+pub(crate) mod sniff;
 mod turn_port;
 
 use std::future::Future;
@@ -37,7 +37,7 @@ use crowd::{Crowd, Spot};
 use preamble::{Preamble, preamble};
 use sniff::{Protocol, sniff};
 
-pub use crowd::Worth;
+pub(crate) use crowd::Worth;
 
 const FIRST_READ: usize = 16;
 /// What a client may send until the handshake is done. Browsers send two kilobytes; the library would take sixty-four.
@@ -49,18 +49,18 @@ const NOT_SENT: u32 = 64 * 1024;
 
 /// In the extensions of a request that came over plain HTTP.
 #[derive(Debug, Clone, Copy)]
-pub struct Plain {
+pub(crate) struct Plain {
     /// Where the same is served over HTTPS; `None` for the very port that was reached.
     pub https_port: Option<u16>,
 }
 
 /// In the extensions of a request: whom its connection comes from.
 #[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
+pub(crate) struct Peer(pub SocketAddr);
 
 /// Admits connections within bounds, tells them apart, and shakes hands. Clones share the bounds.
 #[derive(Clone)]
-pub struct Front {
+pub(crate) struct Front {
     /// `None` on a port for plain HTTP alone.
     tls: Option<Arc<ServerConfig>>,
     https_port: Option<u16>,
@@ -88,7 +88,7 @@ fn refused(full: Full) -> io::Error {
 }
 
 impl Front {
-    pub fn new(
+    pub(crate) fn new(
         config: &config::Server,
         proxies: &[IpNet],
         tls: Arc<ServerConfig>,
@@ -114,7 +114,7 @@ impl Front {
     }
 
     /// The same for a port that only redirects to `https_port`, within the same bounds.
-    pub fn redirecting_to(&self, https_port: u16) -> Self {
+    pub(crate) fn redirecting_to(&self, https_port: u16) -> Self {
         Self {
             tls: None,
             turn: None,
@@ -215,7 +215,7 @@ impl Front {
 }
 
 /// Has all of this door counted from zero: what appears only with its first event has no increase.
-pub fn count_from_zero() {
+pub(crate) fn count_from_zero() {
     for name in [
         "callbox_connections_refused_total",
         "callbox_connections_evicted_total",
@@ -362,7 +362,7 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Front {
 
 /// Marks requests with whom they come from, and whether over plain HTTP.
 #[derive(Clone)]
-pub struct Marked<S> {
+pub(crate) struct Marked<S> {
     service: S,
     peer: Peer,
     plain: Option<Plain>,

@@ -10,7 +10,7 @@ const MAX_LENGTH: usize = 2048;
 const MAX_LINE: usize = 107;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Preamble {
+pub(super) enum Preamble {
     /// These bytes are no such header, nor the beginning of one.
     None,
     /// More bytes are needed.
@@ -28,7 +28,7 @@ const V1: &[u8] = b"PROXY ";
 const V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
 /// What a connection begins with. Of all that is spoken here nothing else begins like that.
-pub fn preamble(first: &[u8]) -> Preamble {
+pub(super) fn preamble(first: &[u8]) -> Preamble {
     let begins = |mark: &[u8]| {
         let shorter = first.len().min(mark.len());
         first[..shorter] == mark[..shorter]

@@ -2,7 +2,7 @@
 
 /// What the first bytes of a connection say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     /// A TLS handshake record (RFC 8446 §5.1).
     Tls,
     /// A request line of plain HTTP.
@@ -16,7 +16,7 @@ pub enum Protocol {
 const HANDSHAKE_RECORD: u8 = 22;
 
 /// Judges by the first byte, so that one byte is always enough. `first` is not empty.
-pub fn sniff(first: &[u8]) -> Protocol {
+pub(crate) fn sniff(first: &[u8]) -> Protocol {
     match first.first() {
         Some(&HANDSHAKE_RECORD) => Protocol::Tls,
         Some(b'A'..=b'Z') => Protocol::Http,

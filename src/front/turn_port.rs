@@ -15,7 +15,7 @@ impl Front {
     ///
     /// # Errors
     /// When the listener cannot be registered with the runtime.
-    pub async fn serve_turn(self, listener: std::net::TcpListener) -> io::Result<()> {
+    pub(crate) async fn serve_turn(self, listener: std::net::TcpListener) -> io::Result<()> {
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
         loop {

@@ -7,6 +7,6 @@ mod network;
 mod rate;
 mod tally;
 
-pub use network::{AddressKey, Network};
-pub use rate::{AddressRate, KeyedRate};
-pub use tally::{Bounds, Full, PerAddress, Place, SHARE, Tally};
+pub(crate) use network::{AddressKey, Network};
+pub(crate) use rate::{AddressRate, KeyedRate};
+pub(crate) use tally::{Bounds, Full, PerAddress, Place, SHARE, Tally};

@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// Who counts as one client: an IPv4 address, or the /64 of an IPv6 address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AddressKey(IpAddr);
+pub(crate) struct AddressKey(IpAddr);
 
 /// A network in which clients are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Network {
+pub(crate) struct Network {
     first: IpAddr,
     width: Width,
 }
@@ -24,7 +24,7 @@ enum Width {
 }
 
 /// How many networks an address may be in.
-pub const LEVELS: usize = 3;
+pub(super) const LEVELS: usize = 3;
 
 impl From<IpAddr> for AddressKey {
     fn from(ip: IpAddr) -> Self {
@@ -37,7 +37,7 @@ impl From<IpAddr> for AddressKey {
 
 impl AddressKey {
     /// The networks that it is counted in, from the narrowest on: one for IPv4, three for IPv6.
-    pub fn networks(self) -> impl DoubleEndedIterator<Item = Network> {
+    pub(crate) fn networks(self) -> impl DoubleEndedIterator<Item = Network> {
         let wider = match self.0 {
             IpAddr::V4(_) => [None, None],
             IpAddr::V6(v6) => [
@@ -51,14 +51,14 @@ impl AddressKey {
     }
 
     /// Is it in this network?
-    pub fn is_in(self, network: Network) -> bool {
+    pub(crate) fn is_in(self, network: Network) -> bool {
         self.networks().any(|own| own == network)
     }
 }
 
 impl Network {
     /// 0 for the narrowest.
-    pub fn level(self) -> usize {
+    pub(crate) fn level(self) -> usize {
         self.width as usize
     }
 }

@@ -16,13 +16,13 @@ const MAX_TRACKED: usize = 65_536;
 
 /// Limits how often something happens per key, in a table of bounded size.
 #[derive(Debug)]
-pub struct KeyedRate<K: Hash + Eq + Clone> {
+pub(crate) struct KeyedRate<K: Hash + Eq + Clone> {
     limiter: DefaultKeyedRateLimiter<K>,
 }
 
 impl<K: Hash + Eq + Clone> KeyedRate<K> {
     /// `per_minute` at once, refilled evenly over a minute.
-    pub fn per_minute(per_minute: u32) -> Self {
+    pub(crate) fn per_minute(per_minute: u32) -> Self {
         let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
         Self {
             limiter: RateLimiter::keyed(quota),
@@ -30,7 +30,7 @@ impl<K: Hash + Eq + Clone> KeyedRate<K> {
     }
 
     /// Counts one; `false` when this key has used up its share, or when too many others are being counted.
-    pub fn allows(&self, key: &K) -> bool {
+    pub(crate) fn allows(&self, key: &K) -> bool {
         if self.limiter.len() >= MAX_TRACKED {
             self.limiter.retain_recent();
             if self.limiter.len() >= MAX_TRACKED {
@@ -44,25 +44,25 @@ impl<K: Hash + Eq + Clone> KeyedRate<K> {
 /// Limits how often something happens per address: twice as often for a /56 and four times for a /48. An address that is
 /// refused takes nothing from its neighbours.
 #[derive(Debug)]
-pub struct AddressRate {
+pub(crate) struct AddressRate {
     table: Mutex<Table>,
 }
 
 impl AddressRate {
     /// `per_minute` of one address at once, refilled evenly over a minute.
-    pub fn per_minute(per_minute: u32) -> Self {
+    pub(crate) fn per_minute(per_minute: u32) -> Self {
         Self::new(per_minute, Duration::from_secs(60))
     }
 
     /// `count` at once, refilled evenly over `time`.
-    pub fn new(count: u32, time: Duration) -> Self {
+    pub(crate) fn new(count: u32, time: Duration) -> Self {
         Self {
             table: Mutex::new(Table::new(count, time, MAX_TRACKED)),
         }
     }
 
     /// Counts one; `false` when this address or a network of it has used up its share.
-    pub fn allows(&self, who: impl Into<AddressKey>, now: Instant) -> bool {
+    pub(crate) fn allows(&self, who: impl Into<AddressKey>, now: Instant) -> bool {
         self.next(who, now).is_ok()
     }
 
@@ -70,7 +70,7 @@ impl AddressRate {
     ///
     /// # Errors
     /// From when on there may be one.
-    pub fn next(&self, who: impl Into<AddressKey>, now: Instant) -> Result<(), Instant> {
+    pub(crate) fn next(&self, who: impl Into<AddressKey>, now: Instant) -> Result<(), Instant> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         table.next(who.into(), now)
     }

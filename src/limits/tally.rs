@@ -8,7 +8,7 @@ use super::network::LEVELS;
 use super::{AddressKey, Network};
 
 /// Of the whole, one network may have one in so many at the most.
-pub const SHARE: u8 = 4;
+pub(crate) const SHARE: u8 = 4;
 /// Of the whole, what is kept for those who have nothing yet.
 const RESERVE: usize = 16;
 /// What even one address may have of a whole that is small.
@@ -16,7 +16,7 @@ const SMALL: usize = 8;
 
 /// How many there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     total: usize,
     /// Of an IPv4 address or a /64, of a /56, and of a /48.
     each: [usize; LEVELS],
@@ -28,7 +28,7 @@ pub struct Bounds {
 impl Bounds {
     /// `total` of all together and `each` of one address; twice as many of a /56 and four times as many of a /48, and of none
     /// of them more than a quarter of all. The last sixteenth is for those who have none.
-    pub fn new(total: usize, each: usize) -> Self {
+    pub(crate) fn new(total: usize, each: usize) -> Self {
         let share = (total / usize::from(SHARE)).max(SMALL.min(total)).max(1);
         Self {
             total,
@@ -40,14 +40,14 @@ impl Bounds {
 
     /// The last sixteenth is for those who have fewer than `few`.
     #[must_use]
-    pub fn with_few(self, few: usize) -> Self {
+    pub(crate) fn with_few(self, few: usize) -> Self {
         Self { few, ..self }
     }
 }
 
 /// Why there is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Full {
+pub(crate) enum Full {
     /// This network has as many as it may.
     Share(Network),
     /// There are as many as there may be.
@@ -58,7 +58,7 @@ pub enum Full {
 
 impl Full {
     /// The network that has as many as it may.
-    pub fn network(self) -> Option<Network> {
+    pub(crate) fn network(self) -> Option<Network> {
         match self {
             Self::Share(network) => Some(network),
             Self::Total | Self::Reserve(_) => None,
@@ -66,7 +66,7 @@ impl Full {
     }
 
     /// The network of whoever asks, where it has something itself. What others would miss is taken from within it then.
-    pub fn own_network(self) -> Option<Network> {
+    pub(crate) fn own_network(self) -> Option<Network> {
         match self {
             Self::Share(network) | Self::Reserve(network) => Some(network),
             Self::Total => None,
@@ -74,7 +74,7 @@ impl Full {
     }
 
     /// The first where it is the total, the second where it is an address's share, and else the third.
-    pub fn of<T>(self, [total, address, network]: [T; 3]) -> T {
+    pub(crate) fn of<T>(self, [total, address, network]: [T; 3]) -> T {
         match self {
             Self::Total | Self::Reserve(_) => total,
             Self::Share(share) if share.level() == 0 => address,
@@ -85,14 +85,14 @@ impl Full {
 
 /// Counts things by whose they are.
 #[derive(Debug)]
-pub struct Tally {
+pub(crate) struct Tally {
     bounds: Bounds,
     total: usize,
     by_network: HashMap<Network, usize>,
 }
 
 impl Tally {
-    pub fn new(bounds: Bounds) -> Self {
+    pub(crate) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
             total: 0,
@@ -104,7 +104,7 @@ impl Tally {
     ///
     /// # Errors
     /// The bound that is reached, the narrowest of several.
-    pub fn room(&self, key: impl Into<Option<AddressKey>>) -> Result<(), Full> {
+    pub(crate) fn room(&self, key: impl Into<Option<AddressKey>>) -> Result<(), Full> {
         let (mut held, mut widest) = (0, None);
         for network in networks(key) {
             held = self.of(network);
@@ -128,7 +128,7 @@ impl Tally {
     }
 
     /// Counts `count` of `key`, whether there is room or not.
-    pub fn add(&mut self, key: impl Into<Option<AddressKey>>, count: usize) {
+    pub(crate) fn add(&mut self, key: impl Into<Option<AddressKey>>, count: usize) {
         if count == 0 {
             return;
         }
@@ -139,7 +139,7 @@ impl Tally {
     }
 
     /// So many of those that were counted are gone.
-    pub fn remove(&mut self, key: impl Into<Option<AddressKey>>, count: usize) {
+    pub(crate) fn remove(&mut self, key: impl Into<Option<AddressKey>>, count: usize) {
         self.total = self.total.saturating_sub(count);
         for network in networks(key) {
             if let Some(held) = self.by_network.get_mut(&network) {
@@ -151,7 +151,7 @@ impl Tally {
         }
     }
 
-    pub fn total(&self) -> usize {
+    pub(crate) fn total(&self) -> usize {
         self.total
     }
 
@@ -166,19 +166,19 @@ fn networks(key: impl Into<Option<AddressKey>>) -> impl Iterator<Item = Network>
 
 /// A [`Tally`] that many share.
 #[derive(Debug, Clone)]
-pub struct PerAddress {
+pub(crate) struct PerAddress {
     tally: Arc<Mutex<Tally>>,
 }
 
 /// One counted thing; dropping it gives its place back.
 #[derive(Debug)]
-pub struct Place {
+pub(crate) struct Place {
     tally: Arc<Mutex<Tally>>,
     key: AddressKey,
 }
 
 impl PerAddress {
-    pub fn new(bounds: Bounds) -> Self {
+    pub(crate) fn new(bounds: Bounds) -> Self {
         Self {
             tally: Arc::new(Mutex::new(Tally::new(bounds))),
         }
@@ -188,7 +188,7 @@ impl PerAddress {
     ///
     /// # Errors
     /// The bound that is reached.
-    pub fn take(&self, ip: IpAddr) -> Result<Place, Full> {
+    pub(crate) fn take(&self, ip: IpAddr) -> Result<Place, Full> {
         let key = AddressKey::from(ip);
         let mut tally = lock(&self.tally);
         tally.room(key)?;
@@ -198,7 +198,7 @@ impl PerAddress {
     }
 
     /// A place for this address, in exchange for one that somebody has just given up.
-    pub fn take_over(&self, ip: IpAddr) -> Place {
+    pub(crate) fn take_over(&self, ip: IpAddr) -> Place {
         let key = AddressKey::from(ip);
         lock(&self.tally).add(key, 1);
         self.place(key)
@@ -215,7 +215,7 @@ impl PerAddress {
 
 impl Place {
     /// Does it belong to somebody in this network?
-    pub fn is_in(&self, network: Network) -> bool {
+    pub(crate) fn is_in(&self, network: Network) -> bool {
         self.key.is_in(network)
     }
 }

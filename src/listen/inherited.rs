@@ -7,13 +7,13 @@ use listenfd::ListenFd;
 
 /// What was handed over and has not been taken yet.
 #[derive(Debug, Default)]
-pub struct Inherited {
+pub(crate) struct Inherited {
     listeners: Vec<(SocketAddr, TcpListener)>,
 }
 
 impl Inherited {
     /// From the environment of this process.
-    pub fn from_process() -> Self {
+    pub(crate) fn from_process() -> Self {
         let mut handed = ListenFd::from_env();
         let mut inherited = Self::default();
         for index in 0..handed.len() {
@@ -34,14 +34,14 @@ impl Inherited {
     }
 
     /// The one for this address: its port decides, since systemd's unit is what says on which addresses it is open.
-    pub fn take(&mut self, address: SocketAddr) -> Option<TcpListener> {
+    pub(crate) fn take(&mut self, address: SocketAddr) -> Option<TcpListener> {
         let same = |(own, _): &(SocketAddr, _)| own.port() == address.port();
         let index = self.listeners.iter().position(same)?;
         Some(self.listeners.swap_remove(index).1)
     }
 
     /// Who connects to what is left would wait for ever.
-    pub fn report_rest(self) {
+    pub(crate) fn report_rest(self) {
         for (address, _) in self.listeners {
             tracing::warn!(
                 "systemd listens on {address}, but no key names port {}; remove it from callbox.socket or set listen, http.redirect, turn.listen, turn.tls_listen or admin.listen",

@@ -15,7 +15,7 @@ const BURST: usize = 1024;
 
 /// What has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Change {
+pub(crate) enum Change {
     /// Perhaps an address.
     Address,
     /// Perhaps what leads to this machine, or nowhere.
@@ -23,12 +23,12 @@ pub enum Change {
 }
 
 /// The kernel's news of addresses, and of routes that lead to no other machine.
-pub struct Changes(TokioSocket);
+pub(crate) struct Changes(TokioSocket);
 
 impl Changes {
     /// # Errors
     /// Where a sandbox forbids netlink.
-    pub fn watch() -> io::Result<Self> {
+    pub(crate) fn watch() -> io::Result<Self> {
         // RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE
         const GROUPS: u32 = 0x10 | 0x40 | 0x100 | 0x400;
         let mut socket = TokioSocket::new(NETLINK_ROUTE)?;
@@ -40,7 +40,7 @@ impl Changes {
     ///
     /// # Errors
     /// Where the kernel tells no more.
-    pub async fn next(&mut self) -> io::Result<Change> {
+    pub(crate) async fn next(&mut self) -> io::Result<Change> {
         let mut seen = loop {
             let mut received = Vec::with_capacity(ANSWER);
             let news = self.0.recv(&mut received).await;

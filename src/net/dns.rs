@@ -9,7 +9,7 @@ use super::machine::{Machine, one_of_each_family};
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The configured ones, else those: configured, of an interface, or of the domains.
-pub async fn public_addresses(
+pub(crate) async fn public_addresses(
     configured: Option<&[IpAddr]>,
     loopback_only: bool,
     domains: &[String],

@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use ipnet::{Ipv4Net, Ipv6Net};
 
 /// Strips an IPv4-mapped IPv6 address, as dual-stack sockets show IPv4 clients.
-pub fn canonical(address: SocketAddr) -> SocketAddr {
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// The IPv4 address that an IPv6 address stands for: IPv4-mapped, NAT64 (RFC 6052) or 6to4 (RFC 3056).
-pub fn embedded_ipv4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+pub(crate) fn embedded_ipv4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let s = ip.segments();
     let join = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match s {
@@ -22,7 +22,7 @@ pub fn embedded_ipv4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-pub fn is_link_local(ip: IpAddr) -> bool {
+pub(crate) fn is_link_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => v4.is_link_local(),
         IpAddr::V6(v6) => v6.is_unicast_link_local(),
@@ -31,7 +31,7 @@ pub fn is_link_local(ip: IpAddr) -> bool {
 
 /// Private (RFC 1918), shared (RFC 6598) or unique local (RFC 4193), and the documentation networks that isolated test
 /// set-ups use in their place: somebody's own network, where an operator may allow it.
-pub fn is_private(ip: IpAddr) -> bool {
+pub(crate) fn is_private(ip: IpAddr) -> bool {
     const SHARED: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(100, 64, 0, 0), 10);
     const DOCUMENTATION: Ipv6Net =
         Ipv6Net::new_assert(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32);
@@ -42,7 +42,7 @@ pub fn is_private(ip: IpAddr) -> bool {
 }
 
 /// Could the whole Internet reach this address? After IANA's special-purpose registries (RFC 6890).
-pub fn is_global(ip: IpAddr) -> bool {
+pub(crate) fn is_global(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => is_global_v4(v4),
         IpAddr::V6(v6) => match embedded_ipv4(v6) {

@@ -11,7 +11,7 @@ use crate::words::site::is_host_name;
 
 /// An address of one of the machine's interfaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocalAddress {
+pub(crate) struct LocalAddress {
     pub ip: IpAddr,
     /// Length of the subnet's prefix, in bits.
     pub prefix: u8,
@@ -22,14 +22,14 @@ pub struct LocalAddress {
 }
 
 impl LocalAddress {
-    pub fn subnet(&self) -> Option<IpNet> {
+    pub(crate) fn subnet(&self) -> Option<IpNet> {
         IpNet::new(self.ip, self.prefix).ok().map(|net| net.trunc())
     }
 }
 
 /// What callbox knows of the machine that it runs on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Machine {
+pub(crate) struct Machine {
     pub addresses: Vec<LocalAddress>,
     /// Default gateways.
     pub gateways: Vec<IpAddr>,
@@ -42,7 +42,7 @@ impl Machine {
     ///
     /// # Errors
     /// When the interfaces cannot be listed.
-    pub fn inspect() -> io::Result<Self> {
+    pub(crate) fn inspect() -> io::Result<Self> {
         let if_inet6 = std::fs::read_to_string("/proc/self/net/if_inet6").unwrap_or_default();
         let addresses = if_addrs::get_if_addrs()?
             .into_iter()
@@ -71,7 +71,7 @@ impl Machine {
         })
     }
 
-    pub fn stable(&self) -> impl Iterator<Item = IpAddr> {
+    pub(crate) fn stable(&self) -> impl Iterator<Item = IpAddr> {
         self.addresses
             .iter()
             .filter(|address| address.stable)
@@ -79,13 +79,13 @@ impl Machine {
     }
 
     /// The stable addresses that the whole world could reach, one of each family.
-    pub fn global(&self) -> Vec<IpAddr> {
+    pub(crate) fn global(&self) -> Vec<IpAddr> {
         one_of_each_family(self.stable().filter(|ip| is_global(*ip)))
     }
 }
 
 /// The first address of each family.
-pub fn one_of_each_family(addresses: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
+pub(super) fn one_of_each_family(addresses: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
     let mut kept: Vec<IpAddr> = Vec::new();
     for ip in addresses {
         if !kept.iter().any(|other| other.is_ipv4() == ip.is_ipv4()) {

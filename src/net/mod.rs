@@ -1,13 +1,13 @@
 //! The machine's addresses and routes, and what kind of address an address is.
 
-pub mod changes;
+pub(crate) mod changes;
 mod dns;
 mod kinds;
 mod machine;
-pub mod route;
+pub(crate) mod route;
 
-pub use dns::public_addresses;
-pub use kinds::{canonical, embedded_ipv4, is_global, is_link_local, is_private};
+pub(crate) use dns::public_addresses;
+pub(crate) use kinds::{canonical, embedded_ipv4, is_global, is_link_local, is_private};
 #[cfg(test)]
-pub use machine::LocalAddress;
-pub use machine::Machine;
+pub(crate) use machine::LocalAddress;
+pub(crate) use machine::Machine;

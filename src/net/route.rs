@@ -21,7 +21,7 @@ pub(super) const ANSWER: usize = 8192;
 
 /// Where a route leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// To one other machine.
     Elsewhere,
     /// To this machine, or to several at once, this one among them.
@@ -31,7 +31,7 @@ pub enum Kind {
 }
 
 /// A way to ask the kernel, which answers at once.
-pub struct Routes {
+pub(crate) struct Routes {
     socket: Socket,
     asked: u32,
 }
@@ -39,7 +39,7 @@ pub struct Routes {
 impl Routes {
     /// # Errors
     /// Where a sandbox forbids netlink.
-    pub fn open() -> io::Result<Self> {
+    pub(crate) fn open() -> io::Result<Self> {
         let socket = Socket::new(NETLINK_ROUTE)?;
         socket.connect(&SocketAddr::new(0, 0))?;
         // The answer is there when the question has been sent.
@@ -51,7 +51,7 @@ impl Routes {
     ///
     /// # Errors
     /// Where the kernel does not say.
-    pub fn kind(&mut self, to: IpAddr, from: Option<IpAddr>) -> io::Result<Kind> {
+    pub(crate) fn kind(&mut self, to: IpAddr, from: Option<IpAddr>) -> io::Result<Kind> {
         self.asked = self.asked.wrapping_add(1);
         self.socket.send(&question(to, from, self.asked), 0)?;
         loop {

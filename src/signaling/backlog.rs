@@ -18,7 +18,7 @@ const OWN_MESSAGES: usize = 256;
 
 /// What waits, in order.
 #[derive(Debug, Default)]
-pub struct Backlog {
+pub(super) struct Backlog {
     queue: VecDeque<ServerMessage>,
     shares: Vec<Share>,
     /// How many are for the person alone.
@@ -37,7 +37,7 @@ struct Share {
 
 /// Whose share is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Full {
+pub(super) enum Full {
     /// The sender's: the signal was not taken.
     Sender,
     /// Of the person for whom it waits, who asks for more than it reads.
@@ -55,7 +55,7 @@ enum Payer<'a> {
 impl Backlog {
     /// # Errors
     /// When a share is used up; nothing has changed then.
-    pub fn push(&mut self, message: ServerMessage) -> Result<(), Full> {
+    pub(super) fn push(&mut self, message: ServerMessage) -> Result<(), Full> {
         self.charge(&message)?;
         match &message {
             ServerMessage::PeerLeft { id } => {
@@ -85,7 +85,7 @@ impl Backlog {
     }
 
     /// The next one to be written.
-    pub fn pop(&mut self) -> Option<ServerMessage> {
+    pub(super) fn pop(&mut self) -> Option<ServerMessage> {
         let message = self.queue.pop_front()?;
         self.discharge(&message);
         if self.queue.is_empty() {
@@ -95,12 +95,12 @@ impl Backlog {
         Some(message)
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
     /// The signals of somebody who is no longer there are good for nothing.
-    pub fn forget_signals(&mut self, from: &PeerId) {
+    pub(super) fn forget_signals(&mut self, from: &PeerId) {
         if !self.shares.iter().any(|share| share.from == *from) {
             return;
         }

@@ -5,7 +5,7 @@ use serde::Serialize;
 /// Why something was refused. The connection stays open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ErrorCode {
+pub(crate) enum ErrorCode {
     BadMessage,
     BadRoom,
     BadTicket,
@@ -24,7 +24,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// As it stands in messages.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::BadMessage => "bad-message",
             Self::BadRoom => "bad-room",
@@ -44,7 +44,7 @@ impl ErrorCode {
     }
 
     /// A sentence for the page's developer; pages show their own.
-    pub fn message(self) -> &'static str {
+    pub(crate) fn message(self) -> &'static str {
         match self {
             Self::BadMessage => "This is not a message of the protocol.",
             Self::BadRoom => "A room name has 1 to 64 letters, digits, hyphens and underscores.",
@@ -67,7 +67,7 @@ impl ErrorCode {
 }
 
 /// Has all reasons to close, and what makes way, counted from zero: what appears only with its first event has no increase.
-pub fn count_from_zero() {
+pub(crate) fn count_from_zero() {
     for reason in CloseReason::ALL {
         reason.counter().absolute(0);
     }
@@ -78,7 +78,7 @@ pub fn count_from_zero() {
 
 /// What had to go, since others needed its place.
 #[derive(Debug, Clone, Copy)]
-pub enum MadeWay {
+pub(super) enum MadeWay {
     /// In no room.
     WebSocket,
     /// With one person.
@@ -86,7 +86,7 @@ pub enum MadeWay {
 }
 
 impl MadeWay {
-    pub fn count(self) {
+    pub(super) fn count(self) {
         self.counter().increment(1);
     }
 
@@ -101,7 +101,7 @@ impl MadeWay {
 
 /// Why the server closes a WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CloseReason {
+pub(super) enum CloseReason {
     /// The page said `leave`.
     Left,
     Stopping,
@@ -140,7 +140,7 @@ impl CloseReason {
     ];
 
     /// Counts a WebSocket that is closed for it.
-    pub fn count(self) {
+    pub(super) fn count(self) {
         self.counter().increment(1);
     }
 
@@ -149,7 +149,7 @@ impl CloseReason {
     }
 
     /// WebSocket close code: RFC 6455 §7.4.1, or 4000 and up for callbox's own.
-    pub fn code(self) -> u16 {
+    pub(super) fn code(self) -> u16 {
         match self {
             Self::Left => 1000,
             Self::Stopping => 1001,
@@ -169,7 +169,7 @@ impl CloseReason {
         }
     }
 
-    pub fn text(self) -> &'static str {
+    pub(super) fn text(self) -> &'static str {
         match self {
             Self::Left => "left",
             Self::Stopping => "the server is stopping",

@@ -11,7 +11,7 @@ const LOOK: Duration = Duration::from_millis(200);
 impl Hub {
     /// Opens no room from now on, tells those in one that the server stops in `within`, and waits until nobody is left or
     /// that time is over.
-    pub async fn drain(&self, within: Duration) {
+    pub(crate) async fn drain(&self, within: Duration) {
         let end = Instant::now() + within;
         if self.greeter.draining.set(end).is_err() {
             return;
@@ -23,14 +23,14 @@ impl Hub {
         }
     }
 
-    pub fn is_draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         self.greeter.draining.get().is_some()
     }
 }
 
 impl ServerMessage {
     /// The server stops then.
-    pub fn stopping(end: Instant) -> Self {
+    pub(crate) fn stopping(end: Instant) -> Self {
         let left = end.saturating_duration_since(Instant::now());
         Self::Draining {
             // Not 0 before it is over.

@@ -13,7 +13,7 @@ use crate::words::names::RoomName;
 use crate::words::secret::random_hex;
 use crate::words::visitor::Visitor;
 
-pub struct Greeter {
+pub(super) struct Greeter {
     tickets: TicketKey,
     pub ice: Arc<IceServers>,
     /// Names this run of the server in resume tickets.
@@ -24,7 +24,7 @@ pub struct Greeter {
 
 /// Somebody who wants in.
 #[derive(Debug)]
-pub struct Guest {
+pub(super) struct Guest {
     pub visitor: String,
     pub room: RoomName,
     /// Who has opened the page, and where.
@@ -34,7 +34,7 @@ pub struct Guest {
 impl Greeter {
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn new(tickets: TicketKey, ice: Arc<IceServers>) -> anyhow::Result<Self> {
+    pub(super) fn new(tickets: TicketKey, ice: Arc<IceServers>) -> anyhow::Result<Self> {
         Ok(Self {
             tickets,
             ice,
@@ -47,7 +47,7 @@ impl Greeter {
     ///
     /// # Errors
     /// When it is not of this server, or too old.
-    pub fn visitor(&self, ticket: &str, now: SystemTime) -> Result<String, ErrorCode> {
+    pub(super) fn visitor(&self, ticket: &str, now: SystemTime) -> Result<String, ErrorCode> {
         let read = self.tickets.read_visitor(ticket, now);
         read.map_err(|e| match e {
             SealError::Invalid => ErrorCode::BadTicket,
@@ -56,7 +56,7 @@ impl Greeter {
     }
 
     /// The seat that a resume ticket is for, if it is this visitor's in this room.
-    pub fn claim(
+    pub(super) fn claim(
         &self,
         ticket: &str,
         room: &RoomName,
@@ -72,7 +72,12 @@ impl Greeter {
     }
 
     /// What somebody is told who is in now. Whom it has to begin anew with leaves, for it, before the `welcome` that lists them.
-    pub fn welcome(&self, guest: &Guest, joined: Joined, now: SystemTime) -> Vec<ServerMessage> {
+    pub(super) fn welcome(
+        &self,
+        guest: &Guest,
+        joined: Joined,
+        now: SystemTime,
+    ) -> Vec<ServerMessage> {
         let seat = Resume {
             id: joined.id.clone(),
             room: guest.room.clone(),

@@ -35,7 +35,7 @@ const LOCKS_PER_MINUTE: u32 = 8;
 const ENTRIES: usize = 2;
 
 /// The rooms of this server.
-pub struct Hub {
+pub(crate) struct Hub {
     switchboard: Mutex<Switchboard>,
     pub(super) greeter: Arc<Greeter>,
     pub(super) presence: Presence,
@@ -54,7 +54,7 @@ pub struct Hub {
 
 /// Where a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub(super) enum Standing {
     Outside,
     Knocking,
     Inside,
@@ -62,7 +62,7 @@ pub enum Standing {
 
 /// How much there is of everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Census {
+pub(crate) struct Census {
     pub rooms: usize,
     /// Rooms of two or more.
     pub calls: usize,
@@ -74,7 +74,7 @@ pub struct Census {
 impl Hub {
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn new(
+    pub(crate) fn new(
         settings: Signaling,
         websockets: PerAddress,
         tickets: TicketKey,
@@ -117,7 +117,7 @@ impl Hub {
     ///
     /// # Errors
     /// The bound that is reached, where all are of use.
-    pub fn place(&self, ip: IpAddr) -> Result<Place, Full> {
+    pub(crate) fn place(&self, ip: IpAddr) -> Result<Place, Full> {
         self.connections.take(ip).or_else(|full| {
             let made = self.with(|board| board.make_way(full.network(), Instant::now()));
             made.then(|| self.connections.take_over(ip)).ok_or(full)
@@ -299,7 +299,7 @@ impl Hub {
     }
 
     /// Nobody who is here may be here any longer: frees all seats and closes all WebSockets.
-    pub fn revoke(&self) {
+    pub(crate) fn revoke(&self) {
         self.with(|board| {
             let mut conns = board.conns();
             // Who waits first: nobody needs to be told that the room became empty.
@@ -312,17 +312,17 @@ impl Hub {
     }
 
     /// Closes all WebSockets with 1001 and refuses new ones.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stopping.cancel();
         self.tasks.close();
     }
 
-    pub fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.is_cancelled()
     }
 
     /// How much there is.
-    pub fn census(&self) -> Census {
+    pub(crate) fn census(&self) -> Census {
         self.with(|board| Census {
             rooms: board.rooms.len(),
             calls: board.rooms.sizes().filter(|size| *size > 1).count(),
@@ -332,7 +332,7 @@ impl Hub {
     }
 
     /// How many seats each room has.
-    pub fn room_sizes(&self) -> Vec<usize> {
+    pub(crate) fn room_sizes(&self) -> Vec<usize> {
         self.with(|board| board.rooms.sizes().collect())
     }
 

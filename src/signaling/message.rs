@@ -16,7 +16,7 @@ const USUAL: usize = 128;
 /// Names a peer within its room; unique on this server, and kept over a resume.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct PeerId(pub String);
+pub(crate) struct PeerId(pub String);
 
 impl fmt::Display for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,7 +26,7 @@ impl fmt::Display for PeerId {
 
 /// From a page.
 #[derive(Debug, Clone, PartialEq)]
-pub enum ClientMessage {
+pub(crate) enum ClientMessage {
     Join(JoinMessage),
     Signal {
         to: PeerId,
@@ -51,7 +51,7 @@ pub enum ClientMessage {
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct JoinMessage {
+pub(crate) struct JoinMessage {
     pub room: String,
     #[serde(default)]
     pub name: String,
@@ -90,7 +90,7 @@ struct AnswerMessage {
 
 impl ClientMessage {
     /// `None` if it is not a message of the protocol.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         // Signals are many and long, and read once only.
         if let Ok(SignalMessage { kind, to, data }) = serde_json::from_str(text)
             && kind == "signal"
@@ -121,7 +121,7 @@ impl ClientMessage {
 /// letter, and kept as text: parsed, a few bytes of a stranger's JSON take a hundred times as much memory.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum SignalData {
+pub(crate) enum SignalData {
     Description(Box<RawValue>),
     Candidate(Box<RawValue>),
 }
@@ -134,7 +134,7 @@ impl SignalData {
     }
 
     /// Bytes that it takes.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.value().len()
     }
 }
@@ -149,7 +149,7 @@ impl PartialEq for SignalData {
 /// To a page.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
-pub enum ServerMessage {
+pub(crate) enum ServerMessage {
     Welcome(Box<Welcome>),
     /// The room is locked: those inside were asked.
     Knocking,
@@ -192,7 +192,7 @@ pub enum ServerMessage {
 
 impl ServerMessage {
     /// As it goes over the wire.
-    pub fn to_text(&self) -> Utf8Bytes {
+    pub(crate) fn to_text(&self) -> Utf8Bytes {
         let long = match self {
             Self::Signal { data, .. } => data.len(),
             _ => 0,
@@ -207,7 +207,7 @@ impl ServerMessage {
 
 /// Somebody is in.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Welcome {
+pub(crate) struct Welcome {
     pub id: PeerId,
     pub resume: String,
     pub resumed: bool,
@@ -228,7 +228,7 @@ impl From<ErrorCode> for ServerMessage {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PeerInfo {
+pub(crate) struct PeerInfo {
     pub id: PeerId,
     pub name: String,
     /// From 2 on: how many-th of those in the room whose names look the same.

@@ -10,7 +10,7 @@ use super::message::ServerMessage;
 use super::rooms::ConnId;
 
 /// The two ends of the way to a WebSocket.
-pub fn outbox(conn: ConnId) -> (Outbox, Inbox) {
+pub(super) fn outbox(conn: ConnId) -> (Outbox, Inbox) {
     let way = Arc::new(Way::default());
     let outbox = Outbox {
         way: Arc::clone(&way),
@@ -51,12 +51,12 @@ impl Way {
 }
 
 /// The rooms' end. Dropping it tells the session that it is forgotten.
-pub struct Outbox {
+pub(super) struct Outbox {
     way: Arc<Way>,
 }
 
 /// A session's end.
-pub struct Inbox {
+pub(super) struct Inbox {
     pub conn: ConnId,
     way: Arc<Way>,
 }
@@ -64,7 +64,7 @@ pub struct Inbox {
 impl Outbox {
     /// # Errors
     /// When a share is used up; the message was not taken.
-    pub fn push(&self, message: ServerMessage) -> Result<(), Full> {
+    pub(super) fn push(&self, message: ServerMessage) -> Result<(), Full> {
         let mut state = self.way.lock();
         let first = state.backlog.is_empty();
         state.backlog.push(message)?;
@@ -76,12 +76,12 @@ impl Outbox {
     }
 
     /// Takes out all that waits.
-    pub fn drain(&self) -> Backlog {
+    pub(super) fn drain(&self) -> Backlog {
         std::mem::take(&mut self.way.lock().backlog)
     }
 
     /// There will be no more messages.
-    pub fn close(self, reason: CloseReason) {
+    pub(super) fn close(self, reason: CloseReason) {
         self.way.end(End::Closed(reason));
     }
 }
@@ -95,7 +95,7 @@ impl Drop for Outbox {
 impl Inbox {
     /// The next message to write, or why there will be no more: a reason to tell the page, or none once the hub has
     /// forgotten this connection.
-    pub async fn next(&mut self) -> Result<ServerMessage, Option<CloseReason>> {
+    pub(super) async fn next(&mut self) -> Result<ServerMessage, Option<CloseReason>> {
         loop {
             if let Some(next) = self.try_next() {
                 return next;
@@ -105,7 +105,7 @@ impl Inbox {
     }
 
     /// The same, if there is something now.
-    pub fn try_next(&mut self) -> Option<Result<ServerMessage, Option<CloseReason>>> {
+    pub(super) fn try_next(&mut self) -> Option<Result<ServerMessage, Option<CloseReason>>> {
         let mut state = self.way.lock();
         match state.end {
             Some(End::Closed(reason)) => Some(Err(Some(reason))),

@@ -17,14 +17,14 @@ const MAX_VOLUME: u32 = 100_000_000;
 const TOO_FAST_COST: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 /// What a WebSocket has left.
-pub struct Pace {
+pub(super) struct Pace {
     messages: DefaultDirectRateLimiter,
     bytes: DefaultDirectRateLimiter,
 }
 
 impl Pace {
     /// Of so many messages a second, and what they may hold.
-    pub fn new(messages: u32) -> Self {
+    pub(super) fn new(messages: u32) -> Self {
         let bytes = messages.saturating_mul(MESSAGE_BYTES).min(MAX_VOLUME);
         Self {
             messages: limiter(messages, BURST),
@@ -33,12 +33,12 @@ impl Pace {
     }
 
     /// Counts a message; `false` where it is too much.
-    pub fn allows(&self, message: &Message) -> bool {
+    pub(super) fn allows(&self, message: &Message) -> bool {
         self.messages.check().is_ok() && allows(&self.bytes, message)
     }
 
     /// Counts that the last one was answered `too-fast`; `false` where that was too often.
-    pub fn allows_too_fast(&self) -> bool {
+    pub(super) fn allows_too_fast(&self) -> bool {
         // With few messages a second, so many never fit, and cost nothing.
         !self
             .messages

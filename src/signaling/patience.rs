@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use super::codes::CloseReason;
 
 /// Nothing heard for so long, not even the answer to a ping: the other end is gone.
-pub const SILENCE: Duration = Duration::from_secs(45);
+pub(super) const SILENCE: Duration = Duration::from_secs(45);
 const JOIN_WITHIN: Duration = Duration::from_secs(20);
 
-pub struct Patience {
+pub(super) struct Patience {
     /// How long one may wait before a locked room.
     knock: Duration,
     heard: Instant,
@@ -23,7 +23,7 @@ enum Place {
 }
 
 impl Patience {
-    pub fn new(knock: Duration, now: Instant) -> Self {
+    pub(super) fn new(knock: Duration, now: Instant) -> Self {
         Self {
             knock,
             heard: now,
@@ -31,26 +31,26 @@ impl Patience {
         }
     }
 
-    pub fn heard(&mut self, now: Instant) {
+    pub(super) fn heard(&mut self, now: Instant) {
         self.heard = now;
     }
 
     /// Each knock has its time.
-    pub fn knocks(&mut self, now: Instant) {
+    pub(super) fn knocks(&mut self, now: Instant) {
         self.place = Place::Knocking { since: now };
     }
 
-    pub fn enters(&mut self) {
+    pub(super) fn enters(&mut self) {
         self.place = Place::Inside;
     }
 
     /// It may knock again, or go elsewhere.
-    pub fn is_refused(&mut self, now: Instant) {
+    pub(super) fn is_refused(&mut self, now: Instant) {
         self.place = Place::Outside { since: now };
     }
 
     /// When the session is given up, and why.
-    pub fn end(&self) -> (Instant, CloseReason) {
+    pub(super) fn end(&self) -> (Instant, CloseReason) {
         let silent = (self.heard + SILENCE, CloseReason::Silent);
         let idle = match self.place {
             Place::Inside => return silent,

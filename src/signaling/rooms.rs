@@ -19,7 +19,7 @@ use crate::limits::{AddressKey, Bounds, Full, Tally};
 use crate::words::names::RoomName;
 use room::{Occupancy, Room, Seat, Waiting};
 
-pub use events::{Claim, ConnId, Effect, Entry, Join, Joined, Limits};
+pub(super) use events::{Claim, ConnId, Effect, Entry, Join, Joined, Limits};
 
 /// How somebody comes in.
 enum Admission {
@@ -32,7 +32,7 @@ enum Admission {
 }
 
 #[derive(Debug)]
-pub struct Rooms {
+pub(super) struct Rooms {
     limits: Limits,
     by_name: HashMap<RoomName, Room>,
     seat_by_conn: HashMap<ConnId, (RoomName, PeerId)>,
@@ -50,7 +50,7 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    pub fn new(limits: Limits, now: Instant) -> Self {
+    pub(super) fn new(limits: Limits, now: Instant) -> Self {
         let bounds = Bounds::new(limits.max_rooms, limits.max_rooms_per_address);
         Self {
             limits,
@@ -69,7 +69,7 @@ impl Rooms {
     ///
     /// # Errors
     /// The reason to tell whoever may not come in.
-    pub fn join(
+    pub(super) fn join(
         &mut self,
         join: Join,
         now: Instant,
@@ -109,12 +109,12 @@ impl Rooms {
     }
 
     /// Would they have to knock?
-    pub fn has_to_knock(&self, join: &Join, now: Instant) -> bool {
+    pub(super) fn has_to_knock(&self, join: &Join, now: Instant) -> bool {
         matches!(self.admission(join, now), Admission::Knock)
     }
 
     /// Do they come back to a seat that they have?
-    pub fn has_seat(&self, join: &Join, now: Instant) -> bool {
+    pub(super) fn has_seat(&self, join: &Join, now: Instant) -> bool {
         matches!(self.admission(join, now), Admission::TakeOver(_))
     }
 
@@ -122,7 +122,7 @@ impl Rooms {
     ///
     /// # Errors
     /// When the sender is in no room, or too much of it waits there already.
-    pub fn signal(
+    pub(super) fn signal(
         &mut self,
         from: ConnId,
         to: &PeerId,
@@ -152,7 +152,7 @@ impl Rooms {
     }
 
     /// The peer is gone for good.
-    pub fn leave(&mut self, conn: ConnId, now: Instant) -> Vec<Effect> {
+    pub(super) fn leave(&mut self, conn: ConnId, now: Instant) -> Vec<Effect> {
         match self.seat_by_conn.remove(&conn) {
             Some((room, id)) => self.vacate(&room, &id, now),
             None => self.stop_knocking(conn),
@@ -160,7 +160,7 @@ impl Rooms {
     }
 
     /// The connection broke; its seat is kept for a while, with what was not written yet.
-    pub fn lost(&mut self, conn: ConnId, rest: Backlog, now: Instant) -> Vec<Effect> {
+    pub(super) fn lost(&mut self, conn: ConnId, rest: Backlog, now: Instant) -> Vec<Effect> {
         let Some((room, id)) = self.seat_by_conn.remove(&conn) else {
             return self.stop_knocking(conn);
         };
@@ -182,7 +182,7 @@ impl Rooms {
     }
 
     /// Frees the seats of those who did not come back in time.
-    pub fn expire(&mut self, now: Instant) -> Vec<Effect> {
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
         while let Some((until, _, _)) = self.deadlines.first() {
             if *until > now {
@@ -196,12 +196,12 @@ impl Rooms {
     }
 
     /// When [`Rooms::expire`] has something to do.
-    pub fn next_deadline(&self) -> Option<Instant> {
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|(until, _, _)| *until)
     }
 
     /// Opens no room from now on.
-    pub fn stop_opening(&mut self) {
+    pub(super) fn stop_opening(&mut self) {
         self.opens = false;
     }
 
@@ -209,22 +209,22 @@ impl Rooms {
     ///
     /// # Errors
     /// The bound that is reached.
-    pub fn may_open(&self, opener: AddressKey) -> Result<(), Full> {
+    pub(super) fn may_open(&self, opener: AddressKey) -> Result<(), Full> {
         self.openers.room(opener)
     }
 
     /// Is this connection in a room?
-    pub fn is_seated(&self, conn: ConnId) -> bool {
+    pub(super) fn is_seated(&self, conn: ConnId) -> bool {
         self.seat_by_conn.contains_key(&conn)
     }
 
     /// Open rooms.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.by_name.len()
     }
 
     /// How many seats each room has.
-    pub fn sizes(&self) -> impl Iterator<Item = usize> {
+    pub(super) fn sizes(&self) -> impl Iterator<Item = usize> {
         self.by_name.values().map(|room| room.seats.len())
     }
 

@@ -27,7 +27,7 @@ use crate::words::visitor::Visitor;
 
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
 /// Bytes from which on a write takes no further message along: what it takes stays with the connection.
-pub const AT_ONCE: usize = 8 * 1024;
+pub(crate) const AT_ONCE: usize = 8 * 1024;
 /// Lets a close frame arrive before the connection is torn down.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 const MAX_BAD_MESSAGES: u32 = 10;
@@ -39,7 +39,7 @@ static SENT: LazyLock<Counter> =
     LazyLock::new(|| metrics::counter!("callbox_websocket_messages_total", "way" => "out"));
 
 /// Who is at the other end.
-pub struct Visit {
+pub(crate) struct Visit {
     pub visitor: Visitor,
     /// Where it may call.
     pub scope: Scope,
@@ -48,10 +48,10 @@ pub struct Visit {
 }
 
 /// Dropped when its time is over.
-pub type Held = Box<dyn Send>;
+pub(super) type Held = Box<dyn Send>;
 
 /// Serves one WebSocket to its end.
-pub fn run(
+pub(crate) fn run(
     hub: Arc<Hub>,
     socket: WebSocket,
     visit: Visit,

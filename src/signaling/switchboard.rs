@@ -14,7 +14,7 @@ use super::outbox::Outbox;
 use super::rooms::{ConnId, Effect, Entry, Join, Joined, Rooms};
 use crate::limits::{Network, Place};
 
-pub struct Switchboard {
+pub(super) struct Switchboard {
     pub rooms: Rooms,
     lines: HashMap<ConnId, Line>,
     greeter: Arc<Greeter>,
@@ -37,7 +37,7 @@ struct Line {
 }
 
 impl Switchboard {
-    pub fn new(rooms: Rooms, greeter: Arc<Greeter>, deadline_changed: Arc<Notify>) -> Self {
+    pub(super) fn new(rooms: Rooms, greeter: Arc<Greeter>, deadline_changed: Arc<Notify>) -> Self {
         Self {
             rooms,
             lines: HashMap::new(),
@@ -46,7 +46,7 @@ impl Switchboard {
         }
     }
 
-    pub fn open(&mut self, conn: ConnId, outbox: Outbox, place: Place, now: Instant) {
+    pub(super) fn open(&mut self, conn: ConnId, outbox: Outbox, place: Place, now: Instant) {
         let line = Line {
             outbox,
             place,
@@ -57,7 +57,7 @@ impl Switchboard {
     }
 
     /// Closes the WebSocket that has been in no room for the longest time, of one network or of all; `false` where there is none.
-    pub fn make_way(&mut self, within: Option<Network>, now: Instant) -> bool {
+    pub(super) fn make_way(&mut self, within: Option<Network>, now: Instant) -> bool {
         let suits = |line: &Line| within.is_none_or(|network| line.place.is_in(network));
         let lines = self.lines.iter().filter(|(_, line)| suits(line));
         let outside = lines
@@ -73,23 +73,23 @@ impl Switchboard {
     }
 
     /// Has it not been closed meanwhile?
-    pub fn is_open(&self, conn: ConnId) -> bool {
+    pub(super) fn is_open(&self, conn: ConnId) -> bool {
         self.lines.contains_key(&conn)
     }
 
     /// All who are connected.
-    pub fn conns(&self) -> Vec<ConnId> {
+    pub(super) fn conns(&self) -> Vec<ConnId> {
         self.lines.keys().copied().collect()
     }
 
     /// WebSockets.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.lines.len()
     }
 
     /// # Errors
     /// The reason to tell whoever may not come in.
-    pub fn join(&mut self, join: Join, now: Instant) -> Result<Entry, ErrorCode> {
+    pub(super) fn join(&mut self, join: Join, now: Instant) -> Result<Entry, ErrorCode> {
         let lines = &self.lines;
         let rest = |old| lines.get(&old).map(|line| line.outbox.drain());
         let entry = self
@@ -100,7 +100,7 @@ impl Switchboard {
     }
 
     /// Welcomes whoever came in, or tells them that they have to wait.
-    pub fn receive(&mut self, conn: ConnId, guest: Guest, entry: Entry) {
+    pub(super) fn receive(&mut self, conn: ConnId, guest: Guest, entry: Entry) {
         if let Some(line) = self.lines.get_mut(&conn) {
             line.outside = None;
         }
@@ -140,12 +140,12 @@ impl Switchboard {
         }
     }
 
-    pub fn refuse(&mut self, conn: ConnId, code: ErrorCode) {
+    pub(super) fn refuse(&mut self, conn: ConnId, code: ErrorCode) {
         metrics::counter!("callbox_signaling_refusals_total", "code" => code.name()).increment(1);
         self.send(conn, code.into());
     }
 
-    pub fn carry_out(&mut self, effects: Vec<Effect>) {
+    pub(super) fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Send { to, message } => self.send(to, message),
@@ -166,7 +166,7 @@ impl Switchboard {
     }
 
     /// Queues a message that is not at anybody else's expense. Who asks for more than it reads is cut off.
-    pub fn send(&mut self, to: ConnId, message: ServerMessage) {
+    pub(super) fn send(&mut self, to: ConnId, message: ServerMessage) {
         if self.push(to, message) == Err(Full::Own) {
             let rest = self.close(to, CloseReason::SlowReader);
             self.lost(to, rest);
@@ -177,7 +177,12 @@ impl Switchboard {
     ///
     /// # Errors
     /// When the sender is in no room, or too much of it waits at the other side.
-    pub fn signal(&mut self, from: ConnId, to: &PeerId, data: SignalData) -> Result<(), ErrorCode> {
+    pub(super) fn signal(
+        &mut self,
+        from: ConnId,
+        to: &PeerId,
+        data: SignalData,
+    ) -> Result<(), ErrorCode> {
         match self.rooms.signal(from, to, data)? {
             Some((to, signal)) => self.push(to, signal).map_err(|_| ErrorCode::TooFast),
             None => Ok(()),
@@ -190,20 +195,20 @@ impl Switchboard {
     }
 
     /// The page left for good.
-    pub fn leave(&mut self, conn: ConnId) {
+    pub(super) fn leave(&mut self, conn: ConnId) {
         let effects = self.rooms.leave(conn, Instant::now());
         self.carry_out(effects);
     }
 
     /// The connection broke; what was not written yet waits for whoever comes back.
-    pub fn lost(&mut self, conn: ConnId, rest: Backlog) {
+    pub(super) fn lost(&mut self, conn: ConnId, rest: Backlog) {
         let effects = self.rooms.lost(conn, rest, Instant::now());
         self.carry_out(effects);
         self.deadline_changed.notify_one();
     }
 
     /// Returns what was not written yet.
-    pub fn close(&mut self, conn: ConnId, reason: CloseReason) -> Backlog {
+    pub(super) fn close(&mut self, conn: ConnId, reason: CloseReason) -> Backlog {
         let Some(line) = self.lines.remove(&conn) else {
             return Backlog::default();
         };
@@ -213,7 +218,7 @@ impl Switchboard {
     }
 
     /// Returns what was not written yet.
-    pub fn forget(&mut self, conn: ConnId) -> Backlog {
+    pub(super) fn forget(&mut self, conn: ConnId) -> Backlog {
         let line = self.lines.remove(&conn);
         line.map(|line| line.outbox.drain()).unwrap_or_default()
     }

@@ -11,18 +11,18 @@ use crate::sealed::{SealError, SealKey};
 use crate::words::names::RoomName;
 
 /// Longer than any call; a page is not reloaded in the middle of one.
-pub const LIFETIME: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 const VISITOR: &str = "v1v";
 const RESUME: &str = "v1r";
 
 /// The key that signs tickets.
 #[derive(Clone)]
-pub struct TicketKey(SealKey);
+pub(crate) struct TicketKey(SealKey);
 
 /// The right to a seat.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resume {
+pub(crate) struct Resume {
     pub id: PeerId,
     pub room: RoomName,
     pub visitor: String,
@@ -31,11 +31,11 @@ pub struct Resume {
 }
 
 impl TicketKey {
-    pub fn new(secret: &str) -> Self {
+    pub(crate) fn new(secret: &str) -> Self {
         Self(SealKey::new(secret))
     }
 
-    pub fn visitor(&self, visitor: &str, now: SystemTime) -> String {
+    pub(crate) fn visitor(&self, visitor: &str, now: SystemTime) -> String {
         self.seal(&[VISITOR, visitor], now)
     }
 
@@ -43,14 +43,14 @@ impl TicketKey {
     ///
     /// # Errors
     /// When it was not issued under this key, or has expired.
-    pub fn read_visitor(&self, ticket: &str, now: SystemTime) -> Result<String, SealError> {
+    pub(crate) fn read_visitor(&self, ticket: &str, now: SystemTime) -> Result<String, SealError> {
         match self.0.open(ticket, now)?.as_slice() {
             [VISITOR, visitor] => Ok((*visitor).to_owned()),
             _ => Err(SealError::Invalid),
         }
     }
 
-    pub fn resume(&self, seat: &Resume, now: SystemTime) -> String {
+    pub(crate) fn resume(&self, seat: &Resume, now: SystemTime) -> String {
         let fields = [
             RESUME,
             &seat.id.0,
@@ -65,7 +65,7 @@ impl TicketKey {
     ///
     /// # Errors
     /// When it was not issued under this key, or has expired.
-    pub fn read_resume(&self, ticket: &str, now: SystemTime) -> Result<Resume, SealError> {
+    pub(crate) fn read_resume(&self, ticket: &str, now: SystemTime) -> Result<Resume, SealError> {
         match self.0.open(ticket, now)?.as_slice() {
             [RESUME, id, room, visitor, boot] => Ok(Resume {
                 id: PeerId((*id).to_owned()),

@@ -14,11 +14,11 @@ use crate::words::secret::{Secret, random_hex};
 const SECRET_BYTES: usize = 32;
 const TURN_SECRET: &str = "turn-secret";
 /// Behind tickets for visitors and seats.
-pub const TICKET_KEY: &str = "ticket-key";
+pub(crate) const TICKET_KEY: &str = "ticket-key";
 
 /// The state directory.
 #[derive(Debug, Clone)]
-pub struct State {
+pub(crate) struct State {
     pub(super) dir: PathBuf,
 }
 
@@ -27,7 +27,7 @@ impl State {
     ///
     /// # Errors
     /// When it cannot be made, or a newer program has written it: a sentence with the remedy.
-    pub fn open(dir: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn open(dir: &Path) -> anyhow::Result<Self> {
         let made = fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -46,7 +46,7 @@ impl State {
     ///
     /// # Errors
     /// When no server has begun it, or a newer program has written it: a sentence with the remedy.
-    pub fn open_served(dir: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn open_served(dir: &Path) -> anyhow::Result<Self> {
         let begun = [version::FILE, TURN_SECRET, TICKET_KEY]
             .iter()
             .any(|name| dir.join(name).exists());
@@ -63,12 +63,12 @@ impl State {
     }
 
     /// Where a file of this name lies.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
 
     /// When it was made: what is there has seen that time.
-    pub fn made(&self) -> Option<SystemTime> {
+    pub(crate) fn made(&self) -> Option<SystemTime> {
         fs::metadata(self.path(version::FILE))
             .and_then(|file| file.modified())
             .ok()
@@ -78,7 +78,7 @@ impl State {
     ///
     /// # Errors
     /// As [`Self::secret`].
-    pub fn turn_secret(&self) -> anyhow::Result<Secret> {
+    pub(crate) fn turn_secret(&self) -> anyhow::Result<Secret> {
         self.secret(TURN_SECRET).map(Secret::new)
     }
 
@@ -86,7 +86,7 @@ impl State {
     ///
     /// # Errors
     /// When it cannot be read or written, or does not look like a secret.
-    pub fn secret(&self, name: &str) -> anyhow::Result<String> {
+    pub(crate) fn secret(&self, name: &str) -> anyhow::Result<String> {
         let path = self.dir.join(name);
         if !path.exists() {
             let fresh = random_hex::<SECRET_BYTES>()?;

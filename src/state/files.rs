@@ -6,12 +6,12 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 /// Readable by its owner only.
-pub const PRIVATE: u32 = 0o600;
+pub(crate) const PRIVATE: u32 = 0o600;
 /// Readable by everybody.
-pub const PUBLIC: u32 = 0o644;
+pub(crate) const PUBLIC: u32 = 0o644;
 
 /// An error about a file or folder that cannot be written, with the remedy. `key` names its place in the configuration.
-pub fn unwritable(path: &Path, key: &str, error: io::Error) -> anyhow::Error {
+pub(crate) fn unwritable(path: &Path, key: &str, error: io::Error) -> anyhow::Error {
     let path = path.display();
     let problem = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -28,7 +28,7 @@ pub fn unwritable(path: &Path, key: &str, error: io::Error) -> anyhow::Error {
 ///
 /// # Errors
 /// When the folder cannot be written to; the old file is untouched then.
-pub fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     let beside = write_beside(path, contents, mode)?;
     fs::rename(&beside, path).inspect_err(|_| drop(fs::remove_file(&beside)))?;
     sync_folder(path)
@@ -38,7 +38,7 @@ pub fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
 ///
 /// # Errors
 /// When the folder cannot be written to.
-pub fn create(path: &Path, contents: &[u8]) -> io::Result<()> {
+pub(crate) fn create(path: &Path, contents: &[u8]) -> io::Result<()> {
     let beside = write_beside(path, contents, PRIVATE)?;
     let linked = fs::hard_link(&beside, path);
     fs::remove_file(&beside)?;

@@ -14,7 +14,7 @@ const LOCK: &str = "lock";
 
 /// A state directory is served from as long as this lives. The kernel lets it go with the process, however that ends.
 #[derive(Debug)]
-pub struct Hold {
+pub(crate) struct Hold {
     _file: Option<File>,
 }
 
@@ -23,7 +23,7 @@ impl State {
     ///
     /// # Errors
     /// When another process has it, or the file for that cannot be used: a sentence with the remedy.
-    pub fn hold(&self) -> anyhow::Result<Hold> {
+    pub(crate) fn hold(&self) -> anyhow::Result<Hold> {
         let path = self.path(LOCK);
         if fs::symlink_metadata(&path).is_ok_and(|meta| !meta.is_file()) {
             bail!("{} is no file; remove it", path.display());

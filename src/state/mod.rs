@@ -6,7 +6,7 @@ mod files;
 mod lock;
 mod version;
 
-pub use directory::{State, TICKET_KEY};
-pub use files::{PRIVATE, PUBLIC, create, replace, unwritable};
-pub use lock::Hold;
-pub use version::FILE as MARK;
+pub(crate) use directory::{State, TICKET_KEY};
+pub(crate) use files::{PRIVATE, PUBLIC, create, replace, unwritable};
+pub(crate) use lock::Hold;
+pub(crate) use version::FILE as MARK;

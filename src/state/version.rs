@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 
 use super::{State, create};
 
-pub const FILE: &str = "version";
+pub(crate) const FILE: &str = "version";
 /// Directories without the file are of the first one, too.
 const OWN: u32 = 1;
 
@@ -16,7 +16,7 @@ const OWN: u32 = 1;
 ///
 /// # Errors
 /// When a newer one has written it: a sentence with the remedy.
-pub fn check(dir: &Path) -> anyhow::Result<()> {
+pub(super) fn check(dir: &Path) -> anyhow::Result<()> {
     let path = dir.join(FILE);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,

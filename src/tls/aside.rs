@@ -19,7 +19,7 @@ const SETTLED: Duration = Duration::from_secs(7 * 86_400);
 const AHEAD: &str = ".ahead";
 
 /// A certificate with its key.
-pub trait Kept: Sized {
+pub(super) trait Kept: Sized {
     fn parse(pem: Vec<u8>) -> Option<Self>;
 
     /// Certificate and key.
@@ -37,7 +37,7 @@ pub trait Kept: Sized {
 
 /// Where they lie: each under a name of its own, by its fingerprint.
 #[derive(Debug, Clone)]
-pub struct Shelf {
+pub(super) struct Shelf {
     dir: PathBuf,
     prefix: &'static str,
 }
@@ -49,7 +49,7 @@ struct Name {
 }
 
 impl Shelf {
-    pub fn new(dir: &Path, prefix: &'static str) -> Self {
+    pub(super) fn new(dir: &Path, prefix: &'static str) -> Self {
         Self {
             dir: dir.to_owned(),
             prefix,
@@ -58,7 +58,7 @@ impl Shelf {
 
     /// The youngest that should be in the place of `current`. One that has no fault is displaced only by what was put aside for
     /// being from the future, and is no longer.
-    pub fn better<K: Kept>(
+    pub(super) fn better<K: Kept>(
         &self,
         current: &K,
         wanted: &Wanted,
@@ -81,7 +81,7 @@ impl Shelf {
 
     /// Where nothing is to be exchanged: after a while nothing comes back by itself, or what a clock that was ahead has made would
     /// once its time has come.
-    pub fn settle<K: Kept>(&self, current: &K, clock: Reading) {
+    pub(super) fn settle<K: Kept>(&self, current: &K, clock: Reading) {
         if !clock.is_believed() || clock.now < current.begin() + SETTLED {
             return;
         }
@@ -93,7 +93,7 @@ impl Shelf {
 
     /// Puts `old` aside and writes what takes its place, `back` if that lay here. At each moment both are on the disk. Where
     /// the old one lies now.
-    pub fn exchange<K: Kept>(
+    pub(super) fn exchange<K: Kept>(
         &self,
         old: &K,
         back: Option<&Path>,
@@ -128,7 +128,7 @@ impl Shelf {
     }
 
     /// What lies there.
-    pub fn files(&self) -> impl Iterator<Item = PathBuf> {
+    pub(super) fn files(&self) -> impl Iterator<Item = PathBuf> {
         self.names().into_iter().map(|name| name.path)
     }
 
@@ -162,7 +162,7 @@ impl Shelf {
 }
 
 /// Why its time makes another one take its place: it has not come, or less than `left` of it is left.
-pub fn why_untimely(facts: &Facts, left: Duration, clock: Reading) -> Option<String> {
+pub(super) fn why_untimely(facts: &Facts, left: Duration, clock: Reading) -> Option<String> {
     if clock.is_from_the_future(facts.not_before) {
         let begin = humantime::format_rfc3339_seconds(facts.not_before);
         return Some(format!("the old one was made by a wrong clock, at {begin}"));

@@ -6,7 +6,12 @@ use super::Facts;
 
 /// Why a certificate should not take the place of `old`: a sentence without its end. `domains` are those that it has to
 /// name.
-pub fn why_unfit(new: &Facts, old: &Facts, domains: &[String], now: SystemTime) -> Option<String> {
+pub(super) fn why_unfit(
+    new: &Facts,
+    old: &Facts,
+    domains: &[String],
+    now: SystemTime,
+) -> Option<String> {
     if new.not_after <= now {
         return Some("it has expired".to_owned());
     }
@@ -27,7 +32,7 @@ pub fn why_unfit(new: &Facts, old: &Facts, domains: &[String], now: SystemTime) 
 }
 
 /// The first of `wanted` that a certificate is not valid for.
-pub fn missing_name<'a>(facts: &Facts, wanted: &'a [String]) -> Option<&'a str> {
+pub(super) fn missing_name<'a>(facts: &Facts, wanted: &'a [String]) -> Option<&'a str> {
     let missing = wanted.iter().find(|name| !names(facts, name));
     missing.map(String::as_str)
 }

@@ -25,19 +25,19 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use crate::config::{AutoBool, CertificateSource, Config, ConfigError};
 use crate::net::Machine;
 
-pub use acme::{ACME_ALPN, Acme, Challenges};
-pub use local_ca::{Authority, Files as LocalCaFiles, ORGANIZATION as LOCAL_CA, TooWide};
-pub use renewal::keep;
-pub use self_signed::{ORGANIZATION, Wanted};
-pub use served::{Served, Trust};
+pub(crate) use acme::{ACME_ALPN, Acme, Challenges};
+pub(crate) use local_ca::{Authority, Files as LocalCaFiles, ORGANIZATION as LOCAL_CA, TooWide};
+pub(crate) use renewal::keep;
+pub(crate) use self_signed::{ORGANIZATION, Wanted};
+pub(crate) use served::{Served, Trust};
 
 /// TURN and STUN over TLS (RFC 7443). Clients may name them and need not.
-pub const TURN_ALPN: &[u8] = b"stun.turn";
-pub const STUN_ALPN: &[u8] = b"stun.nat-discovery";
+pub(crate) const TURN_ALPN: &[u8] = b"stun.turn";
+pub(crate) const STUN_ALPN: &[u8] = b"stun.nat-discovery";
 
 /// A certificate chain with its key, checked to fit each other.
 #[derive(Debug)]
-pub struct Identity {
+pub(crate) struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: Arc<CertifiedKey>,
     pub facts: Facts,
@@ -49,7 +49,7 @@ pub struct Identity {
 
 /// What people want to know of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// DNS names and IP addresses that it is valid for.
     pub names: Vec<String>,
     pub not_before: SystemTime,
@@ -60,7 +60,7 @@ pub struct Facts {
 
 impl Facts {
     /// Days until it ends; 0 when it has.
-    pub fn days_left(&self, now: SystemTime) -> u64 {
+    pub(crate) fn days_left(&self, now: SystemTime) -> u64 {
         self.not_after
             .duration_since(now)
             .unwrap_or_default()
@@ -91,22 +91,22 @@ impl Identity {
         })
     }
 
-    pub fn certificate(&self) -> &CertificateDer<'static> {
+    pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
         &self.chain[0]
     }
 
-    pub fn chain(&self) -> &[CertificateDer<'static>] {
+    pub(crate) fn chain(&self) -> &[CertificateDer<'static>] {
         &self.chain
     }
 
     /// Does the chain end in a root that browsers ship?
-    pub fn chains_to_public_root(&self, now: SystemTime) -> bool {
+    pub(crate) fn chains_to_public_root(&self, now: SystemTime) -> bool {
         chains_to(webpki_roots::TLS_SERVER_ROOTS, &self.chain, now)
     }
 }
 
 /// Does an authority of this machine's own sign what is served? `public`: under which addresses the world reaches it.
-pub fn has_local_ca(config: &Config, public: &[IpAddr]) -> bool {
+pub(crate) fn has_local_ca(config: &Config, public: &[IpAddr]) -> bool {
     let own = matches!(config.tls.source, CertificateSource::SelfSigned { .. });
     own && match config.tls.local_ca {
         AutoBool::Yes => true,
@@ -117,7 +117,7 @@ pub fn has_local_ca(config: &Config, public: &[IpAddr]) -> bool {
 
 /// Who brings a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Maker {
+pub(crate) enum Maker {
     Operator,
     /// This program, whenever there is none.
     Callbox,
@@ -126,7 +126,7 @@ pub enum Maker {
 }
 
 /// Where the certificate lies that is served, and who brings it. `public` as in [`has_local_ca`].
-pub fn served_file(config: &Config, public: &[IpAddr]) -> (PathBuf, Maker) {
+pub(crate) fn served_file(config: &Config, public: &[IpAddr]) -> (PathBuf, Maker) {
     match &config.tls.source {
         CertificateSource::Provided { cert, .. } => (cert.clone(), Maker::Operator),
         CertificateSource::SelfSigned { .. } if has_local_ca(config, public) => {
@@ -143,7 +143,7 @@ pub fn served_file(config: &Config, public: &[IpAddr]) -> (PathBuf, Maker) {
 }
 
 /// Where that lies which is served until an authority has issued one.
-pub fn stand_in_file(config: &Config) -> Option<PathBuf> {
+pub(crate) fn stand_in_file(config: &Config) -> Option<PathBuf> {
     match &config.tls.source {
         CertificateSource::Acme(acme) => Some(self_signed::certificate_file(&acme.dir)),
         _ => None,
@@ -154,7 +154,7 @@ pub fn stand_in_file(config: &Config) -> Option<PathBuf> {
 ///
 /// # Errors
 /// [`ConfigError`] that names key and remedy.
-pub fn load(
+pub(crate) fn load(
     config: &Config,
     machine: &Machine,
     public: &[IpAddr],
@@ -213,7 +213,11 @@ fn own(
 }
 
 /// Is a server's chain, its own certificate first, valid at this time and vouched for by one of the roots?
-pub fn chains_to(roots: &[TrustAnchor<'_>], chain: &[CertificateDer<'_>], now: SystemTime) -> bool {
+pub(crate) fn chains_to(
+    roots: &[TrustAnchor<'_>],
+    chain: &[CertificateDer<'_>],
+    now: SystemTime,
+) -> bool {
     let Some((leaf, intermediates)) = chain.split_first() else {
         return false;
     };
@@ -237,7 +241,7 @@ pub fn chains_to(roots: &[TrustAnchor<'_>], chain: &[CertificateDer<'_>], now: S
 
 /// # Errors
 /// When it is not an X.509 certificate.
-pub fn facts(leaf: &CertificateDer<'_>) -> anyhow::Result<Facts> {
+pub(crate) fn facts(leaf: &CertificateDer<'_>) -> anyhow::Result<Facts> {
     let (_, parsed) = X509Certificate::from_der(leaf).context("it is not an X.509 certificate")?;
     let names = match parsed.subject_alternative_name() {
         Ok(Some(san)) => san
@@ -268,7 +272,7 @@ pub fn facts(leaf: &CertificateDer<'_>) -> anyhow::Result<Facts> {
 ///
 /// # Errors
 /// When it is not an X.509 certificate.
-pub fn issuer(certificate: &CertificateDer<'_>) -> anyhow::Result<String> {
+pub(crate) fn issuer(certificate: &CertificateDer<'_>) -> anyhow::Result<String> {
     let (_, parsed) =
         X509Certificate::from_der(certificate).context("it is not an X.509 certificate")?;
     Ok(parsed.issuer().to_string())

@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use super::Identity;
 use crate::config::{Config, ConfigError};
 
-pub fn load(config: &Config, cert: &Path, key: &Path) -> Result<Identity, ConfigError> {
+pub(super) fn load(config: &Config, cert: &Path, key: &Path) -> Result<Identity, ConfigError> {
     let cert_pem = read(config, "tls.cert", cert)?;
     let key_pem = read(config, "tls.key", key)?;
     let (chain, key_der) = parse(&cert_pem, &key_pem).map_err(|wrong| match wrong {
@@ -41,13 +41,13 @@ pub fn load(config: &Config, cert: &Path, key: &Path) -> Result<Identity, Config
 
 /// Which of the two files holds nothing usable.
 #[derive(Debug)]
-pub enum Wrong {
+pub(super) enum Wrong {
     Certificate,
     Key,
 }
 
 /// Chain and key from PEM text.
-pub fn parse(
+pub(super) fn parse(
     cert_pem: &[u8],
     key_pem: &[u8],
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Wrong> {
@@ -65,7 +65,7 @@ pub fn parse(
 ///
 /// # Errors
 /// Which of both is not usable, or that they do not fit.
-pub fn pair(cert: &[u8], key: &[u8]) -> anyhow::Result<Identity> {
+pub(super) fn pair(cert: &[u8], key: &[u8]) -> anyhow::Result<Identity> {
     let (chain, key) = parse(cert, key).map_err(|wrong| match wrong {
         Wrong::Certificate => anyhow::anyhow!("there is no certificate in it"),
         Wrong::Key => anyhow::anyhow!("there is no key in it"),

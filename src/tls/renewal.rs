@@ -23,7 +23,7 @@ const LOOK_AT_ADDRESSES: Duration = Duration::from_secs(30);
 const SELF_SIGNED_CHECK: Duration = Duration::from_secs(24 * 3600);
 
 /// Never ends. `hangup` asks to look at once.
-pub async fn keep(
+pub(crate) async fn keep(
     config: Config,
     machine: Machine,
     acme: Option<Acme>,
@@ -123,7 +123,7 @@ async fn sign_anew(config: &Config, served: &Served, hangup: &Notify) {
 }
 
 /// Of names and addresses that the authority may not certify.
-pub fn tell_left_out(config: &Config, left_out: &[String]) {
+pub(super) fn tell_left_out(config: &Config, left_out: &[String]) {
     if !left_out.is_empty() {
         tracing::info!(
             "the machine's own authority may not certify {}; delete {} to have one made that may, which devices have to install",

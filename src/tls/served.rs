@@ -17,21 +17,21 @@ use crate::config::AutoBool;
 
 /// Will browsers trust the certificate without anybody clicking? Changes when another one is served.
 #[derive(Debug, Clone, Default)]
-pub struct Trust(Arc<AtomicBool>);
+pub(crate) struct Trust(Arc<AtomicBool>);
 
 impl Trust {
-    pub fn get(&self) -> bool {
+    pub(crate) fn get(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub fn set(&self, trusted: bool) {
+    pub(crate) fn set(&self, trusted: bool) {
         self.0.store(trusted, Ordering::Relaxed);
     }
 }
 
 /// Clones serve the same.
 #[derive(Debug, Clone)]
-pub struct Served(Arc<Inner>);
+pub(crate) struct Served(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -43,7 +43,7 @@ struct Inner {
 
 impl Served {
     /// `trusted` is what the operator says of it.
-    pub fn new(identity: Identity, trusted: AutoBool, now: SystemTime) -> Self {
+    pub(crate) fn new(identity: Identity, trusted: AutoBool, now: SystemTime) -> Self {
         let served = Self(Arc::new(Inner {
             trust: Trust::default(),
             trusted,
@@ -55,7 +55,7 @@ impl Served {
     }
 
     /// From the next handshake on.
-    pub fn exchange(&self, identity: Identity, now: SystemTime) {
+    pub(crate) fn exchange(&self, identity: Identity, now: SystemTime) {
         let mut current = self
             .0
             .identity
@@ -66,31 +66,31 @@ impl Served {
         self.judge(now);
     }
 
-    pub fn facts(&self) -> Facts {
+    pub(crate) fn facts(&self) -> Facts {
         self.0.identity().facts.clone()
     }
 
     /// Until an authority's is there.
-    pub fn stands_in(&self) -> bool {
+    pub(crate) fn stands_in(&self) -> bool {
         self.0.identity().stands_in
     }
 
     /// The certificate first, then those that vouch for it.
-    pub fn chain(&self) -> Vec<CertificateDer<'static>> {
+    pub(crate) fn chain(&self) -> Vec<CertificateDer<'static>> {
         self.0.identity().chain().to_vec()
     }
 
     /// The one of this machine's own that has signed it.
-    pub fn authority(&self) -> Option<Arc<Authority>> {
+    pub(crate) fn authority(&self) -> Option<Arc<Authority>> {
         self.0.identity().authority.clone()
     }
 
-    pub fn trust(&self) -> Trust {
+    pub(crate) fn trust(&self) -> Trust {
         self.0.trust.clone()
     }
 
     /// What a certificate authority may ask for.
-    pub fn challenges(&self) -> &Challenges {
+    pub(crate) fn challenges(&self) -> &Challenges {
         &self.0.challenges
     }
 
@@ -98,7 +98,7 @@ impl Served {
     ///
     /// # Errors
     /// When rustls refuses its own defaults.
-    pub fn server_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
+    pub(crate) fn server_config(&self) -> anyhow::Result<Arc<ServerConfig>> {
         let resolver: Arc<dyn ResolvesServerCert> = self.0.clone();
         let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
@@ -112,7 +112,7 @@ impl Served {
     }
 
     /// The same certificate is another thing at another time.
-    pub fn judge(&self, now: SystemTime) {
+    pub(crate) fn judge(&self, now: SystemTime) {
         let identity = self.0.identity();
         let trusted = match self.0.trusted {
             // Of the one that stands in until the authority's is there, nobody means that.

@@ -11,17 +11,17 @@
 use std::ops::{Range, RangeInclusive};
 
 /// Bytes in front of the data.
-pub const HEADER: usize = 4;
+pub(crate) const HEADER: usize = 4;
 /// Channel numbers that may be bound (RFC 8656 §12).
-pub const NUMBERS: RangeInclusive<u16> = 0x4000..=0x4fff;
+pub(crate) const NUMBERS: RangeInclusive<u16> = 0x4000..=0x4fff;
 
 /// Does a message that begins with this byte belong to a channel?
-pub fn is_channel_data(first: u8) -> bool {
+pub(crate) fn is_channel_data(first: u8) -> bool {
     (0x40..=0x4f).contains(&first)
 }
 
 /// The channel's number, and where the data is; `None` for a message that was cut.
-pub fn parse(message: &[u8]) -> Option<(u16, Range<usize>)> {
+pub(crate) fn parse(message: &[u8]) -> Option<(u16, Range<usize>)> {
     let [n0, n1, l0, l1] = *message.first_chunk()?;
     let end = HEADER + usize::from(u16::from_be_bytes([l0, l1]));
     (end <= message.len()).then_some((u16::from_be_bytes([n0, n1]), HEADER..end))
@@ -29,7 +29,11 @@ pub fn parse(message: &[u8]) -> Option<(u16, Range<usize>)> {
 
 /// Writes the header in front of `data`, which begins at [`HEADER`] or later; gives the whole message. `None` where
 /// there is no room, or more data than the length can say.
-pub fn write_header(buffer: &mut [u8], number: u16, data: Range<usize>) -> Option<Range<usize>> {
+pub(crate) fn write_header(
+    buffer: &mut [u8],
+    number: u16,
+    data: Range<usize>,
+) -> Option<Range<usize>> {
     let length = u16::try_from(data.len()).ok()?;
     let start = data.start.checked_sub(HEADER)?;
     let [n0, n1] = number.to_be_bytes();
@@ -39,7 +43,7 @@ pub fn write_header(buffer: &mut [u8], number: u16, data: Range<usize>) -> Optio
 }
 
 /// A length made a multiple of 4.
-pub const fn padded(length: usize) -> usize {
+pub(crate) const fn padded(length: usize) -> usize {
     length.next_multiple_of(4)
 }
 

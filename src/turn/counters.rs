@@ -10,12 +10,12 @@ macro_rules! counted {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+        pub(crate) enum $name { $($(#[$variant_doc])* $variant,)* }
 
         impl $name {
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            pub fn name(self) -> &'static str {
+            pub(crate) fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
         }
@@ -81,23 +81,23 @@ counted! {
 
 /// How often it was so for each of [`FailedLogin::ALL`].
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct FailedLogins(pub [u64; FailedLogin::ALL.len()]);
+pub(crate) struct FailedLogins(pub [u64; FailedLogin::ALL.len()]);
 
 impl FailedLogins {
-    pub fn count(&mut self, why: FailedLogin) {
+    pub(crate) fn count(&mut self, why: FailedLogin) {
         self.0[why as usize] += 1;
     }
 }
 
 /// The codes with which requests are refused (RFC 8489 §14.8, RFC 8656 §19).
-pub const CODES: [u16; 12] = [400, 401, 403, 420, 437, 438, 440, 441, 442, 443, 486, 508];
+pub(crate) const CODES: [u16; 12] = [400, 401, 403, 420, 437, 438, 440, 441, 442, 443, 486, 508];
 
 /// How often it was refused with each of [`CODES`]; other codes are not counted.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Refusals(pub [u64; CODES.len()]);
+pub(crate) struct Refusals(pub [u64; CODES.len()]);
 
 impl Refusals {
-    pub fn count(&mut self, code: u16) {
+    pub(crate) fn count(&mut self, code: u16) {
         if let Some(index) = CODES.iter().position(|known| *known == code) {
             self.0[index] += 1;
         }
@@ -105,7 +105,7 @@ impl Refusals {
 }
 
 #[derive(Debug)]
-pub struct Counters {
+pub(crate) struct Counters {
     refusals: [AtomicU64; CODES.len()],
     failed_logins: [AtomicU64; FailedLogin::ALL.len()],
     drops: [AtomicU64; Drop::ALL.len()],
@@ -129,17 +129,17 @@ impl Default for Counters {
 }
 
 impl Counters {
-    pub fn dropped(&self, reason: Drop) {
+    pub(crate) fn dropped(&self, reason: Drop) {
         add(&self.drops[reason as usize], 1);
     }
 
-    pub fn passed(&self, flow: Flow, bytes: usize) {
+    pub(crate) fn passed(&self, flow: Flow, bytes: usize) {
         add(&self.packets[flow as usize], 1);
         add(&self.bytes[flow as usize], bytes as u64);
     }
 
     /// An answer was given; so often was one a refusal by now, and so often for a failed login.
-    pub fn answered(&self, refusals: &Refusals, failed_logins: &FailedLogins) {
+    pub(crate) fn answered(&self, refusals: &Refusals, failed_logins: &FailedLogins) {
         add(&self.answers, 1);
         for (counter, count) in self.refusals.iter().zip(refusals.0) {
             counter.store(count, Ordering::Relaxed);
@@ -160,7 +160,7 @@ fn add(counter: &AtomicU64, amount: u64) {
 
 /// The sum over all shards at one time.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Totals {
+pub(crate) struct Totals {
     pub drops: [u64; Drop::ALL.len()],
     pub packets: [u64; Flow::ALL.len()],
     pub bytes: [u64; Flow::ALL.len()],
@@ -171,7 +171,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    pub fn of<'a>(all: impl IntoIterator<Item = &'a Counters>) -> Self {
+    pub(crate) fn of<'a>(all: impl IntoIterator<Item = &'a Counters>) -> Self {
         let mut totals = Self::default();
         for counters in all {
             sum(&mut totals.drops, &counters.drops);
@@ -185,7 +185,7 @@ impl Totals {
     }
 
     /// What was dropped since `before`, as an operator reads it; `None` if nothing was.
-    pub fn drops_since(&self, before: &Self) -> Option<String> {
+    pub(crate) fn drops_since(&self, before: &Self) -> Option<String> {
         let mut text = String::new();
         for reason in Drop::ALL {
             let count = self.drops[*reason as usize] - before.drops[*reason as usize];

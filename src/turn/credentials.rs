@@ -15,38 +15,38 @@ use super::usernames::Names;
 use super::wire::{self, Key};
 use crate::words::secret::Secret;
 
-pub use super::usernames::{Holder, Named};
+pub(crate) use super::usernames::{Holder, Named};
 
 /// How long such a page may relay.
-pub const CHECK_TTL: Duration = Duration::from_secs(120);
+pub(crate) const CHECK_TTL: Duration = Duration::from_secs(120);
 /// An expiry that is further ahead is a mistake, such as one in milliseconds.
-pub const MAX_TTL: Duration = Duration::from_secs(366 * 24 * 3600);
+pub(crate) const MAX_TTL: Duration = Duration::from_secs(366 * 24 * 3600);
 /// From opening the page to being in a room.
 const SETTING_OUT: Duration = Duration::from_secs(60);
 
 /// A username and its password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     pub username: String,
     pub password: String,
 }
 
 /// Makes credentials.
 #[derive(Debug, Clone)]
-pub struct Issuer {
+pub(crate) struct Issuer {
     secret: Secret,
     names: Names,
 }
 
 impl Issuer {
     /// `secret` is shared with other programs; `own` is not.
-    pub fn new(secret: Secret, own: &str) -> Self {
+    pub(crate) fn new(secret: Secret, own: &str) -> Self {
         let names = Names::new(own);
         Self { secret, names }
     }
 
     /// Credentials for the page that callbox calls `name`, valid until `expiry` (whole seconds).
-    pub fn for_page(&self, name: &str, expiry: SystemTime) -> Credentials {
+    pub(crate) fn for_page(&self, name: &str, expiry: SystemTime) -> Credentials {
         let username = self.names.sign(name, seconds(expiry));
         let password = password(&self.secret, &username);
         Credentials { username, password }
@@ -54,7 +54,7 @@ impl Issuer {
 }
 
 /// Credentials for another program's `name`, valid until `expiry` (whole seconds).
-pub fn mint(secret: &Secret, name: &str, expiry: SystemTime) -> Credentials {
+pub(crate) fn mint(secret: &Secret, name: &str, expiry: SystemTime) -> Credentials {
     let username = format!("{}:{name}", seconds(expiry));
     let password = password(secret, &username);
     Credentials { username, password }
@@ -77,7 +77,7 @@ fn seconds(time: SystemTime) -> u64 {
 
 /// Knows all keys, and who may relay.
 #[derive(Debug, Clone)]
-pub struct Authority {
+pub(crate) struct Authority {
     pub realm: String,
     pub issuer: Issuer,
     pub users: BTreeMap<String, Secret>,
@@ -88,7 +88,7 @@ pub struct Authority {
 
 impl Authority {
     /// Whom a username names. Right only if its password is: until then anybody may have written it.
-    pub fn read(&self, username: &str) -> Named {
+    pub(crate) fn read(&self, username: &str) -> Named {
         if self.users.contains_key(username) {
             return Named::other(username, None);
         }
@@ -99,7 +99,12 @@ impl Authority {
     ///
     /// # Errors
     /// Why there is none.
-    pub fn key(&self, username: &str, named: &Named, now: SystemTime) -> Result<Key, FailedLogin> {
+    pub(crate) fn key(
+        &self,
+        username: &str,
+        named: &Named,
+        now: SystemTime,
+    ) -> Result<Key, FailedLogin> {
         let password = match (named.expires, self.users.get(username)) {
             (None, None) => return Err(FailedLogin::UnknownUser),
             (None, Some(password)) => password.expose().to_owned(),
@@ -115,7 +120,7 @@ impl Authority {
     /// May the holder of a username, whose password was right, relay? A call outlives its credential, but not its room:
     /// `is_admitted` is asked about visitors, and told for how long this one may set out without being in a room. A check
     /// sets out until its credential ends, and what it began ends with it.
-    pub fn may_relay(
+    pub(crate) fn may_relay(
         &self,
         named: &Named,
         now: SystemTime,

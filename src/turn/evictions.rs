@@ -6,17 +6,17 @@ use super::engine::AllocationId;
 use super::wake::Wake;
 
 /// How many had to go.
-pub const EVICTED: &str = "callbox_turn_evicted_allocations_total";
+pub(super) const EVICTED: &str = "callbox_turn_evicted_allocations_total";
 
 /// Shared by a shard and whoever gives places out.
-pub struct Evictions {
+pub(super) struct Evictions {
     waiting: Mutex<Vec<Evicted>>,
     wake: Wake,
 }
 
 /// An allocation whose place has been given to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Evicted {
+pub(super) struct Evicted {
     pub id: AllocationId,
     /// Ids are used again; these numbers are not.
     pub place: u64,
@@ -24,20 +24,20 @@ pub struct Evicted {
 
 impl Evictions {
     /// Of the shard that is woken by `wake`.
-    pub fn new(wake: Wake) -> Self {
+    pub(super) fn new(wake: Wake) -> Self {
         Self {
             waiting: Mutex::default(),
             wake,
         }
     }
 
-    pub fn add(&self, evicted: Evicted) {
+    pub(super) fn add(&self, evicted: Evicted) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.push(evicted);
         self.wake.wake();
     }
 
-    pub fn take(&self) -> Vec<Evicted> {
+    pub(super) fn take(&self) -> Vec<Evicted> {
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -6,7 +6,7 @@ use super::wire;
 
 /// What a stream goes on with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Frame {
+pub(crate) enum Frame {
     /// A message of `length` bytes, and `taken` with its padding.
     Whole { length: usize, taken: usize },
     /// The rest is not there yet.
@@ -16,12 +16,12 @@ pub enum Frame {
 }
 
 /// The most data that fits into a UDP datagram over IPv4.
-pub const MAX_DATA: usize = 65_507;
+pub(crate) const MAX_DATA: usize = 65_507;
 /// The longest message that a length can say.
-pub const MAX_MESSAGE: usize = wire::HEADER + 65_535;
+pub(crate) const MAX_MESSAGE: usize = wire::HEADER + 65_535;
 
 /// Looks at the first message in `bytes`.
-pub fn next(bytes: &[u8]) -> Frame {
+pub(crate) fn next(bytes: &[u8]) -> Frame {
     match bytes.first() {
         None => Frame::Partial,
         Some(0..=0x3f) => stun(bytes),

@@ -7,14 +7,14 @@
 use std::time::{Duration, Instant};
 
 /// What a packet may be late by: little beside what a network takes.
-pub const PAUSE: Duration = Duration::from_micros(200);
+pub(super) const PAUSE: Duration = Duration::from_micros(200);
 /// Over how long the rate is taken.
 const WINDOW: Duration = Duration::from_millis(5);
 /// Where so many come in a pause, they are there without it.
 const PLENTY: u32 = 16;
 
 #[derive(Debug)]
-pub struct Gathering {
+pub(super) struct Gathering {
     since: Instant,
     packets: u32,
     /// One packet at least is due within a pause, and not too many.
@@ -22,7 +22,7 @@ pub struct Gathering {
 }
 
 impl Gathering {
-    pub fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
             since: now,
             packets: 0,
@@ -31,7 +31,7 @@ impl Gathering {
     }
 
     /// A turn has received so many packets; should the next one wait for [`PAUSE`]?
-    pub fn pays(&mut self, received: usize, now: Instant) -> bool {
+    pub(super) fn pays(&mut self, received: usize, now: Instant) -> bool {
         self.packets = self
             .packets
             .saturating_add(u32::try_from(received).unwrap_or(u32::MAX));

@@ -22,23 +22,23 @@ const FINGERPRINT: u16 = 0x8028;
 const FIRST_OPTIONAL: u16 = 0x8000;
 
 /// Room in front of the data for the longest header, that of an IPv6 peer.
-pub const MAX_HEADER: usize = HEADER + ATTRIBUTE_HEADER + 20 + ATTRIBUTE_HEADER;
+pub(crate) const MAX_HEADER: usize = HEADER + ATTRIBUTE_HEADER + 20 + ATTRIBUTE_HEADER;
 
 /// What a client wants sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Send {
+pub(crate) struct Send {
     pub peer: SocketAddr,
     pub data: Range<usize>,
     pub dont_fragment: bool,
 }
 
-pub fn is_send(message: &[u8]) -> bool {
+pub(crate) fn is_send(message: &[u8]) -> bool {
     message.starts_with(&SEND)
 }
 
 /// Reads a Send indication; `None` for one that is malformed or carries what is not understood, which is discarded
 /// (RFC 8656 §11.2).
-pub fn parse_send(message: &[u8]) -> Option<Send> {
+pub(crate) fn parse_send(message: &[u8]) -> Option<Send> {
     let header = message.first_chunk::<HEADER>()?;
     let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
     if header[4..8] != COOKIE || message.len() != HEADER + length || !length.is_multiple_of(4) {
@@ -88,7 +88,7 @@ fn xor<const N: usize>(bytes: &[u8], mask: &[u8]) -> [u8; N] {
 
 /// Writes the header of a Data indication in front of `data`, and the padding behind it; gives the whole message.
 /// `None` where there is no room, or more data than the lengths can say.
-pub fn write_data(
+pub(crate) fn write_data(
     buffer: &mut [u8],
     data: Range<usize>,
     peer: SocketAddr,

@@ -24,7 +24,7 @@ const FROM_ALL_NETWORKS: u32 = 60;
 /// So many times as much may come from the larger network around.
 const LARGER: u32 = 4;
 
-pub struct LoginLimit(Mutex<Recent<Instant>>);
+pub(crate) struct LoginLimit(Mutex<Recent<Instant>>);
 
 #[derive(Hash)]
 enum Counted<'a> {
@@ -34,12 +34,12 @@ enum Counted<'a> {
 }
 
 impl LoginLimit {
-    pub fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self(Mutex::new(Recent::new(now)))
     }
 
     /// May an attempt from here with this name be looked at?
-    pub fn allows(&self, from: IpAddr, name: &str, now: Instant) -> bool {
+    pub(crate) fn allows(&self, from: IpAddr, name: &str, now: Instant) -> bool {
         let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut counts = Counts(&mut recent, now);
         counts
@@ -49,7 +49,7 @@ impl LoginLimit {
     }
 
     /// One of them failed.
-    pub fn failed(&self, from: IpAddr, name: &str, now: Instant) {
+    pub(crate) fn failed(&self, from: IpAddr, name: &str, now: Instant) {
         let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut counts = Counts(&mut recent, now);
         for (counted, per_minute) in counts.of(from, name) {

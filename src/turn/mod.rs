@@ -7,14 +7,14 @@
 //!  TCP, TLS ──── front (sniffed) ── handed over to a shard
 //! ```
 
-pub mod channel_data;
-pub mod counters;
-pub mod credentials;
-pub mod engine;
+pub(crate) mod channel_data;
+pub(crate) mod counters;
+pub(crate) mod credentials;
+pub(crate) mod engine;
 mod evictions;
-pub mod framing;
+pub(crate) mod framing;
 mod gathering;
-pub mod indication;
+pub(crate) mod indication;
 mod login_limit;
 mod peer_policy;
 mod poll;
@@ -31,9 +31,9 @@ mod streams;
 mod sys;
 mod timer;
 mod unanswered;
-pub mod usernames;
+pub(crate) mod usernames;
 mod wake;
-pub mod wire;
+pub(crate) mod wire;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -56,14 +56,14 @@ use registry::Registry;
 use shard::{Command, Shard, ShardHandle};
 use unanswered::Unanswered;
 
-pub use peer_policy::PeerPolicy;
-pub use settings::{CredentialMode, Limits, PortRange};
-pub use sockets::{LISTENER_BUFFER, set_receive_buffer};
-pub use stream::{Handover, Place};
-pub use streams::StreamLimits;
+pub(crate) use peer_policy::PeerPolicy;
+pub(crate) use settings::{CredentialMode, Limits, PortRange};
+pub(crate) use sockets::{LISTENER_BUFFER, set_receive_buffer};
+pub(crate) use stream::{Handover, Place};
+pub(crate) use streams::StreamLimits;
 
 /// What the threads of the relay are called, before their number.
-pub const THREAD_PREFIX: &str = "relay-";
+pub(crate) const THREAD_PREFIX: &str = "relay-";
 const SUM_UP_EVERY: Duration = Duration::from_secs(60);
 const COMPLAIN_EVERY: Duration = Duration::from_secs(3600);
 const FAR_EXPIRY: &str = "a program made credentials for the relay that expire in more than a year, which are refused; \
@@ -71,12 +71,12 @@ const FAR_EXPIRY: &str = "a program made credentials for the relay that expire i
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// Has what is rare counted from zero: what appears only with its first event has no increase.
-pub fn count_from_zero() {
+pub(crate) fn count_from_zero() {
     metrics::counter!(evictions::EVICTED).absolute(0);
 }
 
 /// What the relay needs to run.
-pub struct Setup {
+pub(crate) struct Setup {
     /// For each shard a bound socket per local address.
     pub sockets: Vec<Vec<UdpSocket>>,
     pub authority: Authority,
@@ -92,7 +92,7 @@ pub struct Setup {
 }
 
 /// The running relay.
-pub struct Relay {
+pub(crate) struct Relay {
     handles: StreamSink,
     threads: Mutex<Vec<JoinHandle<()>>>,
     counters: Vec<Arc<Counters>>,
@@ -109,7 +109,7 @@ impl Relay {
     ///
     /// # Errors
     /// When the kernel refuses a thread or a poll.
-    pub fn start(setup: Setup) -> anyhow::Result<Self> {
+    pub(crate) fn start(setup: Setup) -> anyhow::Result<Self> {
         let now = Instant::now();
         let addresses = RelayedAddresses::new(setup.relay_ports, &setup.public, &setup.local);
         let limits = setup.limits;
@@ -183,13 +183,13 @@ impl Relay {
     }
 
     /// Where TCP and TLS clients are handed over.
-    pub fn streams(&self) -> StreamSink {
+    pub(crate) fn streams(&self) -> StreamSink {
         self.handles.clone()
     }
 
     /// Ends the allocations of visitors who have left, gives reservations up, and tells the operator what was dropped.
     /// Ends only when a relay thread has failed.
-    pub async fn attend(&self) {
+    pub(crate) async fn attend(&self) {
         let presence = &self.registry.presence;
         let watch = presence.watch(|visitor| {
             let holder = Holder::own(visitor);
@@ -206,7 +206,7 @@ impl Relay {
     }
 
     /// The machine's addresses or routes have changed: peers are judged by this policy and anew from now on.
-    pub fn set_policy(&self, policy: PeerPolicy) {
+    pub(crate) fn set_policy(&self, policy: PeerPolicy) {
         let policy = Arc::new(policy);
         for shard in &self.handles.shards {
             shard.tell(Command::Policy(Arc::clone(&policy)));
@@ -244,17 +244,17 @@ impl Relay {
         }
     }
 
-    pub fn allocations(&self) -> usize {
+    pub(crate) fn allocations(&self) -> usize {
         self.registry.allocations()
     }
 
     /// What all shards have counted so far.
-    pub fn totals(&self) -> Totals {
+    pub(crate) fn totals(&self) -> Totals {
         Totals::of(self.counters.iter().map(|counters| &**counters))
     }
 
     /// Ends all allocations and closes the sockets.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         for shard in &self.handles.shards {
             shard.tell(Command::Stop);
         }
@@ -279,13 +279,13 @@ impl Drop for TellEnd {
 
 /// Gives each stream to the next shard. Clones take turns together.
 #[derive(Clone, Default)]
-pub struct StreamSink {
+pub(crate) struct StreamSink {
     shards: Vec<ShardHandle>,
     next: Arc<AtomicUsize>,
 }
 
 impl StreamSink {
-    pub fn hand_over(&self, stream: Handover) {
+    pub(crate) fn hand_over(&self, stream: Handover) {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         if let Some(shard) = self.shards.get(turn % self.shards.len().max(1)) {
             shard.tell(Command::Stream(Box::new(stream)));

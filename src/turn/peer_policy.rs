@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use crate::net::{self, Machine};
 
 #[derive(Debug, Clone)]
-pub struct PeerPolicy {
+pub(crate) struct PeerPolicy {
     own: Vec<IpAddr>,
     gateways: Vec<IpAddr>,
     proxies: Vec<IpNet>,
@@ -40,7 +40,7 @@ struct Link {
 
 /// Where a client is, seen from this machine. It holds for the policy that told it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub(crate) enum Standing {
     /// Anywhere, or nobody knows.
     Away,
     /// On a LAN that the machine is on.
@@ -54,7 +54,7 @@ impl PeerPolicy {
     /// - `loopback`: every listener is on loopback
     /// - `listeners`: ports that callbox itself listens on
     /// - `proxies`: `[http] trusted_proxies`
-    pub fn new(
+    pub(crate) fn new(
         machine: &Machine,
         public: &[IpAddr],
         peers: Option<&[IpNet]>,
@@ -84,18 +84,18 @@ impl PeerPolicy {
     }
 
     /// Is this an address of this machine, seen from inside or outside?
-    pub fn is_own(&self, ip: IpAddr) -> bool {
+    pub(crate) fn is_own(&self, ip: IpAddr) -> bool {
         self.own.contains(&ip)
     }
 
     /// Is it another machine that `ip` should lead to? Whether it does, only the kernel knows.
-    pub fn is_foreign(&self, ip: IpAddr) -> bool {
+    pub(crate) fn is_foreign(&self, ip: IpAddr) -> bool {
         let ip = plain(ip);
         !ip.is_loopback() && !self.is_own(ip)
     }
 
     /// Where the client at `ip` is. `proxied`: a proxy has passed its connection on.
-    pub fn standing(&self, ip: IpAddr, proxied: bool) -> Standing {
+    pub(crate) fn standing(&self, ip: IpAddr, proxied: bool) -> Standing {
         // Whoever stands behind a proxy or a router that translates addresses may be anywhere.
         let stands_in = self.gateways.contains(&ip) || self.is_proxy(ip);
         if stands_in {
@@ -123,7 +123,7 @@ impl PeerPolicy {
 
     /// May a permission for this address be installed? `is_relaying` says whether a relayed address lives on it; which
     /// port, each packet shows.
-    pub fn may_permit(&self, client: Standing, ip: IpAddr, is_relaying: bool) -> bool {
+    pub(crate) fn may_permit(&self, client: Standing, ip: IpAddr, is_relaying: bool) -> bool {
         // Of no listener, so that the address alone decides.
         const ANY_PORT: u16 = 1;
         self.permits(client, SocketAddr::new(ip, ANY_PORT), is_relaying)
@@ -131,7 +131,7 @@ impl PeerPolicy {
 
     /// May packets of a client go to and come from `peer`? `is_relayed` says whether it is a relayed address of this
     /// server.
-    pub fn permits(&self, client: Standing, peer: SocketAddr, is_relayed: bool) -> bool {
+    pub(crate) fn permits(&self, client: Standing, peer: SocketAddr, is_relayed: bool) -> bool {
         let ip = plain(peer.ip());
         if peer.port() == 0 {
             return false;

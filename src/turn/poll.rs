@@ -43,7 +43,7 @@ impl From<epoll::EventData> for Token {
 /// How many datagrams to ask a socket for at once: as many as came of late. To ask for one costs the kernel least, and
 /// the poll tells again where more is waiting.
 #[derive(Debug, Clone, Copy)]
-pub struct Batch(u8);
+pub(super) struct Batch(u8);
 
 impl Default for Batch {
     fn default() -> Self {
@@ -54,12 +54,12 @@ impl Default for Batch {
 impl Batch {
     const MAX: u8 = 64;
 
-    pub fn size(self) -> usize {
+    pub(super) fn size(self) -> usize {
         self.0.into()
     }
 
     /// The last call asked for so many and got so many.
-    pub fn came(&mut self, received: usize, asked: usize) {
+    pub(super) fn came(&mut self, received: usize, asked: usize) {
         self.0 = if received < asked {
             u8::try_from(received).unwrap_or(Self::MAX).max(1)
         } else {

@@ -16,27 +16,27 @@ const WORDS: usize = 65_536 / 64;
 
 /// An address that relay sockets bind to, and what it is advertised as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Home {
+pub(super) struct Home {
     pub bound: IpAddr,
     pub advertised: IpAddr,
 }
 
 /// Where clients that came by one address are given relayed addresses, by family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Families {
+pub(super) struct Families {
     v4: Option<usize>,
     v6: Option<usize>,
 }
 
 impl Families {
-    pub fn of(self, ipv6: bool) -> Option<usize> {
+    pub(super) fn of(self, ipv6: bool) -> Option<usize> {
         if ipv6 { self.v6 } else { self.v4 }
     }
 }
 
 /// The relayed addresses of this server.
 #[derive(Debug)]
-pub struct RelayedAddresses {
+pub(super) struct RelayedAddresses {
     range: PortRange,
     public: Vec<IpAddr>,
     /// The machine's addresses that may be used.
@@ -84,7 +84,7 @@ impl Bits {
 impl RelayedAddresses {
     /// - `public`: the addresses under which the world reaches this machine, one of each family at the most
     /// - `local`: the machine's addresses that relay sockets may bind to
-    pub fn new(range: PortRange, public: &[IpAddr], local: &[IpAddr]) -> Self {
+    pub(super) fn new(range: PortRange, public: &[IpAddr], local: &[IpAddr]) -> Self {
         let homes = local
             .iter()
             .map(|bound| {
@@ -111,7 +111,7 @@ impl RelayedAddresses {
 
     /// Where clients that reached `reached` are served: on the public address where the machine has it, else on the
     /// one that was reached, else on the first.
-    pub fn families(&self, reached: IpAddr) -> Families {
+    pub(super) fn families(&self, reached: IpAddr) -> Families {
         let family = |v4: bool| {
             let local = |ip: &IpAddr| self.local.iter().position(|own| own == ip);
             let public = self.public.iter().find(|ip| ip.is_ipv4() == v4);
@@ -132,7 +132,7 @@ impl RelayedAddresses {
     ///
     /// # Errors
     /// Where no port is left, or one cannot be bound for another reason than being taken.
-    pub fn claim<T>(
+    pub(super) fn claim<T>(
         self: &Arc<Self>,
         home: usize,
         random: u32,
@@ -159,7 +159,7 @@ impl RelayedAddresses {
     }
 
     /// Claims one port, unless somebody has it.
-    pub fn claim_port(self: &Arc<Self>, home: usize, port: u16) -> Option<Claim> {
+    pub(super) fn claim_port(self: &Arc<Self>, home: usize, port: u16) -> Option<Claim> {
         let in_range = (self.range.low..=self.range.high).contains(&port);
         (in_range && self.claimed(home).set(port)).then(|| Claim {
             addresses: Arc::clone(self),
@@ -169,12 +169,12 @@ impl RelayedAddresses {
     }
 
     /// How many ports an address has.
-    pub fn ports(&self) -> u32 {
+    pub(super) fn ports(&self) -> u32 {
         self.range.size()
     }
 
     /// Could this port be claimed?
-    pub fn is_free(&self, home: usize, port: u16) -> bool {
+    pub(super) fn is_free(&self, home: usize, port: u16) -> bool {
         (self.range.low..=self.range.high).contains(&port) && !self.claimed(home).get(port)
     }
 
@@ -189,7 +189,7 @@ impl RelayedAddresses {
     }
 
     /// Where a live relayed address is bound, as advertised or as bound.
-    pub fn bound(&self, address: SocketAddr) -> Option<SocketAddr> {
+    pub(super) fn bound(&self, address: SocketAddr) -> Option<SocketAddr> {
         let ip = address.ip();
         self.live(address.port(), |home| {
             home.advertised == ip || home.bound == ip
@@ -198,7 +198,7 @@ impl RelayedAddresses {
     }
 
     /// How the live relayed address that is bound to `address` is known.
-    pub fn advertised(&self, address: SocketAddr) -> Option<SocketAddr> {
+    pub(super) fn advertised(&self, address: SocketAddr) -> Option<SocketAddr> {
         self.live(address.port(), |home| home.bound == address.ip())
             .map(|home| SocketAddr::new(home.advertised, address.port()))
     }
@@ -210,7 +210,7 @@ impl RelayedAddresses {
             .map(|(home, _)| home)
     }
 
-    pub fn is_relaying_on(&self, ip: IpAddr) -> bool {
+    pub(super) fn is_relaying_on(&self, ip: IpAddr) -> bool {
         self.homes.iter().any(|(home, ports)| {
             (home.advertised == ip || home.bound == ip) && ports.count.load(Ordering::Relaxed) > 0
         })
@@ -219,7 +219,7 @@ impl RelayedAddresses {
 
 /// A port that nobody else gets, until this is dropped.
 #[derive(Debug)]
-pub struct Claim {
+pub(super) struct Claim {
     addresses: Arc<RelayedAddresses>,
     home: usize,
     port: u16,
@@ -231,16 +231,16 @@ impl Claim {
         self.port
     }
 
-    pub fn bound(&self) -> SocketAddr {
+    pub(super) fn bound(&self) -> SocketAddr {
         SocketAddr::new(self.addresses.homes[self.home].0.bound, self.port)
     }
 
-    pub fn advertised(&self) -> SocketAddr {
+    pub(super) fn advertised(&self) -> SocketAddr {
         SocketAddr::new(self.addresses.homes[self.home].0.advertised, self.port)
     }
 
     /// An allocation has it.
-    pub fn go_live(&self) {
+    pub(super) fn go_live(&self) {
         let ports = &self.addresses.homes[self.home].1;
         if ports.live.set(self.port) {
             ports.count.fetch_add(1, Ordering::Relaxed);

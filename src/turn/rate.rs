@@ -10,17 +10,17 @@ const BURST: Duration = Duration::from_secs(1);
 
 /// One direction of one allocation.
 #[derive(Debug, Clone, Copy)]
-pub struct Rate {
+pub(super) struct Rate {
     empty_at: Instant,
 }
 
 impl Rate {
-    pub fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self { empty_at: now }
     }
 
     /// Counts so many units if they may pass.
-    pub fn allows(&mut self, units: u64, per_second: u64, now: Instant) -> bool {
+    pub(super) fn allows(&mut self, units: u64, per_second: u64, now: Instant) -> bool {
         let start = self.empty_at.max(now);
         let end = start + Duration::from_nanos(nanoseconds(units, per_second));
         let allowed = end <= now + BURST;
@@ -33,7 +33,7 @@ impl Rate {
 
 /// The same for all threads together, without a lock.
 #[derive(Debug)]
-pub struct SharedRate {
+pub(super) struct SharedRate {
     per_second: u64,
     start: Instant,
     /// Nanoseconds after `start`.
@@ -41,7 +41,7 @@ pub struct SharedRate {
 }
 
 impl SharedRate {
-    pub fn new(per_second: u64, start: Instant) -> Self {
+    pub(super) fn new(per_second: u64, start: Instant) -> Self {
         Self {
             per_second,
             start,
@@ -50,7 +50,7 @@ impl SharedRate {
     }
 
     /// Counts so many units if they may pass.
-    pub fn allows(&self, units: u64, now: Instant) -> bool {
+    pub(super) fn allows(&self, units: u64, now: Instant) -> bool {
         let now = nanos(now.saturating_duration_since(self.start));
         let cost = nanoseconds(units, self.per_second);
         let counted =

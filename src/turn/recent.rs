@@ -13,7 +13,7 @@ const MOST: usize = 16_384;
 const AGE: Duration = Duration::from_secs(60);
 
 /// Keys are remembered by a keyed hash, so that they cost eight bytes each, however long they are.
-pub struct Recent<V> {
+pub(super) struct Recent<V> {
     hasher: RandomState,
     young: HashMap<u64, V>,
     old: HashMap<u64, V>,
@@ -21,7 +21,7 @@ pub struct Recent<V> {
 }
 
 impl<V: Copy> Recent<V> {
-    pub fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
             hasher: RandomState::new(),
             young: HashMap::new(),
@@ -31,7 +31,12 @@ impl<V: Copy> Recent<V> {
     }
 
     /// What is remembered of `key`, or what `new` makes of it.
-    pub fn entry(&mut self, key: &impl Hash, now: Instant, new: impl FnOnce() -> V) -> &mut V {
+    pub(super) fn entry(
+        &mut self,
+        key: &impl Hash,
+        now: Instant,
+        new: impl FnOnce() -> V,
+    ) -> &mut V {
         self.turn(now);
         let hash = self.hasher.hash_one(key);
         let before = self.old.get(&hash).copied();
@@ -41,7 +46,7 @@ impl<V: Copy> Recent<V> {
     }
 
     /// What is remembered of `key`. Looking adds nothing, so that whoever is refused cannot fill the table.
-    pub fn get(&mut self, key: &impl Hash, now: Instant) -> Option<V> {
+    pub(super) fn get(&mut self, key: &impl Hash, now: Instant) -> Option<V> {
         self.turn(now);
         let hash = self.hasher.hash_one(key);
         let found = self.young.get(&hash).or_else(|| self.old.get(&hash));
@@ -61,7 +66,7 @@ impl<V: Copy> Recent<V> {
     }
 
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.young.len() + self.old.len()
     }
 }

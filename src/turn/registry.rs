@@ -29,7 +29,7 @@ const IDLE_FOR: Duration = Duration::from_secs(60);
 /// Of a check: some for each way to the relay, times the machine's interfaces.
 const CHECK_ALLOCATIONS: usize = 32;
 
-pub struct Registry {
+pub(super) struct Registry {
     pub addresses: Arc<RelayedAddresses>,
     pub presence: Presence,
     pub bitrate: Option<SharedRate>,
@@ -64,7 +64,7 @@ struct Entry {
 }
 
 /// A bound port that waits for whoever brings its token.
-pub struct Reserved {
+pub(super) struct Reserved {
     pub socket: UdpSocket,
     pub claim: Claim,
     /// It counts as an allocation of who asked for it.
@@ -73,7 +73,7 @@ pub struct Reserved {
 }
 
 /// A counted allocation; dropping it gives its place back, unless another has it already.
-pub struct Place {
+pub(super) struct Place {
     registry: Arc<Registry>,
     /// No two have the same.
     pub number: u64,
@@ -82,7 +82,7 @@ pub struct Place {
 }
 
 impl Registry {
-    pub fn new(
+    pub(super) fn new(
         addresses: RelayedAddresses,
         presence: Presence,
         limits: Limits,
@@ -116,7 +116,7 @@ impl Registry {
     ///
     /// # Errors
     /// Where none is idle, or the holder has begun too many of late: each costs a socket and a line of the log.
-    pub fn admit(
+    pub(super) fn admit(
         self: &Arc<Self>,
         holder: &Holder,
         ip: IpAddr,
@@ -193,7 +193,7 @@ impl Registry {
     }
 
     /// Something has been relayed for these.
-    pub fn were_used(&self, places: impl Iterator<Item = u64>, now: Instant) {
+    pub(super) fn were_used(&self, places: impl Iterator<Item = u64>, now: Instant) {
         let mut quotas = lock(&self.quotas);
         for number in places {
             if let Some(entry) = quotas.entries.get_mut(&number) {
@@ -203,7 +203,7 @@ impl Registry {
     }
 
     /// Keeps a port for whoever brings `token`; `false` where too many are kept.
-    pub fn reserve(
+    pub(super) fn reserve(
         &self,
         token: [u8; 8],
         socket: UdpSocket,
@@ -228,23 +228,23 @@ impl Registry {
     }
 
     /// Does a port wait for whoever brings this token?
-    pub fn is_reserved(&self, token: [u8; 8], now: Instant) -> bool {
+    pub(super) fn is_reserved(&self, token: [u8; 8], now: Instant) -> bool {
         let reserved = lock(&self.reserved);
         reserved.get(&token).is_some_and(|kept| kept.until > now)
     }
 
-    pub fn redeem(&self, token: [u8; 8], now: Instant) -> Option<Reserved> {
+    pub(super) fn redeem(&self, token: [u8; 8], now: Instant) -> Option<Reserved> {
         lock(&self.reserved)
             .remove(&token)
             .filter(|kept| kept.until > now)
     }
 
     /// Gives up reservations that nobody redeemed.
-    pub fn expire(&self, now: Instant) {
+    pub(super) fn expire(&self, now: Instant) {
         lock(&self.reserved).retain(|_, kept| kept.until > now);
     }
 
-    pub fn allocations(&self) -> usize {
+    pub(super) fn allocations(&self) -> usize {
         lock(&self.quotas).places.total()
     }
 }
@@ -305,7 +305,7 @@ impl Quotas {
 
 impl Place {
     /// It is this allocation's from now on, which may have to go.
-    pub fn is_for(&self, id: AllocationId, evictions: &Arc<Evictions>) {
+    pub(super) fn is_for(&self, id: AllocationId, evictions: &Arc<Evictions>) {
         let mut quotas = lock(&self.registry.quotas);
         if let Some(entry) = quotas.entries.get_mut(&self.number) {
             entry.home = Some((id, Arc::clone(evictions)));

@@ -17,7 +17,7 @@ const MAX_KNOWN: usize = 4096;
 type Way = (IpAddr, Option<IpAddr>);
 
 #[derive(Default)]
-pub struct PeerRoutes {
+pub(super) struct PeerRoutes {
     /// `None` until it is needed, and where the kernel takes no questions.
     kernel: Option<Routes>,
     known: Known,
@@ -26,7 +26,7 @@ pub struct PeerRoutes {
 impl PeerRoutes {
     /// Do packets from `from` reach another machine at `to`? Where the kernel does not say, they do not: not knowing
     /// permits nothing.
-    pub fn lead_elsewhere(&mut self, to: IpAddr, from: IpAddr, now: Instant) -> bool {
+    pub(super) fn lead_elsewhere(&mut self, to: IpAddr, from: IpAddr, now: Instant) -> bool {
         let reason = match self.kind_of_peer(to, from, now) {
             Ok(Kind::Elsewhere) => return true,
             Ok(Kind::Here) => "here",
@@ -38,7 +38,7 @@ impl PeerRoutes {
     }
 
     /// The same of a peer that was elsewhere before: that it is nowhere now is no harm.
-    pub fn lead_not_here(&mut self, to: IpAddr, from: IpAddr, now: Instant) -> bool {
+    pub(super) fn lead_not_here(&mut self, to: IpAddr, from: IpAddr, now: Instant) -> bool {
         let kind = self.kind_of_peer(to, from, now);
         matches!(kind, Ok(Kind::Elsewhere | Kind::Nowhere))
     }
@@ -73,7 +73,7 @@ impl PeerRoutes {
     }
 
     /// The machine's addresses or routes have changed.
-    pub fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.known.0.clear();
     }
 }

@@ -30,7 +30,7 @@ const RELAY_BUFFER: usize = 256 * 1024;
 const IN_ADVANCE: u64 = 128 * 1024;
 
 /// The sockets behind the allocations of one shard.
-pub struct Sockets {
+pub(super) struct Sockets {
     pub registry: Arc<Registry>,
     poll: Arc<OwnedFd>,
     /// By allocation.
@@ -47,7 +47,7 @@ pub struct Sockets {
     pub orphans: Vec<Client>,
 }
 
-pub struct RelaySocket {
+pub(super) struct RelaySocket {
     pub socket: UdpSocket,
     pub batch: Batch,
     #[expect(dead_code, reason = "held for its drop")]
@@ -58,7 +58,7 @@ pub struct RelaySocket {
 }
 
 impl Sockets {
-    pub fn new(
+    pub(super) fn new(
         registry: Arc<Registry>,
         poll: Arc<OwnedFd>,
         evictions: Arc<Evictions>,
@@ -78,12 +78,12 @@ impl Sockets {
         }
     }
 
-    pub fn relay(&mut self, id: AllocationId) -> Option<&mut RelaySocket> {
+    pub(super) fn relay(&mut self, id: AllocationId) -> Option<&mut RelaySocket> {
         self.relays.get_mut(id.0 as usize)?.as_mut()
     }
 
     /// Allocations of this shard whose places others have got.
-    pub fn evicted(&self) -> Vec<AllocationId> {
+    pub(super) fn evicted(&self) -> Vec<AllocationId> {
         let relay = |evicted: &Evicted| self.relays.get(evicted.id.0 as usize)?.as_ref();
         let evicted = self.evictions.take().into_iter();
         evicted
@@ -93,7 +93,7 @@ impl Sockets {
     }
 
     /// Notes which allocations have been of use: `packets` tells how many each has relayed.
-    pub fn note_use(&mut self, packets: impl Fn(AllocationId) -> u64, now: Instant) {
+    pub(super) fn note_use(&mut self, packets: impl Fn(AllocationId) -> u64, now: Instant) {
         let relays = (0..).zip(&mut self.relays);
         let used = relays.filter_map(|(id, relay)| {
             let relay = relay.as_mut()?;
@@ -318,7 +318,7 @@ fn relay_socket(address: SocketAddr) -> io::Result<UdpSocket> {
 }
 
 /// Asks for a receive buffer; says how to get it where the kernel allows less, once.
-pub fn set_receive_buffer(socket: &Socket, bytes: usize, what: &str) -> io::Result<()> {
+pub(crate) fn set_receive_buffer(socket: &Socket, bytes: usize, what: &str) -> io::Result<()> {
     static TOLD: AtomicBool = AtomicBool::new(false);
     socket.set_recv_buffer_size(bytes)?;
     // The kernel doubles what it grants, for its own bookkeeping.
@@ -341,11 +341,11 @@ fn shortfall(granted: usize, wanted: usize, what: &str) -> Option<String> {
 }
 
 /// Bytes that may wait in a listening socket, which all clients share.
-pub const LISTENER_BUFFER: usize = 4 * 1024 * 1024;
+pub(crate) const LISTENER_BUFFER: usize = 4 * 1024 * 1024;
 
 impl Sockets {
     /// What the client on this stream is given.
-    pub fn set_stream_families(&mut self, key: u32, families: Families) {
+    pub(super) fn set_stream_families(&mut self, key: u32, families: Families) {
         let index = key as usize;
         if self.stream_families.len() <= index {
             self.stream_families.resize(index + 1, families);

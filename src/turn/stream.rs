@@ -11,7 +11,7 @@ use super::engine::Client;
 use super::framing::{self, Frame};
 
 /// Bytes that are read at once.
-pub const CHUNK: usize = 64 * 1024;
+pub(super) const CHUNK: usize = 64 * 1024;
 /// Room for answers behind a queue that is full of data.
 const ANSWERS: usize = 64 * 1024;
 /// The same for a stranger, of whom the kernel keeps much more than one can have to say.
@@ -22,13 +22,13 @@ const TLS_READ: usize = 4096;
 const RECORD_OVERHEAD: usize = 128;
 
 /// What counts a connection for as long as it is held, and may take it back.
-pub trait Place: Send {
+pub(crate) trait Place: Send {
     /// Tells whether the connection is of use: where there is no room for others, those go first that are not.
     fn is_used(&self, used: bool);
 }
 
 /// What a TCP connection is handed over with.
-pub struct Handover {
+pub(crate) struct Handover {
     /// Whoever counts it may shut it down.
     pub socket: Arc<TcpStream>,
     pub tls: Option<Box<ServerConnection>>,
@@ -44,7 +44,7 @@ pub struct Handover {
     pub place: Box<dyn Place>,
 }
 
-pub struct Stream {
+pub(super) struct Stream {
     pub client: Client,
     socket: Arc<TcpStream>,
     /// Holds its own output.
@@ -74,10 +74,10 @@ pub struct Stream {
 
 /// A stream that has nothing more to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Closed;
+pub(super) struct Closed;
 
 impl Stream {
-    pub fn new(handover: Handover, client: Client, max_output: usize) -> Self {
+    pub(super) fn new(handover: Handover, client: Client, max_output: usize) -> Self {
         let mut tls = handover.tls;
         if let Some(tls) = &mut tls {
             // The bound is `max_output`; another one here would cut messages.
@@ -104,11 +104,11 @@ impl Stream {
     }
 
     /// Does it have an allocation?
-    pub fn is_used(&self, used: bool) {
+    pub(super) fn is_used(&self, used: bool) {
         self.place.is_used(used);
     }
 
-    pub fn socket(&self) -> &TcpStream {
+    pub(super) fn socket(&self) -> &TcpStream {
         &self.socket
     }
 
@@ -116,7 +116,7 @@ impl Stream {
     ///
     /// # Errors
     /// [`Closed`] where the other side has ended the stream or broken a rule of TLS.
-    pub fn read(&mut self, scratch: &mut [u8]) -> Result<usize, Closed> {
+    pub(super) fn read(&mut self, scratch: &mut [u8]) -> Result<usize, Closed> {
         let held = self.input.len();
         scratch[..held].copy_from_slice(&self.input);
         let room = &mut scratch[held..];
@@ -135,7 +135,7 @@ impl Stream {
     }
 
     /// What was read before the handover.
-    pub fn take_over(&mut self, scratch: &mut [u8]) -> Result<usize, Closed> {
+    pub(super) fn take_over(&mut self, scratch: &mut [u8]) -> Result<usize, Closed> {
         let held = self.input.len();
         scratch[..held].copy_from_slice(&self.input);
         let decrypted = match &mut self.tls {
@@ -146,7 +146,7 @@ impl Stream {
     }
 
     /// Keeps the beginning of a message until the rest is there.
-    pub fn keep(&mut self, rest: &[u8], now: Instant) {
+    pub(super) fn keep(&mut self, rest: &[u8], now: Instant) {
         self.input.clear();
         if rest.is_empty() {
             self.input.shrink_to_fit();
@@ -158,7 +158,7 @@ impl Stream {
     }
 
     /// The first message of `bytes`.
-    pub fn frame(bytes: &[u8]) -> Frame {
+    pub(super) fn frame(bytes: &[u8]) -> Frame {
         framing::next(bytes)
     }
 
@@ -166,7 +166,7 @@ impl Stream {
     ///
     /// # Errors
     /// [`Closed`] for a client that asks on and on and never reads; sooner for one without an allocation.
-    pub fn answer(&mut self, message: &[u8], known: bool) -> Result<(), Closed> {
+    pub(super) fn answer(&mut self, message: &[u8], known: bool) -> Result<(), Closed> {
         self.place.is_used(known);
         let room = if known {
             self.max_output + ANSWERS
@@ -183,7 +183,7 @@ impl Stream {
     ///
     /// # Errors
     /// [`Closed`] where nothing can be written any more.
-    pub fn data(&mut self, message: &mut [u8], length: usize) -> Result<bool, Closed> {
+    pub(super) fn data(&mut self, message: &mut [u8], length: usize) -> Result<bool, Closed> {
         if self.waiting + message.len() > self.max_output {
             return Ok(false);
         }
@@ -208,7 +208,7 @@ impl Stream {
     ///
     /// # Errors
     /// [`Closed`] where nothing can be written any more.
-    pub fn flush(&mut self, now: Instant) -> Result<bool, Closed> {
+    pub(super) fn flush(&mut self, now: Instant) -> Result<bool, Closed> {
         let before = self.waiting;
         let done = match &mut self.tls {
             None => self.flush_plain(),
@@ -249,14 +249,14 @@ impl Stream {
     }
 
     /// Gives memory back that only a burst needed.
-    pub fn relax(&mut self) {
+    pub(super) fn relax(&mut self) {
         if self.output.is_empty() {
             self.output = Vec::new();
         }
     }
 
     /// Says goodbye in the order of the protocols.
-    pub fn close(mut self, now: Instant) {
+    pub(super) fn close(mut self, now: Instant) {
         let flushed = self.flush(now).is_ok();
         if let Some(tls) = self.tls.as_mut().filter(|_| flushed) {
             tls.send_close_notify();

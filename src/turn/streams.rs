@@ -18,7 +18,7 @@ use crate::net::canonical;
 
 /// What one stream may take.
 #[derive(Debug, Clone, Copy)]
-pub struct StreamLimits {
+pub(crate) struct StreamLimits {
     /// For a message from its first byte to its last.
     pub message_within: Duration,
     /// Without an allocation and without a message.
@@ -27,7 +27,7 @@ pub struct StreamLimits {
     pub queue: usize,
 }
 
-pub struct Streams {
+pub(super) struct Streams {
     poll: Arc<OwnedFd>,
     limits: StreamLimits,
     by_key: Slab<Stream>,
@@ -42,7 +42,7 @@ pub struct Streams {
 }
 
 impl Streams {
-    pub fn new(poll: Arc<OwnedFd>, limits: StreamLimits) -> Self {
+    pub(super) fn new(poll: Arc<OwnedFd>, limits: StreamLimits) -> Self {
         Self {
             poll,
             limits,
@@ -57,7 +57,7 @@ impl Streams {
     }
 
     /// Takes a stream over; `None` where it has ended already.
-    pub fn add(&mut self, handover: Handover) -> Option<u32> {
+    pub(super) fn add(&mut self, handover: Handover) -> Option<u32> {
         let address = canonical(handover.client);
         let key = u32::try_from(self.by_key.vacant_key()).ok()?;
         let transport = match handover.tls {
@@ -85,7 +85,7 @@ impl Streams {
     }
 
     /// Reads what a stream has; its messages are then to be taken by [`Self::next_message`].
-    pub fn read(&mut self, key: u32, first: bool) -> Option<Client> {
+    pub(super) fn read(&mut self, key: u32, first: bool) -> Option<Client> {
         self.scratch.resize(MAX_MESSAGE + CHUNK, 0);
         let stream = self.by_key.get_mut(key as usize)?;
         let read = if first {
@@ -103,7 +103,7 @@ impl Streams {
     }
 
     /// Where the next whole message is in what was read, and its length.
-    pub fn next_message(&mut self, key: u32) -> Option<(usize, usize)> {
+    pub(super) fn next_message(&mut self, key: u32) -> Option<(usize, usize)> {
         if !self.by_key.contains(key as usize) {
             return None;
         }
@@ -122,12 +122,12 @@ impl Streams {
         }
     }
 
-    pub fn message(&self, at: usize, length: usize) -> &[u8] {
+    pub(super) fn message(&self, at: usize, length: usize) -> &[u8] {
         &self.scratch[at..at + length]
     }
 
     /// Keeps what is not whole yet. Long messages are data, and only from those who may send some, as `is_known` tells.
-    pub fn done_reading(&mut self, key: u32, is_known: impl FnOnce() -> bool, now: Instant) {
+    pub(super) fn done_reading(&mut self, key: u32, is_known: impl FnOnce() -> bool, now: Instant) {
         if self.filled - self.taken > MAX_REQUEST && !is_known() {
             self.taken = self.filled;
             self.ended.push(key);
@@ -142,7 +142,7 @@ impl Streams {
     }
 
     /// `known` says whether the client has an allocation.
-    pub fn answer(&mut self, key: u32, message: &[u8], known: bool) {
+    pub(super) fn answer(&mut self, key: u32, message: &[u8], known: bool) {
         if let Some(stream) = self.by_key.get_mut(key as usize) {
             match stream.answer(message, known) {
                 Ok(()) => self.dirty.push(key),
@@ -153,7 +153,7 @@ impl Streams {
 
     /// Data in the first `length` bytes, and room for its padding behind; `false` where the reader is too slow to take
     /// it.
-    pub fn data(&mut self, key: u32, message: &mut [u8], length: usize) -> bool {
+    pub(super) fn data(&mut self, key: u32, message: &mut [u8], length: usize) -> bool {
         let Some(stream) = self.by_key.get_mut(key as usize) else {
             return true;
         };
@@ -165,12 +165,12 @@ impl Streams {
         queued != Ok(false)
     }
 
-    pub fn writable(&mut self, key: u32) {
+    pub(super) fn writable(&mut self, key: u32) {
         self.dirty.push(key);
     }
 
     /// Writes what waits, as far as it goes.
-    pub fn flush(&mut self, now: Instant) {
+    pub(super) fn flush(&mut self, now: Instant) {
         let mut dirty = std::mem::take(&mut self.dirty);
         dirty.sort_unstable();
         dirty.dedup();
@@ -198,7 +198,7 @@ impl Streams {
     }
 
     /// The allocation of this stream has ended; it follows when its last answer is written.
-    pub fn close_when_written(&mut self, key: u32) {
+    pub(super) fn close_when_written(&mut self, key: u32) {
         if let Some(stream) = self.by_key.get_mut(key as usize) {
             stream.closing = true;
             self.dirty.push(key);
@@ -206,7 +206,7 @@ impl Streams {
     }
 
     /// A stream that is to be closed.
-    pub fn next_ended(&mut self) -> Option<Stream> {
+    pub(super) fn next_ended(&mut self) -> Option<Stream> {
         while let Some(key) = self.ended.pop() {
             if let Some(stream) = self.by_key.try_remove(key as usize) {
                 self.checks.remove(&(stream.check_at, key));
@@ -216,12 +216,12 @@ impl Streams {
         None
     }
 
-    pub fn next_deadline(&self) -> Option<Instant> {
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.checks.first().map(|(at, _)| *at)
     }
 
     /// Ends streams that have kept anybody waiting for too long.
-    pub fn expire(&mut self, engine: &Engine, now: Instant) {
+    pub(super) fn expire(&mut self, engine: &Engine, now: Instant) {
         while let Some((at, key)) = self.checks.first().copied().filter(|(at, _)| *at <= now) {
             self.checks.remove(&(at, key));
             let Some(stream) = self.by_key.get_mut(key as usize) else {
@@ -242,7 +242,7 @@ impl Streams {
     }
 
     /// Closes all streams.
-    pub fn stop(&mut self, now: Instant) {
+    pub(super) fn stop(&mut self, now: Instant) {
         for stream in self.by_key.drain() {
             stream.close(now);
         }

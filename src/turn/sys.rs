@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use super::engine::{HEADROOM, TAILROOM};
 
 /// Datagrams that are received before what has been received is sent on.
-pub const SLOTS: usize = 64;
+pub(super) const SLOTS: usize = 64;
 /// The longest datagram there can be, and room around it.
 const SLOT: usize = (HEADROOM + 65_535 + TAILROOM).next_multiple_of(4096);
 /// Longer ones may not fit into a link's packets, for which the kernel would refuse a burst.
@@ -70,7 +70,7 @@ impl RawAddress {
 }
 
 /// Room for received datagrams, each with [`HEADROOM`] in front of it.
-pub struct Inbox {
+pub(super) struct Inbox {
     /// [`SLOTS`] of [`SLOT`] bytes. Pages that no datagram has reached take no memory.
     memory: Vec<u8>,
     names: Vec<RawAddress>,
@@ -82,7 +82,7 @@ pub struct Inbox {
 unsafe impl Send for Inbox {}
 
 impl Inbox {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut memory = vec![0; SLOTS * SLOT];
         let mut names = vec![RawAddress::EMPTY; SLOTS];
         let mut iovecs: Vec<_> = memory
@@ -112,7 +112,7 @@ impl Inbox {
     ///
     /// # Errors
     /// What the kernel says, `WouldBlock` where there is none.
-    pub fn receive(&mut self, socket: impl AsFd, slots: Range<usize>) -> io::Result<usize> {
+    pub(super) fn receive(&mut self, socket: impl AsFd, slots: Range<usize>) -> io::Result<usize> {
         if slots.len() == 1 {
             return self.receive_one(socket, slots.start).map(|()| 1);
         }
@@ -165,13 +165,13 @@ impl Inbox {
     }
 
     /// Who sent the datagram in this slot, and its length.
-    pub fn received(&self, slot: usize) -> Option<(SocketAddr, usize)> {
+    pub(super) fn received(&self, slot: usize) -> Option<(SocketAddr, usize)> {
         let length = self.headers[slot].msg_len as usize;
         Some((self.names[slot].read()?, length))
     }
 
     /// A slot with the room around its datagram.
-    pub fn slot(&mut self, slot: usize) -> &mut [u8] {
+    pub(super) fn slot(&mut self, slot: usize) -> &mut [u8] {
         &mut self.memory[slot * SLOT..(slot + 1) * SLOT]
     }
 
@@ -183,7 +183,7 @@ impl Inbox {
     ///
     /// # Errors
     /// What the kernel says of the first.
-    pub fn send(&self, socket: BorrowedFd<'_>, parts: &[Outgoing]) -> io::Result<usize> {
+    pub(super) fn send(&self, socket: BorrowedFd<'_>, parts: &[Outgoing]) -> io::Result<usize> {
         match parts {
             [] => Ok(0),
             [one] => self.send_one(socket, one).map(|()| 1),
@@ -314,7 +314,7 @@ fn count(number: usize) -> u32 {
 
 /// A part of a slot, and to whom it goes.
 #[derive(Debug, Clone)]
-pub struct Outgoing {
+pub(super) struct Outgoing {
     pub slot: usize,
     pub part: Range<usize>,
     pub to: SocketAddr,
@@ -335,7 +335,7 @@ fn header(name: &mut RawAddress, length: u32, iovec: &mut libc::iovec) -> libc::
 ///
 /// # Errors
 /// What the kernel says.
-pub fn set_dont_fragment(socket: impl AsFd, ipv6: bool, on: bool) -> io::Result<()> {
+pub(super) fn set_dont_fragment(socket: impl AsFd, ipv6: bool, on: bool) -> io::Result<()> {
     let (level, option) = if ipv6 {
         (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER)
     } else {

@@ -12,7 +12,7 @@ use rustix::time::{
     timerfd_settime,
 };
 
-pub struct Timer {
+pub(super) struct Timer {
     fd: OwnedFd,
     set_to: Option<Instant>,
 }
@@ -20,7 +20,7 @@ pub struct Timer {
 impl Timer {
     /// # Errors
     /// What the kernel says.
-    pub fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
         Ok(Self {
             fd: timerfd_create(TimerfdClockId::Monotonic, flags)?,
@@ -29,7 +29,7 @@ impl Timer {
     }
 
     /// Sees to it that it rings at `deadline` at the latest. A deadline that has moved on is left to ring in vain.
-    pub fn set(&mut self, deadline: Option<Instant>, now: Instant) {
+    pub(super) fn set(&mut self, deadline: Option<Instant>, now: Instant) {
         let Some(deadline) = deadline else { return };
         if self.set_to.is_some_and(|set_to| set_to <= deadline) {
             return;
@@ -49,7 +49,7 @@ impl Timer {
     }
 
     /// It has rung.
-    pub fn rang(&mut self) {
+    pub(super) fn rang(&mut self) {
         // It only fails when it has been read already.
         let _ = rustix::io::read(&self.fd, &mut [0; 8]);
         self.set_to = None;

@@ -23,17 +23,17 @@ const NETWORK: u32 = 8;
 
 /// A peer, as packets to it are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Target {
+pub(crate) enum Target {
     /// An address, or an IPv6 network of 64 bits.
     Address(AddressKey),
     /// A relayed address of this server: each port is another client's.
     Relayed(SocketAddr),
 }
 
-pub struct Unanswered(Mutex<Recent<Trial>>);
+pub(crate) struct Unanswered(Mutex<Recent<Trial>>);
 
 impl Unanswered {
-    pub fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self(Mutex::new(Recent::new(now)))
     }
 
@@ -41,7 +41,7 @@ impl Unanswered {
     ///
     /// # Errors
     /// Where it must not go: from when on another may.
-    pub fn send(
+    pub(crate) fn send(
         &self,
         holder: &Holder,
         client: IpAddr,

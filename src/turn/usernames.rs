@@ -17,15 +17,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 
 /// What callbox calls visitors begins with this.
-pub const VISITOR: &str = "v-";
+pub(crate) const VISITOR: &str = "v-";
 /// What it calls pages that try the relay without a call begins with this.
-pub const CHECK: &str = "c-";
+pub(crate) const CHECK: &str = "c-";
 /// Bytes of a tag, which nobody can guess by asking.
 const TAG: usize = 12;
 
 /// Whom a username names, without its expiry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Holder {
+pub(crate) enum Holder {
     /// A page that is in a call or on its way to one, as callbox called it.
     Visitor(Arc<str>),
     /// A page that tries the relay without a call, as callbox called it.
@@ -36,7 +36,7 @@ pub enum Holder {
 
 impl Holder {
     /// One that callbox called so itself.
-    pub fn own(name: &str) -> Self {
+    pub(crate) fn own(name: &str) -> Self {
         if name.starts_with(CHECK) {
             Self::Check(name.into())
         } else {
@@ -44,28 +44,28 @@ impl Holder {
         }
     }
 
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Visitor(name) | Self::Check(name) | Self::Other(name) => name,
         }
     }
 
     /// Is it anybody who opened a page, rather than one whom the operator or another program trusts?
-    pub fn is_page(&self) -> bool {
+    pub(crate) fn is_page(&self) -> bool {
         !matches!(self, Self::Other(_))
     }
 }
 
 /// What a username says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+pub(crate) struct Named {
     pub holder: Holder,
     /// `None` where it is not time-limited.
     pub expires: Option<SystemTime>,
 }
 
 impl Named {
-    pub fn other(name: &str, expires: Option<SystemTime>) -> Self {
+    pub(crate) fn other(name: &str, expires: Option<SystemTime>) -> Self {
         let holder = Holder::Other(name.into());
         Self { holder, expires }
     }
@@ -73,11 +73,11 @@ impl Named {
 
 /// Signs what callbox names itself, and knows it again.
 #[derive(Debug, Clone)]
-pub struct Names(hmac::Key);
+pub(crate) struct Names(hmac::Key);
 
 impl Names {
     /// `own` is a secret of this server alone.
-    pub fn new(own: &str) -> Self {
+    pub(crate) fn new(own: &str) -> Self {
         const PURPOSE: &[u8] = b"callbox: names of the relay's visitors and checks";
         let own = hmac::Key::new(hmac::HMAC_SHA256, own.as_bytes());
         let derived = hmac::sign(&own, PURPOSE);
@@ -85,14 +85,14 @@ impl Names {
     }
 
     /// The username of the page that callbox calls `name`; `expiry` in seconds since 1970.
-    pub fn sign(&self, name: &str, expiry: u64) -> String {
+    pub(crate) fn sign(&self, name: &str, expiry: u64) -> String {
         let signed = format!("{expiry}:{name}");
         let tag = self.tag(&signed);
         format!("{signed}.{tag}")
     }
 
     /// What a time-limited username says, or one that is just a name.
-    pub fn read(&self, username: &str) -> Named {
+    pub(crate) fn read(&self, username: &str) -> Named {
         if let Some((expires, name)) = self.own(username) {
             let holder = Holder::own(name);
             let expires = Some(expires);

@@ -9,7 +9,7 @@ use crate::tls::Challenges;
 const FOLDER: &str = "/.well-known/acme-challenge/";
 
 /// A file that is offered at the moment, also where everything else is redirected to `https://`.
-pub fn answer(challenges: &Challenges, request: &Request) -> Option<Response> {
+pub(super) fn answer(challenges: &Challenges, request: &Request) -> Option<Response> {
     let token = request.uri().path().strip_prefix(FOLDER)?;
     let file = challenges.file(token)?;
     Some(([(CONTENT_TYPE, "application/octet-stream")], file).into_response())

@@ -21,7 +21,7 @@ use crate::config::Web;
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// Adds the pages to the generated routes, which go first.
-pub fn serve(dynamic: Router, config: &Web) -> Router {
+pub(super) fn serve(dynamic: Router, config: &Web) -> Router {
     match &config.root {
         Some(root) => dynamic.merge(folder(root)),
         None => dynamic
@@ -45,12 +45,12 @@ fn folder(root: &Path) -> Router {
 }
 
 /// A file of the built-in pages, also where a folder of the operator's is served.
-pub fn asset(path: &str, headers: &HeaderMap) -> Response {
+pub(super) fn asset(path: &str, headers: &HeaderMap) -> Response {
     page(path, headers)
 }
 
 /// A built-in file that stands at this very path, and is not made for each visitor.
-pub fn plain_file(path: &str, headers: &HeaderMap) -> Option<Response> {
+pub(super) fn plain_file(path: &str, headers: &HeaderMap) -> Option<Response> {
     const MADE: &str = "config.js";
     let path = path.strip_prefix('/').filter(|path| *path != MADE)?;
     Some(answer(embedded::file(path)?.as_ref(), headers))

@@ -11,7 +11,7 @@ use axum::routing::get;
 use super::assets::asset;
 use crate::tls::Served;
 
-pub fn routes(served: &Served) -> Router {
+pub(super) fn routes(served: &Served) -> Router {
     let page = |file: &'static str| {
         get(
             move |State(served): State<Served>, headers: HeaderMap| async move {

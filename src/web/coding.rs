@@ -16,7 +16,7 @@ const WINDOW: u32 = 18;
 const BUFFER: usize = 4096;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Coding {
+pub(super) enum Coding {
     /// RFC 7932
     Brotli,
     /// RFC 1952
@@ -25,19 +25,19 @@ pub enum Coding {
 
 /// How hard to try.
 #[derive(Debug, Clone, Copy)]
-pub struct Effort {
+pub(super) struct Effort {
     brotli: u32,
     gzip: Compression,
 }
 
 impl Effort {
     /// For what is compressed once. Brotli's highest two levels take ten times as long for a twentieth.
-    pub const BEST: Self = Self {
+    pub(super) const BEST: Self = Self {
         brotli: 9,
         gzip: Compression::new(9),
     };
     /// For what changes.
-    pub const QUICK: Self = Self {
+    pub(super) const QUICK: Self = Self {
         brotli: 5,
         gzip: Compression::new(6),
     };
@@ -45,7 +45,7 @@ impl Effort {
 
 impl Coding {
     /// The best of those that the client takes.
-    pub fn accepted(headers: &HeaderMap) -> Option<Self> {
+    pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
         [Self::Brotli, Self::Gzip]
             .into_iter()
             .find(|coding| coding.is_accepted(headers))
@@ -69,19 +69,19 @@ impl Coding {
             })
     }
 
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Brotli => "br",
             Self::Gzip => "gzip",
         }
     }
 
-    pub fn header(self) -> HeaderValue {
+    pub(super) fn header(self) -> HeaderValue {
         HeaderValue::from_static(self.name())
     }
 
     /// The whole of `bytes`; `None` where that would not be smaller.
-    pub fn compress(self, bytes: &[u8], effort: Effort) -> Option<Vec<u8>> {
+    pub(super) fn compress(self, bytes: &[u8], effort: Effort) -> Option<Vec<u8>> {
         let compressed = match self {
             Self::Brotli => {
                 let mut writer = CompressorWriter::new(Vec::new(), BUFFER, effort.brotli, WINDOW);

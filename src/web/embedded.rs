@@ -19,7 +19,7 @@ struct Embedded;
 static READY: LazyLock<RwLock<HashMap<String, Arc<File>>>> = LazyLock::new(RwLock::default);
 
 /// A built-in file.
-pub struct File {
+pub(super) struct File {
     /// Of its bytes as they are on the disk.
     hash: [u8; 32],
     pub etag: HeaderValue,
@@ -30,7 +30,7 @@ pub struct File {
 }
 
 /// The file of this path, as in `view/tile.js`.
-pub fn file(path: &str) -> Option<Arc<File>> {
+pub(super) fn file(path: &str) -> Option<Arc<File>> {
     let ready = READY.read().unwrap_or_else(PoisonError::into_inner);
     let known = ready.get(path).map(Arc::clone);
     drop(ready);
@@ -75,7 +75,7 @@ impl File {
     }
 
     /// Its bytes in the coding that the client takes, and which one that is.
-    pub fn body(&self, accepted: Option<Coding>) -> (Bytes, Option<Coding>) {
+    pub(super) fn body(&self, accepted: Option<Coding>) -> (Bytes, Option<Coding>) {
         let coded = accepted.and_then(|coding| {
             let made = match coding {
                 Coding::Brotli => &self.brotli,

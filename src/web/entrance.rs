@@ -18,7 +18,7 @@ use crate::tls::Challenges;
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// What there is to know of it.
-pub struct Entrance {
+pub(crate) struct Entrance {
     /// They may say whom they ask for.
     pub proxies: Arc<[IpNet]>,
     pub challenges: Challenges,
@@ -26,7 +26,7 @@ pub struct Entrance {
 }
 
 /// Middleware: one for all, since each one costs a request about as much as a file in memory does.
-pub async fn pass(entrance: Arc<Entrance>, mut request: Request, next: Next) -> Response {
+pub(super) async fn pass(entrance: Arc<Entrance>, mut request: Request, next: Next) -> Response {
     visitor::identify(&entrance.proxies, &mut request);
     let elsewhere = acme::answer(&entrance.challenges, &request);
     if let Some(answer) = elsewhere.or_else(|| redirect_plain_http(&request)) {

@@ -22,7 +22,7 @@ const INDEX: &str = "index.html";
 const CHECK_PAGE: &str = "check.html";
 
 /// Serves what is in `root`.
-pub fn routes(root: &Path) -> Router {
+pub(super) fn routes(root: &Path) -> Router {
     let folder = Arc::new(Folder {
         root: root.to_owned(),
         told: AtomicBool::new(false),

@@ -31,14 +31,14 @@ const PERMISSIONS: HeaderValue = HeaderValue::from_static(
 const ONE_DAY: HeaderValue = HeaderValue::from_static("max-age=86400");
 
 /// Which headers every response gets.
-pub struct Policy {
+pub(crate) struct Policy {
     csp: HeaderValue,
     trust: Trust,
 }
 
 impl Policy {
     /// HSTS makes a browser refuse to go past a certificate warning, so it needs a certificate without one.
-    pub fn new(config: &Web, trust: Trust) -> Self {
+    pub(crate) fn new(config: &Web, trust: Trust) -> Self {
         let csp = match (&config.root, &config.csp) {
             (None, _) => APP_CSP,
             (Some(_), Some(csp)) => csp.clone(),
@@ -48,7 +48,7 @@ impl Policy {
     }
 
     /// Adds the headers to an answer.
-    pub fn apply(&self, headers: &mut HeaderMap) {
+    pub(crate) fn apply(&self, headers: &mut HeaderMap) {
         const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
         headers.insert(CONTENT_SECURITY_POLICY, self.csp.clone());
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -71,7 +71,7 @@ impl Policy {
 }
 
 /// The way from what came over plain HTTP to the same address under `https://`.
-pub fn redirect_plain_http(request: &Request) -> Option<Response> {
+pub(super) fn redirect_plain_http(request: &Request) -> Option<Response> {
     let plain = request.extensions().get::<Plain>()?;
     Some(redirect(request, plain.https_port))
 }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 /// The file without lines that are comments; any other file as it is.
-pub fn lean<'a>(path: &str, text: &'a [u8]) -> Cow<'a, [u8]> {
+pub(super) fn lean<'a>(path: &str, text: &'a [u8]) -> Cow<'a, [u8]> {
     let extension = path.rsplit('.').next();
     let line_comments = extension == Some("js");
     if !line_comments && extension != Some("css") {

@@ -41,15 +41,15 @@ use crate::words::site::Site;
 use crate::words::visitor::Visitor;
 use entrance::Entrance;
 
-pub use qr::{Codes, codes};
-pub use website::Website;
+pub(crate) use qr::{Codes, codes};
+pub(crate) use website::Website;
 
 /// What is read at once. Most messages are shorter, longer ones are put together, and each WebSocket keeps as much: the library's
 /// default would take 128 KiB.
 const WS_BUFFER: usize = 1024;
 
 /// What the handlers share.
-pub struct App {
+pub(crate) struct App {
     pub hub: Arc<Hub>,
     pub access: Arc<Access>,
     pub served: Served,
@@ -67,10 +67,10 @@ pub struct App {
     pub message_limit: usize,
 }
 
-pub type Shared = Arc<App>;
+pub(crate) type Shared = Arc<App>;
 
 /// All that is served. `config` decides which pages, and under which policy.
-pub fn site(app: Shared, config: &Config, served: &Served) -> Website {
+pub(crate) fn site(app: Shared, config: &Config, served: &Served) -> Website {
     let entrance = Arc::new(Entrance {
         proxies: config.trusted_proxies.as_slice().into(),
         challenges: served.challenges().clone(),

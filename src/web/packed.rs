@@ -30,7 +30,7 @@ const AT_ONCE: usize = 2;
 
 /// The file that a request is for, however it is called there.
 #[derive(Debug, Clone)]
-pub struct Found(pub PathBuf);
+pub(super) struct Found(pub PathBuf);
 
 /// A state of a file, and a coding of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -50,7 +50,7 @@ struct Sent {
 }
 
 /// What has been compressed.
-pub struct Packed {
+pub(super) struct Packed {
     cache: Arc<Cache<Key, Sent, BySize>>,
     permits: Arc<Semaphore>,
 }
@@ -65,7 +65,7 @@ impl Weighter<Key, Sent> for BySize {
 }
 
 impl Packed {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let files = usize::try_from(KEPT / USUAL_FILE).unwrap_or(usize::MAX);
         // One shard: each of several would have a part of the room only, and keep no large file.
         let options = OptionsBuilder::new()
@@ -127,7 +127,7 @@ impl Packed {
 }
 
 /// Middleware around what sends files.
-pub async fn pack(packed: Arc<Packed>, request: Request, next: Next) -> Response {
+pub(super) async fn pack(packed: Arc<Packed>, request: Request, next: Next) -> Response {
     let whole = request.method() == Method::GET && !request.headers().contains_key(RANGE);
     let coding = Coding::accepted(request.headers()).filter(|_| whole);
     let file = request.extensions().get::<Found>().cloned();

@@ -16,7 +16,7 @@ use super::Shared;
 use crate::words::names::RoomName;
 use crate::words::site::Site;
 use crate::words::visitor::Visitor;
-pub use codes::Codes;
+pub(crate) use codes::Codes;
 use codes::NoCode;
 
 /// Modules of light around the code (ISO/IEC 18004, 9.1).
@@ -25,7 +25,7 @@ const QUIET_ZONE: usize = 4;
 const PIXELS: usize = 8;
 
 /// The code of a link to this server only: whoever could ask for any text would make this server vouch for it.
-pub async fn code(State(app): State<Shared>, visitor: Visitor, uri: Uri) -> Response {
+pub(super) async fn code(State(app): State<Shared>, visitor: Visitor, uri: Uri) -> Response {
     let refuse = |why: &'static str| (StatusCode::BAD_REQUEST, why).into_response();
     let path = uri.query().and_then(|query| {
         let invitation = || {
@@ -56,7 +56,7 @@ pub async fn code(State(app): State<Shared>, visitor: Visitor, uri: Uri) -> Resp
     }
 }
 
-pub fn codes() -> Arc<Codes> {
+pub(crate) fn codes() -> Arc<Codes> {
     Codes::new(draw)
 }
 

@@ -50,7 +50,7 @@ struct Check {
 }
 
 /// `GET /config.js`
-pub async fn module(
+pub(super) async fn module(
     state: State<Shared>,
     visitor: Visitor,
     uri: Uri,
@@ -62,7 +62,7 @@ pub async fn module(
 }
 
 /// `GET /config.global.js`
-pub async fn classic(
+pub(super) async fn classic(
     state: State<Shared>,
     visitor: Visitor,
     uri: Uri,

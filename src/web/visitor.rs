@@ -35,7 +35,7 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
 
 /// Finds out who asks and notes it as a [`Visitor`], unless the request names no host. What proxies say is believed of those in
 /// `trusted` only.
-pub fn identify(trusted: &[IpNet], request: &mut Request) {
+pub(super) fn identify(trusted: &[IpNet], request: &mut Request) {
     let peer = request.extensions().get::<Peer>().map(|Peer(peer)| *peer);
     // Only a request that came through the front has one; of others nothing is believed.
     let peer = peer.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));

@@ -20,7 +20,7 @@ use crate::front::Plain;
 
 /// The routes, and the way past them.
 #[derive(Clone)]
-pub struct Website {
+pub(crate) struct Website {
     routes: Router,
     /// `None` where somebody has to be let in, or a folder of the operator's is served.
     open: Option<Arc<Entrance>>,
@@ -28,7 +28,7 @@ pub struct Website {
 
 impl Website {
     /// `open` says whether all of the built-in files are there for everybody.
-    pub fn new(routes: Router, entrance: Arc<Entrance>, open: bool) -> Self {
+    pub(crate) fn new(routes: Router, entrance: Arc<Entrance>, open: bool) -> Self {
         let open = open.then_some(entrance);
         Self { routes, open }
     }

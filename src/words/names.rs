@@ -3,5 +3,5 @@
 mod person;
 mod room;
 
-pub use person::{look_alike, person};
-pub use room::RoomName;
+pub(crate) use person::{look_alike, person};
+pub(crate) use room::RoomName;

@@ -14,7 +14,7 @@ const PASSES: u32 = 2;
 /// Characters.
 const SHORTEST: usize = 8;
 /// Bytes. Beyond that, hashing would be work for nothing.
-pub const LONGEST: usize = 256;
+pub(crate) const LONGEST: usize = 256;
 
 /// A hash that passwords can be compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl PasswordHash {
 ///
 /// # Errors
 /// When it is too short or too long, or the system has no randomness.
-pub fn hash(password: &str) -> anyhow::Result<PasswordHash> {
+pub(crate) fn hash(password: &str) -> anyhow::Result<PasswordHash> {
     if password.chars().count() < SHORTEST {
         bail!("a password has at least {SHORTEST} characters");
     }

@@ -39,7 +39,7 @@ impl Serialize for Secret {
 ///
 /// # Errors
 /// When the operating system has no randomness.
-pub fn random_hex<const N: usize>() -> anyhow::Result<String> {
+pub(crate) fn random_hex<const N: usize>() -> anyhow::Result<String> {
     let mut bytes = [0; N];
     SystemRandom::new()
         .fill(&mut bytes)
@@ -48,7 +48,7 @@ pub fn random_hex<const N: usize>() -> anyhow::Result<String> {
 }
 
 /// Lower-case hexadecimal text.
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

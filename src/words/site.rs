@@ -9,7 +9,7 @@ const HTTPS_PORT: u16 = 443;
 
 /// A host and port; safe to stand in a script or a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Site {
+pub(crate) struct Site {
     /// A name in lower case, an IPv4 address, or an IPv6 address in brackets.
     pub host: String,
     pub port: u16,
@@ -17,7 +17,7 @@ pub struct Site {
 
 impl Site {
     /// Reads `host`, `host:port` or `[address]:port`; `None` for anything else.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let authority: Authority = text.parse().ok().filter(|_| !text.contains('@'))?;
         let bare = authority.host();
         let port = match text.strip_prefix(bare)? {
@@ -38,7 +38,7 @@ impl Site {
     }
 
     /// As it stands in an `https` URL and in an `Origin` header: without the port that those leave out.
-    pub fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         match self.port {
             HTTPS_PORT => self.host.clone(),
             port => format!("{}:{port}", self.host),
@@ -47,7 +47,7 @@ impl Site {
 }
 
 /// Is this a host name after RFC 1123: dot-separated labels of letters, digits and hyphens?
-pub fn is_host_name(name: &str) -> bool {
+pub(crate) fn is_host_name(name: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && label
@@ -64,7 +64,7 @@ pub fn is_host_name(name: &str) -> bool {
 }
 
 /// An address for a person or a URL: IPv6 in brackets.
-pub fn url_host(ip: IpAddr) -> String {
+pub(crate) fn url_host(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => format!("[{v6}]"),

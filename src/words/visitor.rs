@@ -6,7 +6,7 @@ use super::site::Site;
 
 /// Whoever sent a request. It is found out once for each.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Visitor {
+pub(crate) struct Visitor {
     pub ip: IpAddr,
     /// Where the browser reached the server, or the proxy before it.
     pub site: Site,

@@ -14,16 +14,16 @@ use crate::wire::{
 };
 
 /// UDP, the only transport to peers (RFC 8656 §18.7).
-pub const UDP: [u8; 4] = [17, 0, 0, 0];
+pub(crate) const UDP: [u8; 4] = [17, 0, 0, 0];
 
 #[derive(Debug, Clone)]
-pub struct User {
+pub(crate) struct User {
     pub name: String,
     pub password: String,
 }
 
 impl User {
-    pub fn new(name: &str, password: &str) -> Self {
+    pub(crate) fn new(name: &str, password: &str) -> Self {
         Self {
             name: name.to_owned(),
             password: password.to_owned(),
@@ -33,7 +33,7 @@ impl User {
 
 /// What requests are signed with.
 #[derive(Debug, Clone)]
-pub struct Login {
+pub(crate) struct Login {
     pub user: String,
     pub realm: Vec<u8>,
     pub nonce: Vec<u8>,
@@ -41,7 +41,7 @@ pub struct Login {
 }
 
 impl Login {
-    pub fn sign(&self, draft: Draft) -> Draft {
+    pub(crate) fn sign(&self, draft: Draft) -> Draft {
         draft
             .with(a::USERNAME, self.user.as_bytes())
             .with(a::REALM, &self.realm)
@@ -50,7 +50,7 @@ impl Login {
     }
 }
 
-pub struct Client {
+pub(crate) struct Client {
     pub link: Link,
     /// What came while something else was awaited.
     waiting: VecDeque<Frame>,
@@ -58,7 +58,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(link: Link) -> Self {
+    pub(crate) fn new(link: Link) -> Self {
         Self {
             link,
             waiting: VecDeque::new(),
@@ -66,16 +66,16 @@ impl Client {
         }
     }
 
-    pub fn local_addr(&self) -> SocketAddr {
+    pub(crate) fn local_addr(&self) -> SocketAddr {
         self.link.local_addr()
     }
 
-    pub fn login(&self) -> &Login {
+    pub(crate) fn login(&self) -> &Login {
         self.login.as_ref().expect("a client that has logged in")
     }
 
     /// Gets realm and nonce; requests are signed as `user` from here on.
-    pub fn log_in(&mut self, user: &User) {
+    pub(crate) fn log_in(&mut self, user: &User) {
         let challenge = self.exchange(&allocation());
         assert_eq!(challenge.error(), Some(401), "the first Allocate");
         let realm = challenge.get(a::REALM).expect("REALM").to_vec();
@@ -88,23 +88,23 @@ impl Client {
         });
     }
 
-    pub fn set_nonce(&mut self, nonce: &[u8]) {
+    pub(crate) fn set_nonce(&mut self, nonce: &[u8]) {
         self.login.as_mut().unwrap().nonce = nonce.to_vec();
     }
 
-    pub fn send(&mut self, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.link.send(bytes).expect("an open connection");
     }
 
     /// What comes next, or that nothing did.
-    pub fn wait(&mut self, patience: Duration) -> Received {
+    pub(crate) fn wait(&mut self, patience: Duration) -> Received {
         match self.waiting.pop_front() {
             Some(frame) => Received::Frame(frame),
             None => self.link.receive(patience),
         }
     }
 
-    pub fn receive(&mut self) -> Frame {
+    pub(crate) fn receive(&mut self) -> Frame {
         match self.wait(PATIENCE) {
             Received::Frame(frame) => frame,
             Received::Closed => panic!("the server closed the connection"),
@@ -113,12 +113,12 @@ impl Client {
     }
 
     /// Sends a request as it is and waits for its answer.
-    pub fn exchange(&mut self, draft: &Draft) -> Message {
+    pub(crate) fn exchange(&mut self, draft: &Draft) -> Message {
         self.send(&draft.bytes());
         self.answer_to(draft)
     }
 
-    pub fn answer_to(&mut self, draft: &Draft) -> Message {
+    pub(crate) fn answer_to(&mut self, draft: &Draft) -> Message {
         let mut others = VecDeque::new();
         loop {
             match self.receive() {
@@ -133,7 +133,7 @@ impl Client {
     }
 
     /// Sends a signed request and waits for its answer. A nonce that has become stale is replaced.
-    pub fn ask(&mut self, draft: &Draft) -> Message {
+    pub(crate) fn ask(&mut self, draft: &Draft) -> Message {
         let answer = self.exchange(&self.login().sign(draft.clone()));
         if answer.error() != Some(438) {
             return answer;
@@ -145,7 +145,7 @@ impl Client {
     }
 
     /// Asks, and expects a signed success.
-    pub fn granted(&mut self, draft: &Draft) -> Message {
+    pub(crate) fn granted(&mut self, draft: &Draft) -> Message {
         let answer = self.ask(draft);
         assert!(answer.is_success(), "refused with {:?}", answer.error());
         assert!(self.signed(&answer), "the success is not signed");
@@ -153,12 +153,12 @@ impl Client {
     }
 
     /// Asks, and expects a signed error with this code.
-    pub fn refused(&mut self, draft: &Draft, code: u16) -> Message {
+    pub(crate) fn refused(&mut self, draft: &Draft, code: u16) -> Message {
         self.refused_with(draft, &[code])
     }
 
     /// Asks, and expects a signed error with one of these codes.
-    pub fn refused_with(&mut self, draft: &Draft, codes: &[u16]) -> Message {
+    pub(crate) fn refused_with(&mut self, draft: &Draft, codes: &[u16]) -> Message {
         let answer = self.ask(draft);
         let code = answer.error().expect("an error and not a success");
         assert!(codes.contains(&code), "error {code}, expected {codes:?}");
@@ -171,28 +171,28 @@ impl Client {
     }
 
     /// Allocates, and gives the relayed address.
-    pub fn allocate(&mut self) -> SocketAddr {
+    pub(crate) fn allocate(&mut self) -> SocketAddr {
         relayed(&self.granted(&allocation()))
     }
 
-    pub fn permit(&mut self, peers: &[SocketAddr]) {
+    pub(crate) fn permit(&mut self, peers: &[SocketAddr]) {
         self.granted(&permission(peers));
     }
 
-    pub fn bind(&mut self, number: u16, peer: SocketAddr) {
+    pub(crate) fn bind(&mut self, number: u16, peer: SocketAddr) {
         self.granted(&channel_bind(number, peer));
     }
 
-    pub fn free(&mut self) {
+    pub(crate) fn free(&mut self) {
         let answer = self.granted(&refresh().lifetime(0));
         assert_eq!(answer.lifetime(), 0);
     }
 
-    pub fn send_to(&mut self, peer: SocketAddr, data: &[u8]) {
+    pub(crate) fn send_to(&mut self, peer: SocketAddr, data: &[u8]) {
         self.send(&send_indication(peer, data).bytes());
     }
 
-    pub fn send_channel_data(&mut self, number: u16, data: &[u8]) {
+    pub(crate) fn send_channel_data(&mut self, number: u16, data: &[u8]) {
         let bytes = if self.link.is_stream() {
             wire::channel_data(number, data)
         } else {
@@ -202,7 +202,7 @@ impl Client {
     }
 
     /// The next message, which must be a Data indication: from whom, and what.
-    pub fn receive_data(&mut self) -> (SocketAddr, Vec<u8>) {
+    pub(crate) fn receive_data(&mut self) -> (SocketAddr, Vec<u8>) {
         let frame = self.receive();
         let Frame::Message(message) = frame else {
             panic!("not a Data indication: {frame:?}");
@@ -213,7 +213,7 @@ impl Client {
     }
 
     /// The next message, which must be `ChannelData`.
-    pub fn receive_channel_data(&mut self) -> (u16, Vec<u8>) {
+    pub(crate) fn receive_channel_data(&mut self) -> (u16, Vec<u8>) {
         match self.receive() {
             Frame::ChannelData { number, data } => (number, data),
             other @ Frame::Message(_) => panic!("not ChannelData: {other:?}"),
@@ -221,7 +221,7 @@ impl Client {
     }
 
     /// The server answers, and what it says next is this answer: whatever was sent before has led to nothing.
-    pub fn expect_nothing(&mut self) {
+    pub(crate) fn expect_nothing(&mut self) {
         let control = Draft::new(BINDING);
         self.send(&control.bytes());
         match self.receive() {
@@ -230,7 +230,7 @@ impl Client {
         }
     }
 
-    pub fn expect_close(&mut self) {
+    pub(crate) fn expect_close(&mut self) {
         match self.wait(PATIENCE) {
             Received::Closed => {}
             other => panic!("not closed but: {other:?}"),
@@ -238,15 +238,15 @@ impl Client {
     }
 }
 
-pub fn allocation() -> Draft {
+pub(crate) fn allocation() -> Draft {
     Draft::new(ALLOCATE).with(a::REQUESTED_TRANSPORT, &UDP)
 }
 
-pub fn refresh() -> Draft {
+pub(crate) fn refresh() -> Draft {
     Draft::new(REFRESH)
 }
 
-pub fn permission(peers: &[SocketAddr]) -> Draft {
+pub(crate) fn permission(peers: &[SocketAddr]) -> Draft {
     peers
         .iter()
         .fold(Draft::new(CREATE_PERMISSION), |draft, peer| {
@@ -254,15 +254,15 @@ pub fn permission(peers: &[SocketAddr]) -> Draft {
         })
 }
 
-pub fn channel_bind(number: u16, peer: SocketAddr) -> Draft {
+pub(crate) fn channel_bind(number: u16, peer: SocketAddr) -> Draft {
     Draft::new(CHANNEL_BIND).channel(number).peer(peer)
 }
 
-pub fn send_indication(peer: SocketAddr, data: &[u8]) -> Draft {
+pub(crate) fn send_indication(peer: SocketAddr, data: &[u8]) -> Draft {
     Draft::indication(SEND).peer(peer).with(a::DATA, data)
 }
 
-pub fn relayed(answer: &Message) -> SocketAddr {
+pub(crate) fn relayed(answer: &Message) -> SocketAddr {
     answer
         .address(a::XOR_RELAYED_ADDRESS)
         .expect("XOR-RELAYED-ADDRESS")

@@ -15,7 +15,7 @@ use crate::wire::{HEADER, Message, u16_at};
 
 /// What a client speaks over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Via {
+pub(crate) enum Via {
     Udp,
     Tcp,
     Tls,
@@ -26,7 +26,7 @@ pub enum Via {
 }
 
 impl Via {
-    pub fn named(name: &str) -> Self {
+    pub(crate) fn named(name: &str) -> Self {
         match name {
             "udp" => Self::Udp,
             "tcp" => Self::Tcp,
@@ -40,13 +40,13 @@ impl Via {
 
 /// One message of the server.
 #[derive(Debug)]
-pub enum Frame {
+pub(crate) enum Frame {
     Message(Message),
     ChannelData { number: u16, data: Vec<u8> },
 }
 
 #[derive(Debug)]
-pub enum Received {
+pub(crate) enum Received {
     Frame(Frame),
     /// The server has closed the stream.
     Closed,
@@ -54,10 +54,10 @@ pub enum Received {
     Nothing,
 }
 
-pub trait Stream: Read + Write + Send {}
+pub(crate) trait Stream: Read + Write + Send {}
 impl<T: Read + Write + Send> Stream for T {}
 
-pub enum Link {
+pub(crate) enum Link {
     Udp(UdpSocket),
     Stream {
         stream: Box<dyn Stream>,
@@ -68,7 +68,7 @@ pub enum Link {
 }
 
 impl Link {
-    pub fn open(via: Via, server: SocketAddr) -> Self {
+    pub(crate) fn open(via: Via, server: SocketAddr) -> Self {
         let any: IpAddr = if server.is_ipv4() {
             Ipv4Addr::UNSPECIFIED.into()
         } else {
@@ -78,7 +78,7 @@ impl Link {
     }
 
     /// From this address of the client's machine.
-    pub fn open_from(via: Via, source: IpAddr, server: SocketAddr) -> Self {
+    pub(crate) fn open_from(via: Via, source: IpAddr, server: SocketAddr) -> Self {
         match via {
             Via::Udp => {
                 let socket = UdpSocket::bind((source, 0)).unwrap();
@@ -96,7 +96,7 @@ impl Link {
     }
 
     /// TLS, offering these protocols; also gives the one that the server chose.
-    pub fn over_tls(server: SocketAddr, alpn: &[&str]) -> (Self, Option<Vec<u8>>) {
+    pub(crate) fn over_tls(server: SocketAddr, alpn: &[&str]) -> (Self, Option<Vec<u8>>) {
         Self::tls_over(connect(Ipv4Addr::UNSPECIFIED.into(), server), server, alpn)
     }
 
@@ -126,11 +126,11 @@ impl Link {
         }
     }
 
-    pub fn is_stream(&self) -> bool {
+    pub(crate) fn is_stream(&self) -> bool {
         matches!(self, Self::Stream { .. })
     }
 
-    pub fn local_addr(&self) -> SocketAddr {
+    pub(crate) fn local_addr(&self) -> SocketAddr {
         match self {
             Self::Udp(socket) => socket.local_addr().unwrap(),
             Self::Stream { socket, .. } => socket.local_addr().unwrap(),
@@ -138,7 +138,7 @@ impl Link {
     }
 
     /// Sends these bytes as one datagram, or appends them to the stream as one record or segment.
-    pub fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         match self {
             Self::Udp(socket) => socket.send(bytes).map(|_| ()),
             Self::Stream { stream, .. } => {
@@ -148,7 +148,7 @@ impl Link {
         }
     }
 
-    pub fn receive(&mut self, patience: Duration) -> Received {
+    pub(crate) fn receive(&mut self, patience: Duration) -> Received {
         let deadline = Instant::now() + patience;
         match self {
             Self::Udp(socket) => receive_datagram(socket, deadline),

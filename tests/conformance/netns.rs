@@ -10,26 +10,26 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use crate::target::{Setup, Target};
 
 /// The server's machine; it stands behind a router that is the other machine.
-pub const SERVER: &str = "10.77.0.1";
-pub const SERVER_V6: &str = "fd77::1";
+pub(crate) const SERVER: &str = "10.77.0.1";
+pub(crate) const SERVER_V6: &str = "fd77::1";
 /// The other machine, as the server's gateway.
-pub const GATEWAY: &str = "10.77.0.2";
+pub(crate) const GATEWAY: &str = "10.77.0.2";
 /// The other machine, as somebody on the Internet.
-pub const OUTSIDE: &str = "8.8.8.8";
-pub const OUTSIDE_V6: &str = "2606:4700::8";
+pub(crate) const OUTSIDE: &str = "8.8.8.8";
+pub(crate) const OUTSIDE_V6: &str = "2606:4700::8";
 /// Addresses that a relay must not reach, on the other machine.
-pub const METADATA: &str = "169.254.169.254";
-pub const PRIVATE: &str = "10.0.0.1";
+pub(crate) const METADATA: &str = "169.254.169.254";
+pub(crate) const PRIVATE: &str = "10.0.0.1";
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
-pub struct Lan {
+pub(crate) struct Lan {
     server: String,
     outside: String,
 }
 
 impl Lan {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         assert!(
             rustix::process::geteuid().is_root(),
             "this test makes network namespaces: run it as root"
@@ -83,7 +83,7 @@ impl Lan {
     }
 
     /// Starts callbox on the server's machine.
-    pub fn start(&self, setup: &Setup) -> Option<Target> {
+    pub(crate) fn start(&self, setup: &Setup) -> Option<Target> {
         let mut target = self.inside(|| setup.start())?;
         for address in [&mut target.turn, &mut target.tls, &mut target.front] {
             address.set_ip(SERVER.parse().unwrap());
@@ -92,22 +92,22 @@ impl Lan {
     }
 
     /// Changes the server's machine while it runs: what `ip` is told.
-    pub fn change_server(&self, arguments: &str) {
+    pub(crate) fn change_server(&self, arguments: &str) {
         ip(&format!("-n {} {arguments}", self.server));
     }
 
     /// Changes the other machine.
-    pub fn change_outside(&self, arguments: &str) {
+    pub(crate) fn change_outside(&self, arguments: &str) {
         ip(&format!("-n {} {arguments}", self.outside));
     }
 
     /// Runs on the server's machine; sockets that are made there stay there.
-    pub fn inside<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
+    pub(crate) fn inside<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
         within(&self.server, f)
     }
 
     /// Runs on the other machine.
-    pub fn outside<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
+    pub(crate) fn outside<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
         within(&self.outside, f)
     }
 }

@@ -6,32 +6,32 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use crate::support::PATIENCE;
 use crate::wire::Draft;
 
-pub struct Peer {
+pub(crate) struct Peer {
     pub socket: UdpSocket,
 }
 
 impl Peer {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::on("127.0.0.1")
     }
 
-    pub fn on(ip: &str) -> Self {
+    pub(crate) fn on(ip: &str) -> Self {
         let ip: std::net::IpAddr = ip.parse().unwrap();
         let socket = UdpSocket::bind((ip, 0)).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { socket }
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.socket.local_addr().unwrap()
     }
 
-    pub fn send(&self, to: SocketAddr, data: &[u8]) {
+    pub(crate) fn send(&self, to: SocketAddr, data: &[u8]) {
         self.socket.send_to(data, to).unwrap();
     }
 
     /// The next datagram and where it came from.
-    pub fn receive(&self) -> (Vec<u8>, SocketAddr) {
+    pub(crate) fn receive(&self) -> (Vec<u8>, SocketAddr) {
         let mut buffer = vec![0; 1 << 16];
         let received = loop {
             match self.socket.recv_from(&mut buffer) {
@@ -46,7 +46,7 @@ impl Peer {
     }
 
     /// The next datagram is this one, from there.
-    pub fn expect(&self, data: &[u8], from: SocketAddr) {
+    pub(crate) fn expect(&self, data: &[u8], from: SocketAddr) {
         let (received, source) = self.receive();
         assert_eq!(
             (String::from_utf8_lossy(&received), source),
@@ -55,7 +55,7 @@ impl Peer {
     }
 
     /// Nothing has arrived. What callbox sends on one machine is there before its next answer is.
-    pub fn expect_nothing(&self) {
+    pub(crate) fn expect_nothing(&self) {
         self.socket.set_nonblocking(true).unwrap();
         let received = self.socket.recv_from(&mut [0; 64]);
         assert!(received.is_err(), "out of nowhere: {received:?}");
@@ -65,7 +65,7 @@ impl Peer {
 
 /// The first of so many successive UDP ports on loopback that nobody uses; it is even. Outside of the range that the
 /// kernel takes ports for others from.
-pub fn free_ports(count: u16) -> u16 {
+pub(crate) fn free_ports(count: u16) -> u16 {
     let free = |port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     loop {
         let [high, low, ..] = Draft::new(0).transaction;

@@ -28,20 +28,20 @@ const FORBIDDEN_V6: [&str; 5] = [
 ];
 
 /// As the world reaches the server: by an address that is not on its machine.
-pub const PUBLIC: &str = "5.6.7.8";
+pub(crate) const PUBLIC: &str = "5.6.7.8";
 
-pub fn on_the_internet() -> Setup {
+pub(crate) fn on_the_internet() -> Setup {
     Setup::default()
         .on("0.0.0.0")
         .top("public_ip = \"5.6.7.8\"")
 }
 
-pub fn at(ip: &str, port: u16) -> SocketAddr {
+pub(crate) fn at(ip: &str, port: u16) -> SocketAddr {
     SocketAddr::new(ip.parse().unwrap(), port)
 }
 
 /// Neither by permission nor by channel, nor together with a peer that is permitted.
-pub fn check_forbidden(client: &mut Client, peer: SocketAddr, codes: &[u16]) {
+pub(crate) fn check_forbidden(client: &mut Client, peer: SocketAddr, codes: &[u16]) {
     println!("{peer}");
     client.refused_with(&permission(&[peer]), codes);
     client.refused_with(&channel_bind(0x4000, peer), codes);

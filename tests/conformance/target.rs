@@ -13,10 +13,10 @@ use crate::link::{Link, Via};
 use crate::support::Server;
 
 /// Of the time-limited users.
-pub const SECRET: &str = "a-secret-that-is-long-enough";
+pub(crate) const SECRET: &str = "a-secret-that-is-long-enough";
 
 /// A configuration that listens on loopback ports and knows two users; stories add to it.
-pub struct Setup {
+pub(crate) struct Setup {
     ip: String,
     top: String,
     server: String,
@@ -38,36 +38,36 @@ impl Default for Setup {
 
 impl Setup {
     /// Where everything listens.
-    pub fn on(mut self, ip: &str) -> Self {
+    pub(crate) fn on(mut self, ip: &str) -> Self {
         ip.clone_into(&mut self.ip);
         self
     }
 
-    pub fn top(mut self, line: &str) -> Self {
+    pub(crate) fn top(mut self, line: &str) -> Self {
         self.top += line;
         self.top += "\n";
         self
     }
 
-    pub fn server(mut self, line: &str) -> Self {
+    pub(crate) fn server(mut self, line: &str) -> Self {
         self.server += line;
         self.server += "\n";
         self
     }
 
-    pub fn turn(mut self, line: &str) -> Self {
+    pub(crate) fn turn(mut self, line: &str) -> Self {
         self.turn += line;
         self.turn += "\n";
         self
     }
 
-    pub fn limit(mut self, line: &str) -> Self {
+    pub(crate) fn limit(mut self, line: &str) -> Self {
         self.limits += line;
         self.limits += "\n";
         self
     }
 
-    pub fn with_default_limits(mut self) -> Self {
+    pub(crate) fn with_default_limits(mut self) -> Self {
         self.limits.clear();
         self
     }
@@ -88,7 +88,7 @@ impl Setup {
     }
 
     /// Starts callbox; `None`, and a word about it, where another server is under test.
-    pub fn start(&self) -> Option<Target> {
+    pub(crate) fn start(&self) -> Option<Target> {
         if external().is_some() {
             println!("needs callbox");
             return None;
@@ -124,7 +124,7 @@ fn tls_address(server: &Server) -> SocketAddr {
     listed.next().unwrap().parse().unwrap()
 }
 
-pub struct Target {
+pub(crate) struct Target {
     /// UDP and TCP.
     pub turn: SocketAddr,
     pub tls: SocketAddr,
@@ -139,11 +139,11 @@ pub struct Target {
 
 impl Target {
     /// The server that most stories are told to.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         external().unwrap_or_else(|| Setup::default().start().unwrap())
     }
 
-    pub fn address(&self, via: Via) -> SocketAddr {
+    pub(crate) fn address(&self, via: Via) -> SocketAddr {
         match via {
             Via::Udp | Via::Tcp => self.turn,
             Via::Tls => self.tls,
@@ -152,18 +152,18 @@ impl Target {
     }
 
     /// A client that has said nothing yet.
-    pub fn stranger(&self, via: Via) -> Client {
+    pub(crate) fn stranger(&self, via: Via) -> Client {
         Client::new(Link::open(via, self.address(via)))
     }
 
     /// The same, from this address of the client's machine.
-    pub fn stranger_from(&self, via: Via, source: &str) -> Client {
+    pub(crate) fn stranger_from(&self, via: Via, source: &str) -> Client {
         let source = source.parse().unwrap();
         Client::new(Link::open_from(via, source, self.address(via)))
     }
 
     /// A client that signs as Alice, with an allocation, from this address of its machine.
-    pub fn allocated_from(&self, via: Via, source: &str) -> (Client, SocketAddr) {
+    pub(crate) fn allocated_from(&self, via: Via, source: &str) -> (Client, SocketAddr) {
         let mut client = self.stranger_from(via, source);
         client.log_in(&self.alice);
         let relayed = client.allocate();
@@ -171,31 +171,31 @@ impl Target {
     }
 
     /// A client that signs as this user.
-    pub fn client_of(&self, user: &User, via: Via) -> Client {
+    pub(crate) fn client_of(&self, user: &User, via: Via) -> Client {
         let mut client = self.stranger(via);
         client.log_in(user);
         client
     }
 
     /// A client that signs as Alice.
-    pub fn client(&self, via: Via) -> Client {
+    pub(crate) fn client(&self, via: Via) -> Client {
         self.client_of(&self.alice, via)
     }
 
     /// Alice with an allocation, and its relayed address.
-    pub fn allocated(&self, via: Via) -> (Client, SocketAddr) {
+    pub(crate) fn allocated(&self, via: Via) -> (Client, SocketAddr) {
         let mut client = self.client(via);
         let relayed = client.allocate();
         (client, relayed)
     }
 
-    pub fn callbox(&self) -> &Server {
+    pub(crate) fn callbox(&self) -> &Server {
         self.callbox.as_ref().expect("callbox itself")
     }
 }
 
 /// The server that the environment names.
-pub fn external() -> Option<Target> {
+pub(crate) fn external() -> Option<Target> {
     let address = env::var("CONFORMANCE_SERVER").ok()?;
     let address = address.parse().expect("CONFORMANCE_SERVER is IP:PORT");
     let user = |key, default: &str| {
@@ -215,7 +215,7 @@ pub fn external() -> Option<Target> {
 }
 
 /// Tells one story over one transport.
-pub fn tell(via: &str, story: fn(Via)) {
+pub(crate) fn tell(via: &str, story: fn(Via)) {
     if external().is_some() {
         let spoken = env::var("CONFORMANCE_TRANSPORTS").unwrap_or_else(|_| "udp".to_owned());
         if !spoken.split(',').any(|name| name == via) {

@@ -23,13 +23,13 @@ const YEAR: u64 = 366 * 24 * HOUR;
 /// More than a check may have.
 const MANY: usize = 40;
 
-pub fn seconds_now() -> u64 {
+pub(crate) fn seconds_now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.unwrap().as_secs()
 }
 
 /// With the password that the shared secret gives this name.
-pub fn signed(name: &str) -> User {
+pub(crate) fn signed(name: &str) -> User {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, SECRET.as_bytes());
     let password = STANDARD.encode(hmac::sign(&key, name.as_bytes()));
     User::new(name, &password)

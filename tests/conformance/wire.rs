@@ -5,59 +5,59 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
-pub const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
-pub const HEADER: usize = 20;
+pub(crate) const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+pub(crate) const HEADER: usize = 20;
 
 /// Methods (RFC 8489 §18.2, RFC 8656 §17).
-pub const BINDING: u16 = 0x001;
-pub const ALLOCATE: u16 = 0x003;
-pub const REFRESH: u16 = 0x004;
-pub const SEND: u16 = 0x006;
-pub const DATA: u16 = 0x007;
-pub const CREATE_PERMISSION: u16 = 0x008;
-pub const CHANNEL_BIND: u16 = 0x009;
+pub(crate) const BINDING: u16 = 0x001;
+pub(crate) const ALLOCATE: u16 = 0x003;
+pub(crate) const REFRESH: u16 = 0x004;
+pub(crate) const SEND: u16 = 0x006;
+pub(crate) const DATA: u16 = 0x007;
+pub(crate) const CREATE_PERMISSION: u16 = 0x008;
+pub(crate) const CHANNEL_BIND: u16 = 0x009;
 
 /// Classes, as bits of the message type (RFC 8489 §5).
-pub const INDICATION: u16 = 0x010;
-pub const SUCCESS: u16 = 0x100;
-pub const ERROR: u16 = 0x110;
+pub(crate) const INDICATION: u16 = 0x010;
+pub(crate) const SUCCESS: u16 = 0x100;
+pub(crate) const ERROR: u16 = 0x110;
 
 /// Attributes (RFC 8489 §18.3, RFC 8656 §18).
-pub mod attribute {
-    pub const MAPPED_ADDRESS: u16 = 0x0001;
-    pub const USERNAME: u16 = 0x0006;
-    pub const MESSAGE_INTEGRITY: u16 = 0x0008;
-    pub const ERROR_CODE: u16 = 0x0009;
-    pub const UNKNOWN_ATTRIBUTES: u16 = 0x000a;
-    pub const CHANNEL_NUMBER: u16 = 0x000c;
-    pub const LIFETIME: u16 = 0x000d;
-    pub const XOR_PEER_ADDRESS: u16 = 0x0012;
-    pub const DATA: u16 = 0x0013;
-    pub const REALM: u16 = 0x0014;
-    pub const NONCE: u16 = 0x0015;
-    pub const XOR_RELAYED_ADDRESS: u16 = 0x0016;
-    pub const REQUESTED_ADDRESS_FAMILY: u16 = 0x0017;
-    pub const EVEN_PORT: u16 = 0x0018;
-    pub const REQUESTED_TRANSPORT: u16 = 0x0019;
-    pub const DONT_FRAGMENT: u16 = 0x001a;
-    pub const XOR_MAPPED_ADDRESS: u16 = 0x0020;
-    pub const RESERVATION_TOKEN: u16 = 0x0022;
-    pub const SOFTWARE: u16 = 0x8022;
-    pub const FINGERPRINT: u16 = 0x8028;
+pub(crate) mod attribute {
+    pub(crate) const MAPPED_ADDRESS: u16 = 0x0001;
+    pub(crate) const USERNAME: u16 = 0x0006;
+    pub(crate) const MESSAGE_INTEGRITY: u16 = 0x0008;
+    pub(crate) const ERROR_CODE: u16 = 0x0009;
+    pub(crate) const UNKNOWN_ATTRIBUTES: u16 = 0x000a;
+    pub(crate) const CHANNEL_NUMBER: u16 = 0x000c;
+    pub(crate) const LIFETIME: u16 = 0x000d;
+    pub(crate) const XOR_PEER_ADDRESS: u16 = 0x0012;
+    pub(crate) const DATA: u16 = 0x0013;
+    pub(crate) const REALM: u16 = 0x0014;
+    pub(crate) const NONCE: u16 = 0x0015;
+    pub(crate) const XOR_RELAYED_ADDRESS: u16 = 0x0016;
+    pub(crate) const REQUESTED_ADDRESS_FAMILY: u16 = 0x0017;
+    pub(crate) const EVEN_PORT: u16 = 0x0018;
+    pub(crate) const REQUESTED_TRANSPORT: u16 = 0x0019;
+    pub(crate) const DONT_FRAGMENT: u16 = 0x001a;
+    pub(crate) const XOR_MAPPED_ADDRESS: u16 = 0x0020;
+    pub(crate) const RESERVATION_TOKEN: u16 = 0x0022;
+    pub(crate) const SOFTWARE: u16 = 0x8022;
+    pub(crate) const FINGERPRINT: u16 = 0x8028;
 }
 
-pub type Transaction = [u8; 12];
+pub(crate) type Transaction = [u8; 12];
 
 /// A message in the making. Attributes stand in the order in which they are added.
 #[derive(Clone)]
-pub struct Draft {
+pub(crate) struct Draft {
     kind: u16,
     pub transaction: Transaction,
     body: Vec<u8>,
 }
 
 impl Draft {
-    pub fn new(kind: u16) -> Self {
+    pub(crate) fn new(kind: u16) -> Self {
         let mut transaction = [0; 12];
         SystemRandom::new().fill(&mut transaction).unwrap();
         Self {
@@ -67,11 +67,11 @@ impl Draft {
         }
     }
 
-    pub fn indication(method: u16) -> Self {
+    pub(crate) fn indication(method: u16) -> Self {
         Self::new(method | INDICATION)
     }
 
-    pub fn with(mut self, attribute: u16, value: &[u8]) -> Self {
+    pub(crate) fn with(mut self, attribute: u16, value: &[u8]) -> Self {
         let length = u16::try_from(value.len()).unwrap();
         self.body.extend(attribute.to_be_bytes());
         self.body.extend(length.to_be_bytes());
@@ -80,34 +80,34 @@ impl Draft {
         self
     }
 
-    pub fn lifetime(self, seconds: u32) -> Self {
+    pub(crate) fn lifetime(self, seconds: u32) -> Self {
         self.with(attribute::LIFETIME, &seconds.to_be_bytes())
     }
 
-    pub fn peer(self, peer: SocketAddr) -> Self {
+    pub(crate) fn peer(self, peer: SocketAddr) -> Self {
         let value = xored(peer, &self.transaction);
         self.with(attribute::XOR_PEER_ADDRESS, &value)
     }
 
-    pub fn channel(self, number: u16) -> Self {
+    pub(crate) fn channel(self, number: u16) -> Self {
         let [high, low] = number.to_be_bytes();
         self.with(attribute::CHANNEL_NUMBER, &[high, low, 0, 0])
     }
 
     /// Adds MESSAGE-INTEGRITY over what is there so far (RFC 8489 §14.5).
-    pub fn integrity(self, key: &[u8]) -> Self {
+    pub(crate) fn integrity(self, key: &[u8]) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
         let tag = hmac::sign(&key, &self.bytes_with_room(24));
         self.with(attribute::MESSAGE_INTEGRITY, tag.as_ref())
     }
 
     /// Adds FINGERPRINT over what is there so far (RFC 8489 §14.7).
-    pub fn fingerprint(self) -> Self {
+    pub(crate) fn fingerprint(self) -> Self {
         let value = crc32(&self.bytes_with_room(8)) ^ 0x5354_554e;
         self.with(attribute::FINGERPRINT, &value.to_be_bytes())
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         self.bytes_with_room(0)
     }
 
@@ -125,7 +125,7 @@ impl Draft {
 
 /// A message from the server, well-formed in every byte or refused by [`Message::parse`].
 #[derive(Debug, Clone)]
-pub struct Message {
+pub(crate) struct Message {
     pub kind: u16,
     pub transaction: Transaction,
     attributes: Vec<(u16, Vec<u8>)>,
@@ -134,7 +134,7 @@ pub struct Message {
 }
 
 impl Message {
-    pub fn parse(bytes: &[u8]) -> Self {
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
         assert!(bytes.len() >= HEADER, "shorter than a header: {bytes:02x?}");
         assert_eq!(bytes[4..8], COOKIE, "the magic cookie");
         let length = usize::from(u16_at(bytes, 2));
@@ -171,19 +171,19 @@ impl Message {
         (at + 4 + length).next_multiple_of(4)
     }
 
-    pub fn get(&self, attribute: u16) -> Option<&[u8]> {
+    pub(crate) fn get(&self, attribute: u16) -> Option<&[u8]> {
         self.attributes
             .iter()
             .find(|(kind, _)| *kind == attribute)
             .map(|(_, value)| value.as_slice())
     }
 
-    pub fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         self.kind & ERROR == SUCCESS
     }
 
     /// The code of an error response.
-    pub fn error(&self) -> Option<u16> {
+    pub(crate) fn error(&self) -> Option<u16> {
         if self.kind & ERROR != ERROR {
             return None;
         }
@@ -191,13 +191,13 @@ impl Message {
         Some(u16::from(value[2] & 7) * 100 + u16::from(value[3]))
     }
 
-    pub fn lifetime(&self) -> u32 {
+    pub(crate) fn lifetime(&self) -> u32 {
         let value = self.get(attribute::LIFETIME).expect("LIFETIME");
         u32::from_be_bytes(value.try_into().expect("four bytes of LIFETIME"))
     }
 
     /// The value of an address that is hidden by XOR.
-    pub fn address(&self, attribute: u16) -> Option<SocketAddr> {
+    pub(crate) fn address(&self, attribute: u16) -> Option<SocketAddr> {
         let value = self.get(attribute)?;
         let mut mask = COOKIE.to_vec();
         mask.extend(self.transaction);
@@ -211,11 +211,11 @@ impl Message {
         Some(SocketAddr::new(ip, port))
     }
 
-    pub fn has_integrity(&self) -> bool {
+    pub(crate) fn has_integrity(&self) -> bool {
         self.integrity.is_some()
     }
 
-    pub fn is_signed_with(&self, key: &[u8]) -> bool {
+    pub(crate) fn is_signed_with(&self, key: &[u8]) -> bool {
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
         self.integrity
             .as_ref()
@@ -238,20 +238,20 @@ fn xored(address: SocketAddr, transaction: &Transaction) -> Vec<u8> {
 }
 
 /// A `ChannelData` message, padded to four bytes as streams want it (RFC 8656 §12.5).
-pub fn channel_data(number: u16, data: &[u8]) -> Vec<u8> {
+pub(crate) fn channel_data(number: u16, data: &[u8]) -> Vec<u8> {
     let mut bytes = unpadded_channel_data(number, data);
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes
 }
 
-pub fn unpadded_channel_data(number: u16, data: &[u8]) -> Vec<u8> {
+pub(crate) fn unpadded_channel_data(number: u16, data: &[u8]) -> Vec<u8> {
     let mut bytes = number.to_be_bytes().to_vec();
     bytes.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
     bytes.extend(data);
     bytes
 }
 
-pub fn u16_at(bytes: &[u8], at: usize) -> u16 {
+pub(crate) fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_be_bytes([bytes[at], bytes[at + 1]])
 }
 

@@ -12,7 +12,7 @@ use crate::support::{Client, Server, get, json_of, post, program, request};
 const PASSWORD: &str = "correct horse";
 
 /// What `callbox access …` prints, run beside the server.
-pub fn command(dir: &std::path::Path, arguments: &[&str], input: &str) -> String {
+pub(crate) fn command(dir: &std::path::Path, arguments: &[&str], input: &str) -> String {
     let mut child = program()
         .args(["--config", "callbox.toml", "access"])
         .args(arguments)
@@ -43,12 +43,12 @@ fn with_password(more: &str) -> Server {
     ))
 }
 
-pub fn by_invitation() -> Server {
+pub(crate) fn by_invitation() -> Server {
     Server::start("[access]\nmode = \"invite\"\n")
 }
 
 /// `name=value` of the cookie that an answer sets.
-pub fn cookie(response: &Response) -> String {
+pub(crate) fn cookie(response: &Response) -> String {
     let cookie = response.header("set-cookie");
     for wanted in [
         "__Host-callbox=",
@@ -192,7 +192,7 @@ async fn another_sites_form_is_refused_and_attempts_are_limited_while_a_call_goe
 }
 
 /// Accepts an invitation; the answer.
-pub async fn accept(server: &Server, link: &str, headers: &[(&str, &str)]) -> Response {
+pub(crate) async fn accept(server: &Server, link: &str, headers: &[(&str, &str)]) -> Response {
     let path = link
         .split_once("/access")
         .map(|(_, rest)| format!("/access{rest}"))

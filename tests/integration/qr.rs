@@ -6,7 +6,7 @@ use crate::support::{Server, get, plain, request};
 const SCALE: usize = 4;
 
 /// What a camera reads from the drawing, which must be white with black modules in a quiet zone.
-pub fn decode(svg: &str) -> String {
+pub(crate) fn decode(svg: &str) -> String {
     let width: usize = between(svg, "viewBox=\"0 0 ", " ").parse().unwrap();
     let ground = format!("<path fill=\"#fff\" d=\"M0 0h{width}v{width}H0z\"/>");
     assert!(svg.contains(&ground), "{svg}");

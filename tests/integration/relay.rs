@@ -12,7 +12,7 @@ use webrtc_util::Conn;
 use crate::support::{Client as Page, PATIENCE, Server, get, json_of, program};
 
 /// Username and password, as a page gets them.
-pub async fn credentials(server: &Server) -> (String, String) {
+pub(crate) async fn credentials(server: &Server) -> (String, String) {
     let script = get(server.https, "/config.js").await;
     let entry = json_of(script.text(), "PC_CONFIG")["iceServers"][1].clone();
     let text = |key: &str| entry[key].as_str().unwrap().to_owned();
@@ -44,7 +44,7 @@ async fn a_check_gets_credentials_for_two_minutes_and_no_seat() {
     assert!(json_of(plain.text(), "SETTINGS").get("check").is_none());
 }
 
-pub async fn client(server: SocketAddr, username: &str, password: &str) -> TurnClient {
+pub(crate) async fn client(server: SocketAddr, username: &str, password: &str) -> TurnClient {
     let socket = UdpSocket::bind((IpAddr::from([127, 0, 0, 1]), 0))
         .await
         .unwrap();
@@ -65,7 +65,7 @@ pub async fn client(server: SocketAddr, username: &str, password: &str) -> TurnC
     client
 }
 
-pub async fn receive(conn: &(impl Conn + ?Sized)) -> (Vec<u8>, SocketAddr) {
+pub(crate) async fn receive(conn: &(impl Conn + ?Sized)) -> (Vec<u8>, SocketAddr) {
     let mut buffer = [0; 2048];
     let (length, from) = timeout(PATIENCE, conn.recv_from(&mut buffer))
         .await
@@ -155,7 +155,7 @@ async fn named_users_may_and_others_may_not() {
 }
 
 /// The name with the password that the server's secret gives it.
-pub fn sign(server: &Server, name: &str) -> (String, String) {
+pub(crate) fn sign(server: &Server, name: &str) -> (String, String) {
     let secret = std::fs::read_to_string(server.path("state/turn-secret")).unwrap();
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
     let mac = ring::hmac::sign(&key, name.as_bytes());
@@ -175,7 +175,7 @@ fn own(server: &Server, name: &str) -> String {
     format!("{name}.{tag}")
 }
 
-pub fn seconds_now() -> u64 {
+pub(crate) fn seconds_now() -> u64 {
     std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()
 }
 

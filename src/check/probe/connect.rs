@@ -18,20 +18,20 @@ use super::{Budget, STEP};
 const MAX_ADDRESSES: usize = 8;
 
 /// A connection, whatever it goes through.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-pub type BoxedStream = Box<dyn Stream>;
+pub(crate) type BoxedStream = Box<dyn Stream>;
 
 /// The way to a server: by its name, to an address that is known already, or through a proxy.
 #[derive(Debug, Clone, Default)]
-pub struct Way {
+pub(crate) struct Way {
     /// In the order in which they should be tried.
     pub addresses: Vec<IpAddr>,
     pub proxy: Option<Proxy>,
 }
 
 /// The addresses of a name, or the address that it is.
-pub async fn resolve(budget: Budget, name: &str) -> Lookup {
+pub(crate) async fn resolve(budget: Budget, name: &str) -> Lookup {
     let found = budget
         .within(async { lookup_host((name, 0)).await.map_err(|_| Fault::Unresolved) })
         .await;
@@ -51,7 +51,7 @@ pub async fn resolve(budget: Budget, name: &str) -> Lookup {
 }
 
 /// Which of the addresses take a connection?
-pub async fn dial_all(budget: Budget, addresses: &[IpAddr], port: u16) -> Vec<Dialed> {
+pub(crate) async fn dial_all(budget: Budget, addresses: &[IpAddr], port: u16) -> Vec<Dialed> {
     let mut dials = JoinSet::new();
     for (index, ip) in addresses.iter().copied().enumerate() {
         dials.spawn(async move {
@@ -69,7 +69,7 @@ pub async fn dial_all(budget: Budget, addresses: &[IpAddr], port: u16) -> Vec<Di
 ///
 /// # Errors
 /// As the operating system has it; has no deadline of its own.
-pub async fn connect(address: SocketAddr) -> Result<TcpStream, Fault> {
+pub(crate) async fn connect(address: SocketAddr) -> Result<TcpStream, Fault> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
@@ -79,7 +79,7 @@ pub async fn connect(address: SocketAddr) -> Result<TcpStream, Fault> {
 ///
 /// # Errors
 /// Of the last address that was tried; has no deadline of its own.
-pub async fn to_page(target: &Target, way: &Way) -> Result<BoxedStream, Fault> {
+pub(crate) async fn to_page(target: &Target, way: &Way) -> Result<BoxedStream, Fault> {
     if let Some(proxy) = &way.proxy {
         return Ok(Box::new(proxy.tunnel(target).await?));
     }

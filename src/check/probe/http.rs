@@ -21,14 +21,14 @@ const MAX_BODY: usize = 256 * 1024;
 const MAX_HEAD: usize = 64 * 1024;
 
 /// A connection that takes one request after the other.
-pub struct Http {
+pub(crate) struct Http {
     sender: http1::SendRequest<Full<Bytes>>,
     driver: AbortHandle,
 }
 
 /// The answer to a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Posted {
+pub(crate) struct Posted {
     pub status: u16,
     /// What to send as `Cookie` from then on.
     pub cookie: Option<String>,
@@ -37,7 +37,7 @@ pub struct Posted {
 impl Http {
     /// # Errors
     /// When the connection is closed; has no deadline of its own.
-    pub async fn over(stream: impl Stream + 'static) -> Result<Self, Fault> {
+    pub(crate) async fn over(stream: impl Stream + 'static) -> Result<Self, Fault> {
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(MAX_HEAD)
             .handshake(TokioIo::new(stream))
@@ -51,7 +51,7 @@ impl Http {
     ///
     /// # Errors
     /// When no whole response comes; has no deadline of its own.
-    pub async fn get(
+    pub(crate) async fn get(
         &mut self,
         target: &Target,
         path: &'static str,
@@ -84,7 +84,7 @@ impl Http {
     ///
     /// # Errors
     /// When no response comes; has no deadline of its own.
-    pub async fn post(
+    pub(crate) async fn post(
         &mut self,
         target: &Target,
         path: &str,

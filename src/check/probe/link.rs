@@ -22,7 +22,7 @@ use crate::turn::wire::is_readable;
 const CHUNK: usize = 4096;
 
 /// A way to one TURN server.
-pub struct Link<S> {
+pub(super) struct Link<S> {
     socket: Socket<S>,
     server: SocketAddr,
     local: SocketAddr,
@@ -48,12 +48,12 @@ struct Reader<S> {
 impl<S: Stream> Link<S> {
     /// # Errors
     /// When the socket has no address.
-    pub fn datagrams(socket: UdpSocket, server: SocketAddr) -> io::Result<Self> {
+    pub(super) fn datagrams(socket: UdpSocket, server: SocketAddr) -> io::Result<Self> {
         let local = socket.local_addr()?;
         Ok(Self::new(Socket::Datagrams(socket), server, local))
     }
 
-    pub fn stream(stream: S, server: SocketAddr, local: SocketAddr) -> Self {
+    pub(super) fn stream(stream: S, server: SocketAddr, local: SocketAddr) -> Self {
         let (half, writer) = tokio::io::split(stream);
         let reader = Reader {
             half,
@@ -77,7 +77,7 @@ impl<S: Stream> Link<S> {
     }
 
     /// Waits until nothing can come any more, and says why.
-    pub async fn broken(&self) -> Fault {
+    pub(super) async fn broken(&self) -> Fault {
         let mut faults = self.fault.subscribe();
         match faults.wait_for(Option::is_some).await {
             Ok(fault) => fault.clone().unwrap_or(Fault::Closed),
@@ -86,12 +86,12 @@ impl<S: Stream> Link<S> {
     }
 
     /// Why nothing comes any more, if that is known.
-    pub fn known_fault(&self) -> Option<Fault> {
+    pub(super) fn known_fault(&self) -> Option<Fault> {
         self.fault.borrow().clone()
     }
 
     /// Has a datagram come that is no message of TURN? It may be anybody's, so it ends nothing.
-    pub fn heard_nonsense(&self) -> bool {
+    pub(super) fn heard_nonsense(&self) -> bool {
         self.heard_nonsense.load(Ordering::Relaxed)
     }
 

@@ -27,7 +27,7 @@ const MAX_FILES: usize = 1000;
 const OTHERS: u32 = 0o077;
 
 /// What systemd has of the unit; `None` where it does not run.
-pub async fn unit(budget: Budget) -> Option<Unit> {
+pub(crate) async fn unit(budget: Budget) -> Option<Unit> {
     let mut systemctl = Command::new("systemctl");
     systemctl
         .args(["show", "callbox.service", "--property", PROPERTIES])
@@ -43,7 +43,7 @@ pub async fn unit(budget: Budget) -> Option<Unit> {
 }
 
 /// Files that the process may open at once, or this one where there is none.
-pub fn open_files(pid: Option<u32>) -> (u64, &'static str) {
+pub(crate) fn open_files(pid: Option<u32>) -> (u64, &'static str) {
     let limits = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/limits")).ok());
     match limits.as_deref().and_then(hard_limit) {
         Some(limit) => (limit, "the server"),
@@ -52,7 +52,7 @@ pub fn open_files(pid: Option<u32>) -> (u64, &'static str) {
 }
 
 /// To which this process may raise its limit of open files.
-pub fn own_open_files() -> u64 {
+pub(crate) fn own_open_files() -> u64 {
     getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
 }
 
@@ -60,7 +60,7 @@ pub fn own_open_files() -> u64 {
 ///
 /// # Errors
 /// When there is no socket to be had.
-pub fn receive_buffer() -> Result<usize, Fault> {
+pub(crate) fn receive_buffer() -> Result<usize, Fault> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
     socket.set_recv_buffer_size(LISTENER_BUFFER)?;
     // The kernel doubles what it grants, for its own bookkeeping.
@@ -68,7 +68,7 @@ pub fn receive_buffer() -> Result<usize, Fault> {
 }
 
 /// What the directory is, and who can read what is in it.
-pub fn state(path: PathBuf) -> Observed {
+pub(crate) fn state(path: PathBuf) -> Observed {
     let found = match fs::metadata(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Found::Missing,
         Err(_) => Found::Hidden,
@@ -103,7 +103,7 @@ fn look_into(path: &Path, metadata: &fs::Metadata) -> Found {
 }
 
 /// The certificates in a file, the server's own first.
-pub fn certificates(path: &Path) -> OnDisk {
+pub(crate) fn certificates(path: &Path) -> OnDisk {
     let pem = match fs::read(path) {
         Ok(pem) => pem,
         Err(error) if error.kind() == ErrorKind::NotFound => return OnDisk::Missing,

@@ -1,14 +1,14 @@
 //! Asks the network. Every answer has a deadline and a bound, since the other side may be anybody.
 
-pub mod connect;
-pub mod http;
+pub(super) mod connect;
+pub(super) mod http;
 mod link;
-pub mod machine;
-pub mod passage;
-pub mod proxy;
-pub mod tls;
-pub mod turn;
-pub mod websocket;
+pub(super) mod machine;
+pub(super) mod passage;
+pub(super) mod proxy;
+pub(super) mod tls;
+pub(super) mod turn;
+pub(super) mod websocket;
 
 use std::future::Future;
 use std::time::Duration;
@@ -24,19 +24,19 @@ const WHOLE: Duration = Duration::from_secs(18);
 
 /// The time that is left.
 #[derive(Debug, Clone, Copy)]
-pub struct Budget {
+pub(super) struct Budget {
     end: Instant,
 }
 
 impl Budget {
-    pub fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self {
             end: Instant::now() + WHOLE,
         }
     }
 
     /// When the step that begins now has to end.
-    pub fn step(self) -> Instant {
+    pub(super) fn step(self) -> Instant {
         self.end.min(Instant::now() + STEP)
     }
 
@@ -44,7 +44,10 @@ impl Budget {
     ///
     /// # Errors
     /// Those of the step, and [`Fault::Silent`] when its time is over.
-    pub async fn within<T>(self, step: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    pub(super) async fn within<T>(
+        self,
+        step: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
         timeout_at(self.step(), step)
             .await
             .unwrap_or(Err(Fault::Silent))

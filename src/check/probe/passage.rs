@@ -19,7 +19,7 @@ const BYTES: usize = 16;
 ///
 /// # Errors
 /// [`Fault::Denied`] where the relay permits no such peer, [`Fault::Silent`] where nothing arrives.
-pub async fn between(budget: Budget, ana: &Relayed, bo: &Relayed) -> Result<(), Fault> {
+pub(crate) async fn between(budget: Budget, ana: &Relayed, bo: &Relayed) -> Result<(), Fault> {
     let packet = random()?;
     budget
         .within(async {
@@ -39,7 +39,7 @@ pub async fn between(budget: Budget, ana: &Relayed, bo: &Relayed) -> Result<(), 
 ///
 /// # Errors
 /// As [`between`].
-pub async fn from_outside(budget: Budget, ana: &Relayed, seen: IpAddr) -> Result<(), Fault> {
+pub(crate) async fn from_outside(budget: Budget, ana: &Relayed, seen: IpAddr) -> Result<(), Fault> {
     let packet = random()?;
     budget
         .within(async {

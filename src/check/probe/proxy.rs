@@ -18,7 +18,7 @@ const MAX_HEAD: usize = 8 * 1024;
 
 /// A proxy that tunnels with `CONNECT` (RFC 9110 §9.3.6).
 #[derive(Clone, PartialEq, Eq)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     host: String,
     port: u16,
     /// `user:password`
@@ -30,7 +30,7 @@ impl Proxy {
     ///
     /// # Errors
     /// A sentence with the remedy where the environment names none that can be used.
-    pub fn from_environment(
+    pub(crate) fn from_environment(
         target: &Target,
         get: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, String> {
@@ -81,7 +81,7 @@ impl Proxy {
     ///
     /// # Errors
     /// Of the proxy; has no deadline of its own.
-    pub async fn tunnel(&self, target: &Target) -> Result<TcpStream, Fault> {
+    pub(crate) async fn tunnel(&self, target: &Target) -> Result<TcpStream, Fault> {
         let via = |fault: Fault| Fault::Other(format!("the proxy {self}: {fault}"));
         let mut stream = TcpStream::connect((bare(&self.host), self.port))
             .await

@@ -14,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 use super::super::fault::Fault;
 use super::connect::BoxedStream;
 
-pub type Chain = Vec<CertificateDer<'static>>;
+pub(crate) type Chain = Vec<CertificateDer<'static>>;
 
 /// Leaf and intermediates that are kept; no chain of the web is as long.
 const MAX_CHAIN: usize = 8;
@@ -23,7 +23,7 @@ const MAX_CHAIN: usize = 8;
 ///
 /// # Errors
 /// Where no TLS comes about; has no deadline of its own.
-pub async fn shake(
+pub(crate) async fn shake(
     stream: BoxedStream,
     name: ServerName<'static>,
     protocols: &[&[u8]],

@@ -26,13 +26,13 @@ const FREE_WITHIN: Duration = Duration::from_millis(300);
 
 /// Where a STUN or TURN server is tried.
 #[derive(Debug, Clone)]
-pub struct Server {
+pub(crate) struct Server {
     pub url: IceUrl,
     pub ip: IpAddr,
 }
 
 /// A relayed address that is ours until it is closed.
-pub struct Relayed {
+pub(crate) struct Relayed {
     pub address: SocketAddr,
     pub conn: Box<dyn Conn + Send + Sync>,
     client: Client,
@@ -40,7 +40,7 @@ pub struct Relayed {
 
 impl Relayed {
     /// Frees it.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         let free = async {
             drop(self.conn.close().await);
             drop(self.client.close().await);
@@ -53,7 +53,7 @@ impl Relayed {
 ///
 /// # Errors
 /// Where no answer comes.
-pub async fn binding(budget: Budget, server: &Server) -> Result<SocketAddr, Fault> {
+pub(crate) async fn binding(budget: Budget, server: &Server) -> Result<SocketAddr, Fault> {
     let nobody = Login {
         username: String::new(),
         password: String::new(),
@@ -69,7 +69,11 @@ pub async fn binding(budget: Budget, server: &Server) -> Result<SocketAddr, Faul
 ///
 /// # Errors
 /// Where none is given.
-pub async fn allocate(budget: Budget, server: &Server, login: &Login) -> Result<Relayed, Fault> {
+pub(crate) async fn allocate(
+    budget: Budget,
+    server: &Server,
+    login: &Login,
+) -> Result<Relayed, Fault> {
     let end = budget.step();
     let (client, link) = open(end, server, login).await?;
     let conn = answered(end, &link, client.allocate()).await?;
@@ -132,7 +136,7 @@ async fn link(server: &Server, address: SocketAddr) -> Result<Link<BoxedStream>,
 }
 
 /// The address to bind for sending to this one.
-pub fn unspecified(peer: IpAddr) -> IpAddr {
+pub(crate) fn unspecified(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -167,7 +171,7 @@ fn fault(error: Error) -> Fault {
 }
 
 /// The client tells code and words of an error response in a text.
-pub fn denied(text: &str) -> Fault {
+pub(crate) fn denied(text: &str) -> Fault {
     let found = text
         .split_once("(error ")
         .and_then(|(_, rest)| rest.split_once(':'));

@@ -25,7 +25,11 @@ const PING: &str = r#"{"type":"ping"}"#;
 /// # Errors
 /// [`Fault::Denied`] with the HTTP status of a refused upgrade; [`Fault::Foreign`] where something else than signaling
 /// answers. Has no deadline of its own.
-pub async fn ping(stream: impl Stream, target: &Target, cookie: Option<&str>) -> Result<(), Fault> {
+pub(crate) async fn ping(
+    stream: impl Stream,
+    target: &Target,
+    cookie: Option<&str>,
+) -> Result<(), Fault> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));

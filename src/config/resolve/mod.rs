@@ -19,7 +19,7 @@ const MAX_PEERS: u16 = 64;
 const MAX_DRAIN: Duration = Duration::from_secs(3600);
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
-pub fn resolve(file: &File, origins: Origins) -> Result<Config, ConfigError> {
+pub(super) fn resolve(file: &File, origins: Origins) -> Result<Config, ConfigError> {
     let at = Context { origins: &origins };
     Ok(Config {
         listen: at.address("listen", &file.listen)?,

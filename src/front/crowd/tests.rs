@@ -1,7 +1,7 @@
 use super::*;
 
 /// Bounds for connections: in total, and of one address.
-pub fn config(total: usize, each: usize) -> config::Server {
+pub(crate) fn config(total: usize, each: usize) -> config::Server {
     let long = Duration::from_secs(60);
     config::Server {
         max_connections: total,

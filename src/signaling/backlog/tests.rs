@@ -6,7 +6,7 @@ use crate::signaling::message::{PeerInfo, Welcome};
 
 impl Backlog {
     /// How many messages wait that are at no sender's expense.
-    pub fn rest(&self) -> usize {
+    pub(crate) fn rest(&self) -> usize {
         let paid: usize = self.shares.iter().map(|share| share.messages).sum();
         self.queue.len() - paid
     }

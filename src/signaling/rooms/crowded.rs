@@ -15,7 +15,7 @@ const ALONE_BEHIND_LOCK: Duration = Duration::from_secs(600);
 
 impl Rooms {
     /// Why this one could not enter, if so.
-    pub fn refusal(&self, join: &Join, now: Instant) -> Option<ErrorCode> {
+    pub(crate) fn refusal(&self, join: &Join, now: Instant) -> Option<ErrorCode> {
         match self.by_name.get(&join.room) {
             Some(_) => self.is_full(&join.room).then_some(ErrorCode::RoomFull),
             None if !self.opens => Some(ErrorCode::Draining),

@@ -9,13 +9,13 @@ use crate::signaling::message::{PeerId, PeerInfo, ServerMessage};
 use crate::words::names::RoomName;
 
 /// How many may wait before a room.
-pub const MAX_KNOCKS: usize = 8;
+pub(super) const MAX_KNOCKS: usize = 8;
 /// Of these, from one address.
-pub const MAX_KNOCKS_PER_ADDRESS: usize = 3;
+pub(super) const MAX_KNOCKS_PER_ADDRESS: usize = 3;
 
 impl Door {
     /// Who waits, as those inside are told.
-    pub fn knocking(&self) -> Vec<PeerInfo> {
+    pub(super) fn knocking(&self) -> Vec<PeerInfo> {
         self.knocks.iter().map(|knock| knock.info.clone()).collect()
     }
 }
@@ -25,7 +25,7 @@ impl Rooms {
     ///
     /// # Errors
     /// When the sender is in no room.
-    pub fn lock(
+    pub(crate) fn lock(
         &mut self,
         conn: ConnId,
         locked: bool,
@@ -56,7 +56,7 @@ impl Rooms {
     ///
     /// # Errors
     /// When the sender is in no room, or there is no seat left; they wait on then.
-    pub fn admit(
+    pub(crate) fn admit(
         &mut self,
         conn: ConnId,
         id: &PeerId,
@@ -79,7 +79,7 @@ impl Rooms {
     ///
     /// # Errors
     /// When the sender is in no room.
-    pub fn refuse(&mut self, conn: ConnId, id: &PeerId) -> Result<Vec<Effect>, ErrorCode> {
+    pub(crate) fn refuse(&mut self, conn: ConnId, id: &PeerId) -> Result<Vec<Effect>, ErrorCode> {
         let (name, _) = self.seat_by_conn.get(&conn).ok_or(ErrorCode::NotJoined)?;
         let name = name.clone();
         let Some((knock, mut effects)) = self.take_knock(&name, |knock| knock.info.id == *id)
@@ -95,11 +95,11 @@ impl Rooms {
     }
 
     /// Does this connection wait to be let in?
-    pub fn is_knocking(&self, conn: ConnId) -> bool {
+    pub(crate) fn is_knocking(&self, conn: ConnId) -> bool {
         self.room_by_knock.contains_key(&conn)
     }
 
-    pub fn is_locked(&self, room: &RoomName) -> bool {
+    pub(crate) fn is_locked(&self, room: &RoomName) -> bool {
         self.by_name.get(room).is_some_and(|room| room.door.locked)
     }
 

@@ -9,10 +9,10 @@ use crate::words::names::RoomName;
 
 /// Names one WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConnId(pub u64);
+pub(crate) struct ConnId(pub u64);
 
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub(crate) struct Limits {
     pub max_peers: usize,
     pub max_rooms: usize,
     pub max_rooms_per_address: usize,
@@ -22,7 +22,7 @@ pub struct Limits {
 
 /// Somebody wants in; ticket and names are checked already.
 #[derive(Debug, Clone)]
-pub struct Join {
+pub(crate) struct Join {
     pub conn: ConnId,
     pub address: AddressKey,
     pub visitor: String,
@@ -37,14 +37,14 @@ pub struct Join {
 
 /// A resume ticket's claim to a seat in the same room by the same visitor.
 #[derive(Debug, Clone)]
-pub struct Claim {
+pub(crate) struct Claim {
     pub id: PeerId,
     /// The ticket is from before this server was started: its rooms are gone, but nobody was told that anyone left.
     pub before_start: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Joined {
+pub(crate) struct Joined {
     pub id: PeerId,
     pub resumed: bool,
     /// Others in the room whose signals are not complete: begins anew with them.
@@ -60,7 +60,7 @@ pub struct Joined {
 
 /// What becomes of somebody who wants in.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Entry {
+pub(crate) enum Entry {
     In(Joined),
     /// The room is locked; to be done after they were told so.
     Knocking(Vec<Effect>),
@@ -68,7 +68,7 @@ pub enum Entry {
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
+pub(crate) enum Effect {
     Send {
         to: ConnId,
         message: ServerMessage,

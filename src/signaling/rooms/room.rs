@@ -12,7 +12,7 @@ use crate::words::names::look_alike;
 const MAX_LEFT: usize = 64;
 
 #[derive(Debug)]
-pub struct Room {
+pub(super) struct Room {
     pub opener: AddressKey,
     pub opened: Instant,
     /// Where one seat is left.
@@ -24,7 +24,7 @@ pub struct Room {
 
 /// Locked from within, it lets in those only whom somebody inside admits.
 #[derive(Debug, Default)]
-pub struct Door {
+pub(super) struct Door {
     pub locked: bool,
     /// Was it locked since the server was started, and not only again?
     pub locked_anew: bool,
@@ -33,7 +33,7 @@ pub struct Door {
 }
 
 #[derive(Debug)]
-pub struct Seat {
+pub(super) struct Seat {
     pub info: PeerInfo,
     pub visitor: String,
     /// The how many-th to enter since the server was started; 0 for whoever had the seat before.
@@ -44,14 +44,14 @@ pub struct Seat {
 }
 
 #[derive(Debug)]
-pub enum Occupancy {
+pub(super) enum Occupancy {
     Present(ConnId),
     Absent { until: Instant, waiting: Waiting },
 }
 
 /// What waits for somebody absent.
 #[derive(Debug, Default)]
-pub struct Waiting {
+pub(super) struct Waiting {
     /// Signals, and who left meanwhile.
     pub backlog: Backlog,
     left: usize,
@@ -65,7 +65,7 @@ pub struct Waiting {
 }
 
 impl Room {
-    pub fn new(opener: AddressKey, opened: Instant) -> Self {
+    pub(super) fn new(opener: AddressKey, opened: Instant) -> Self {
         Self {
             opener,
             opened,
@@ -76,19 +76,19 @@ impl Room {
         }
     }
 
-    pub fn others(&self, id: &PeerId) -> impl Iterator<Item = &Seat> {
+    pub(super) fn others(&self, id: &PeerId) -> impl Iterator<Item = &Seat> {
         self.seats.iter().filter(move |seat| seat.info.id != *id)
     }
 
     /// `message` to all but `id`; whoever is absent learns of it from `welcome`.
-    pub fn tell(&self, id: &PeerId, message: &ServerMessage) -> Vec<Effect> {
+    pub(super) fn tell(&self, id: &PeerId, message: &ServerMessage) -> Vec<Effect> {
         self.others(id)
             .filter_map(|seat| seat.send(message))
             .collect()
     }
 
     /// Somebody's seat is free, which the absent are to find out, too.
-    pub fn tell_gone(&mut self, gone: &Seat) -> Vec<Effect> {
+    pub(super) fn tell_gone(&mut self, gone: &Seat) -> Vec<Effect> {
         for seat in &mut self.seats {
             seat.awaits.retain(|other| *other != gone.info.id);
             if let Occupancy::Absent { waiting, .. } = &mut seat.occupancy {
@@ -100,13 +100,13 @@ impl Room {
     }
 
     /// `message` to everybody; whoever is absent learns of it from `welcome`.
-    pub fn tell_all(&self, message: &ServerMessage) -> Vec<Effect> {
+    pub(super) fn tell_all(&self, message: &ServerMessage) -> Vec<Effect> {
         let seats = self.seats.iter();
         seats.filter_map(|seat| seat.send(message)).collect()
     }
 
     /// The lowest number that nobody of this look has, inside or before the door.
-    pub fn number_of(&self, name: &str) -> usize {
+    pub(super) fn number_of(&self, name: &str) -> usize {
         let inside = self.seats.iter().map(|seat| &seat.info);
         let known = inside.chain(self.door.knocks.iter().map(|knock| &knock.info));
         let same = known.filter(|info| look_alike(&info.name, name));
@@ -116,7 +116,7 @@ impl Room {
         taken.iter().fold(1, free)
     }
 
-    pub fn position(&self, id: &PeerId) -> Option<usize> {
+    pub(super) fn position(&self, id: &PeerId) -> Option<usize> {
         self.seats.iter().position(|seat| seat.info.id == *id)
     }
 }
@@ -136,7 +136,7 @@ impl Seat {
 
 impl Waiting {
     /// `since` is the number of the last who entered; `seated` says who is there; `rest` is what was not written before.
-    pub fn new(since: u64, mut rest: Backlog, seated: impl Fn(&PeerId) -> bool) -> Self {
+    pub(super) fn new(since: u64, mut rest: Backlog, seated: impl Fn(&PeerId) -> bool) -> Self {
         let mut waiting = Self {
             since,
             ..Self::default()
@@ -160,7 +160,7 @@ impl Waiting {
 
     /// # Errors
     /// When the sender's share is used up, of which nothing waits from then on.
-    pub fn push(&mut self, signal: ServerMessage) -> Result<(), Full> {
+    pub(super) fn push(&mut self, signal: ServerMessage) -> Result<(), Full> {
         let ServerMessage::Signal { from, .. } = &signal else {
             return Ok(());
         };
@@ -180,7 +180,7 @@ impl Waiting {
     }
 
     /// This one has begun anew, and knows nothing of what it sent before.
-    pub fn renews(&mut self, id: &PeerId) {
+    pub(super) fn renews(&mut self, id: &PeerId) {
         self.backlog.forget_signals(id);
         self.incomplete.retain(|other| other != id);
         if !self.renewed.contains(id) {

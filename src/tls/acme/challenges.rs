@@ -11,11 +11,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
 /// Names the protocol of validation over TLS.
-pub const ACME_ALPN: &[u8] = b"acme-tls/1";
+pub(crate) const ACME_ALPN: &[u8] = b"acme-tls/1";
 
 /// All that can be asked for now. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Challenges(Arc<Mutex<Table>>);
+pub(crate) struct Challenges(Arc<Mutex<Table>>);
 
 #[derive(Debug, Default)]
 struct Table {
@@ -27,14 +27,14 @@ struct Table {
 
 /// Something that can be asked for until this is dropped.
 #[derive(Debug)]
-pub struct Offer {
+pub(crate) struct Offer {
     challenges: Challenges,
     key: String,
 }
 
 impl Challenges {
     /// http-01: the file of this name.
-    pub fn offer_file(&self, token: &str, key_authorization: &str) -> Offer {
+    pub(crate) fn offer_file(&self, token: &str, key_authorization: &str) -> Offer {
         self.with(|table| {
             table
                 .files
@@ -47,7 +47,11 @@ impl Challenges {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn offer_certificate(&self, identifier: &str, digest: &[u8]) -> anyhow::Result<Offer> {
+    pub(crate) fn offer_certificate(
+        &self,
+        identifier: &str,
+        digest: &[u8],
+    ) -> anyhow::Result<Offer> {
         let mut params = CertificateParams::new(vec![identifier.to_owned()])?;
         params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
@@ -60,12 +64,12 @@ impl Challenges {
     }
 
     /// The contents of an offered file.
-    pub fn file(&self, token: &str) -> Option<String> {
+    pub(crate) fn file(&self, token: &str) -> Option<String> {
         self.with(|table| table.files.get(token).cloned())
     }
 
     /// An offered certificate.
-    pub fn certificate(&self, server_name: &str) -> Option<Arc<CertifiedKey>> {
+    pub(crate) fn certificate(&self, server_name: &str) -> Option<Arc<CertifiedKey>> {
         let name = server_name.to_ascii_lowercase();
         self.with(|table| table.certificates.get(&name).cloned())
     }

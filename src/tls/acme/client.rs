@@ -24,12 +24,12 @@ const MAX_ANSWER: usize = 1 << 20;
 type Connector = HttpsConnector<HttpConnector>;
 
 /// Speaks HTTPS to those whose certificate ends in a public root, or in one that the operator names.
-pub struct AuthorityClient(Client<Connector, BodyWrapper<Bytes>>);
+pub(super) struct AuthorityClient(Client<Connector, BodyWrapper<Bytes>>);
 
 impl AuthorityClient {
     /// # Errors
     /// When one of `roots` is not a certificate.
-    pub fn new(roots: &[CertificateDer<'static>]) -> anyhow::Result<Self> {
+    pub(super) fn new(roots: &[CertificateDer<'static>]) -> anyhow::Result<Self> {
         let mut store = RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
         };

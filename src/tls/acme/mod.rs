@@ -22,7 +22,7 @@ use rustls::pki_types::pem::PemObject;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-pub use challenges::{ACME_ALPN, Challenges};
+pub(crate) use challenges::{ACME_ALPN, Challenges};
 
 use super::fit::missing_name;
 use super::{Facts, Identity, Served};
@@ -44,7 +44,7 @@ const NO_ACCOUNT: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
 
 /// One authority, and what it shall certify.
 #[derive(Debug)]
-pub struct Acme {
+pub(crate) struct Acme {
     settings: config::Acme,
     names: Vec<String>,
     identifiers: Vec<Identifier>,
@@ -59,7 +59,7 @@ impl Acme {
     ///
     /// # Errors
     /// Where there is neither, or the authority's own certificate cannot be read.
-    pub fn new(
+    pub(crate) fn new(
         config: &Config,
         settings: &config::Acme,
         public: &[IpAddr],
@@ -93,7 +93,7 @@ impl Acme {
     }
 
     /// What was issued before, if it still serves.
-    pub fn stored(&self, now: SystemTime) -> Option<Identity> {
+    pub(crate) fn stored(&self, now: SystemTime) -> Option<Identity> {
         let identity = match self.store.identity() {
             Ok(identity) => identity?,
             Err(error) => {
@@ -110,7 +110,7 @@ impl Acme {
     }
 
     /// Keeps a certificate served that is fresh. Never ends. `hangup` asks to look again, and not to wait after a failure.
-    pub async fn keep(self, served: Served, hangup: Arc<Notify>) {
+    pub(crate) async fn keep(self, served: Served, hangup: Arc<Notify>) {
         let mut plan = Plan::new(self.settings.retry, random());
         let mut clock = Watch::start();
         let mut asked = false;
@@ -286,7 +286,7 @@ async fn until_set(clock: &mut Watch) {
 }
 
 /// Where the certificate of the authority with this directory lies, once there is one.
-pub fn issued_file(state: &Path, directory: &str) -> PathBuf {
+pub(super) fn issued_file(state: &Path, directory: &str) -> PathBuf {
     Store::new(state, directory).certificate
 }
 

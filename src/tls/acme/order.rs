@@ -31,7 +31,7 @@ const COLLECTING_PAUSES: [Duration; 6] = [
 const SHORT_LIVED: &str = "shortlived";
 
 /// Certificate chain and key, PEM.
-pub struct Issued {
+pub(super) struct Issued {
     pub chain: String,
     pub key: String,
 }
@@ -40,7 +40,7 @@ pub struct Issued {
 ///
 /// # Errors
 /// With what the authority says.
-pub async fn obtain(
+pub(super) async fn obtain(
     account: &Account,
     identifiers: &[Identifier],
     challenges: &Challenges,

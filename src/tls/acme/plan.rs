@@ -14,7 +14,7 @@ const ATTEMPTS_IN_AN_HOUR: usize = 4;
 const LONGEST_REST: Duration = Duration::from_secs(7 * 24 * 3600);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub(super) enum Step {
     /// What is kept.
     Serve,
     Attempt,
@@ -23,7 +23,7 @@ pub enum Step {
 
 /// What happened so far.
 #[derive(Debug)]
-pub struct Plan {
+pub(super) struct Plan {
     retry: Duration,
     /// The same all along: what is not due does not become so by another throw of the dice.
     spread: f64,
@@ -39,7 +39,7 @@ pub struct Plan {
 
 impl Plan {
     /// `retry` is the pause after the first failure, `spread` from 0 to 1.
-    pub fn new(retry: Duration, spread: f64) -> Self {
+    pub(super) fn new(retry: Duration, spread: f64) -> Self {
         Self {
             retry,
             spread,
@@ -52,7 +52,7 @@ impl Plan {
     }
 
     /// `kept` is a certificate for the right names.
-    pub fn next(
+    pub(super) fn next(
         &self,
         kept: Option<&Facts>,
         is_served: bool,
@@ -77,18 +77,18 @@ impl Plan {
         }
     }
 
-    pub fn failures(&self) -> u32 {
+    pub(super) fn failures(&self) -> u32 {
         self.failures
     }
 
-    pub fn attempt_begins(&mut self, steady: Instant) {
+    pub(super) fn attempt_begins(&mut self, steady: Instant) {
         self.attempts.push_back(steady);
         while self.attempts.len() > ATTEMPTS_IN_AN_HOUR {
             self.attempts.pop_front();
         }
     }
 
-    pub fn succeeded(&mut self, issued: &Facts, steady: Instant) {
+    pub(super) fn succeeded(&mut self, issued: &Facts, steady: Instant) {
         let life = issued.not_after.duration_since(issued.not_before);
         let rest = (life.unwrap_or_default() / 4).min(LONGEST_REST);
         self.failures = 0;
@@ -97,7 +97,7 @@ impl Plan {
     }
 
     /// How long the pause is; `spread` from 0 to 1.
-    pub fn failed(&mut self, steady: Instant, spread: f64) -> Duration {
+    pub(super) fn failed(&mut self, steady: Instant, spread: f64) -> Duration {
         self.failures = self.failures.saturating_add(1);
         let pause = schedule::pause(self.retry, self.failures, spread);
         self.paused_until = Some(steady + pause);
@@ -105,13 +105,13 @@ impl Plan {
     }
 
     /// Somebody asks to wait no longer.
-    pub fn asked(&mut self, steady: Instant) {
+    pub(super) fn asked(&mut self, steady: Instant) {
         let last = self.attempts.back().map(|last| *last + self.retry);
         self.cut_pause(last.map_or(steady, |last| last.max(steady)));
     }
 
     /// It may be that the attempt failed by the clock; but there are clocks that are set again and again.
-    pub fn clock_was_set(&mut self, steady: Instant) {
+    pub(super) fn clock_was_set(&mut self, steady: Instant) {
         let at = self.cut_by_clock.map_or(steady, |cut| cut + HOUR);
         if let Some(end) = self.cut_pause(at.max(steady)) {
             self.cut_by_clock = Some(end);

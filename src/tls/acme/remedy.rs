@@ -4,7 +4,7 @@ use instant_acme::Error;
 
 /// How the authority is to convince itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proof {
+pub(super) enum Proof {
     /// http-01, on port 80.
     Http,
     /// tls-alpn-01, on port 443.
@@ -13,7 +13,7 @@ pub enum Proof {
 
 impl Proof {
     /// The challenge's type (RFC 8555 §8.3, RFC 8737).
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Http => "http-01",
             Self::Tls => "tls-alpn-01",
@@ -22,7 +22,7 @@ impl Proof {
 }
 
 /// Where it was not convinced.
-pub fn for_proof(proof: Proof) -> &'static str {
+pub(super) fn for_proof(proof: Proof) -> &'static str {
     match proof {
         Proof::Http => {
             "the names must lead to this machine, and its port 80 ([http] redirect) must be open to the world, in the firewall and in the provider's"
@@ -35,12 +35,12 @@ pub fn for_proof(proof: Proof) -> &'static str {
 
 /// For a refusal, by the type of its problem (RFC 8555 §6.7); `None` where there is nothing to do but ask again, which
 /// happens by itself.
-pub fn for_refusal(error: &anyhow::Error) -> Option<&'static str> {
+pub(super) fn for_refusal(error: &anyhow::Error) -> Option<&'static str> {
     for_problem(problem(error)?)
 }
 
 /// For what an authority says, by its type; `None` as for [`for_refusal`].
-pub fn for_problem(kind: &str) -> Option<&'static str> {
+pub(super) fn for_problem(kind: &str) -> Option<&'static str> {
     Some(match kind.rsplit(':').next()? {
         "rateLimited" => {
             "wait, it is asked again by itself; to try something meanwhile let `[tls.acme] directory` name its staging environment"
@@ -62,7 +62,7 @@ pub fn for_problem(kind: &str) -> Option<&'static str> {
 }
 
 /// The type of what the authority says, if it is that.
-pub fn problem(error: &anyhow::Error) -> Option<&str> {
+pub(super) fn problem(error: &anyhow::Error) -> Option<&str> {
     error.chain().find_map(|cause| match cause.downcast_ref() {
         Some(Error::Api(problem)) => problem.r#type.as_deref(),
         _ => None,

@@ -9,7 +9,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 3600);
 
 /// When a certificate that is valid from `begin` to `end` is to be replaced: a little earlier by `spread` (0 to 1), so that
 /// what many servers got together they do not renew together.
-pub fn renewal(begin: SystemTime, end: SystemTime, spread: f64) -> SystemTime {
+pub(crate) fn renewal(begin: SystemTime, end: SystemTime, spread: f64) -> SystemTime {
     let life = end.duration_since(begin).unwrap_or_default();
     let share = if life <= SHORT_LIVED {
         1.0 / 2.0
@@ -21,7 +21,7 @@ pub fn renewal(begin: SystemTime, end: SystemTime, spread: f64) -> SystemTime {
 
 /// The pause after `failures` in a row (1 at the least): `first`, twice that and so on, a quarter longer or shorter by
 /// `spread` (0 to 1).
-pub fn pause(first: Duration, failures: u32, spread: f64) -> Duration {
+pub(crate) fn pause(first: Duration, failures: u32, spread: f64) -> Duration {
     let doubled = first.saturating_mul(
         1u32.checked_shl(failures.saturating_sub(1))
             .unwrap_or(u32::MAX),

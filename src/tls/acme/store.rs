@@ -14,7 +14,7 @@ use crate::tls::{Identity, provided};
 
 /// The folder of one authority, of mode 0700.
 #[derive(Debug)]
-pub struct Store {
+pub(super) struct Store {
     account: PathBuf,
     probe: PathBuf,
     /// Chain and key in one file, so that they are exchanged together.
@@ -23,7 +23,7 @@ pub struct Store {
 
 impl Store {
     /// `directory` is the authority's URL: what one gives is of no use with another.
-    pub fn new(state: &Path, directory: &str) -> Self {
+    pub(super) fn new(state: &Path, directory: &str) -> Self {
         let rest = directory
             .split_once("://")
             .map_or(directory, |(_, rest)| rest);
@@ -51,7 +51,7 @@ impl Store {
     ///
     /// # Errors
     /// When nothing can be written.
-    pub fn check_room(&self) -> anyhow::Result<()> {
+    pub(super) fn check_room(&self) -> anyhow::Result<()> {
         const ENOUGH: usize = 16 * 1024;
         keep(&self.probe, &[b'\n'; ENOUGH])?;
         Ok(fs::remove_file(&self.probe)?)
@@ -59,7 +59,7 @@ impl Store {
 
     /// # Errors
     /// When it is there and cannot be read.
-    pub fn account(&self) -> anyhow::Result<Option<AccountCredentials>> {
+    pub(super) fn account(&self) -> anyhow::Result<Option<AccountCredentials>> {
         let Some(text) = read(&self.account)? else {
             return Ok(None);
         };
@@ -71,19 +71,19 @@ impl Store {
 
     /// # Errors
     /// When it cannot be written; the old one is untouched then.
-    pub fn keep_account(&self, account: &AccountCredentials) -> anyhow::Result<()> {
+    pub(super) fn keep_account(&self, account: &AccountCredentials) -> anyhow::Result<()> {
         keep(&self.account, &serde_json::to_vec(account)?)
     }
 
     /// The authority knows it no longer.
-    pub fn forget_account(&self) {
+    pub(super) fn forget_account(&self) {
         // The next one takes its place anyway.
         let _ = fs::remove_file(&self.account);
     }
 
     /// # Errors
     /// When it is there and cannot be used.
-    pub fn identity(&self) -> anyhow::Result<Option<Identity>> {
+    pub(super) fn identity(&self) -> anyhow::Result<Option<Identity>> {
         let Some(pem) = read(&self.certificate)? else {
             return Ok(None);
         };
@@ -94,7 +94,7 @@ impl Store {
 
     /// # Errors
     /// When what was issued cannot be used, or cannot be written; the old one is untouched then.
-    pub fn keep_identity(&self, issued: &Issued) -> anyhow::Result<Identity> {
+    pub(super) fn keep_identity(&self, issued: &Issued) -> anyhow::Result<Identity> {
         let pem = format!("{}\n{}", issued.chain.trim_end(), issued.key);
         let identity = provided::pair(pem.as_bytes(), pem.as_bytes())
             .context("what the authority issued cannot be used")?;

@@ -15,13 +15,13 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use super::limits::Limits;
 
 /// Tells certificates under such an authority from others.
-pub const ORGANIZATION: &str = "callbox local CA";
+pub(crate) const ORGANIZATION: &str = "callbox local CA";
 /// Installing it on each device is work: ten years.
 const AUTHORITY_LIFETIME: Duration = Duration::from_secs(3650 * 86_400);
 /// The authority's key lies beside the server's, so a shorter life would protect nobody, and those who went past the
 /// browser's warning instead of installing the authority are asked again with each certificate. Apple's systems take up to
 /// 825 days under an authority that was installed, others 398 or, as those of public authorities get shorter, less.
-pub const LIFETIME: Duration = Duration::from_secs(90 * 86_400);
+pub(super) const LIFETIME: Duration = Duration::from_secs(90 * 86_400);
 /// Clocks of phones and servers differ.
 const BACKDATE: Duration = Duration::from_secs(3600);
 /// A common name has up to 64 characters (RFC 5280, appendix A.1).
@@ -31,7 +31,7 @@ const HOST_IN_NAME: usize = 40;
 ///
 /// # Errors
 /// When there is no randomness.
-pub fn authority(host: &str, limits: &Limits, now: SystemTime) -> anyhow::Result<String> {
+pub(super) fn authority(host: &str, limits: &Limits, now: SystemTime) -> anyhow::Result<String> {
     let host: String = host.chars().take(HOST_IN_NAME).collect();
     let date = humantime::format_rfc3339_seconds(now).to_string();
     let day = date.get(..10).unwrap_or_default();
@@ -51,7 +51,11 @@ pub fn authority(host: &str, limits: &Limits, now: SystemTime) -> anyhow::Result
 ///
 /// # Errors
 /// When the authority cannot be used, or there is no randomness.
-pub fn server(authority_pem: &str, names: &[String], now: SystemTime) -> anyhow::Result<String> {
+pub(super) fn server(
+    authority_pem: &str,
+    names: &[String],
+    now: SystemTime,
+) -> anyhow::Result<String> {
     let key = PrivateKeyDer::from_pem_slice(authority_pem.as_bytes())?;
     let certificate = CertificateDer::from_pem_slice(authority_pem.as_bytes())?;
     let issuer = KeyPair::try_from(&key)

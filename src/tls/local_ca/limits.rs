@@ -37,7 +37,7 @@ const NETWORKS: [IpNet; 9] = [
 
 /// What an authority may certify: what lies in one of the permitted subtrees and in none of the excluded ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Limits {
+pub(super) struct Limits {
     names: Vec<String>,
     excluded: Vec<String>,
     networks: Vec<IpNet>,
@@ -45,7 +45,7 @@ pub struct Limits {
 
 /// A configured name that no authority of this machine's own may be good for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Uncertifiable {
+pub(crate) enum Uncertifiable {
     #[error(
         "{0} is a single label, and this machine's own authority is not good for such ones, which may be top-level domains; write \
          the whole name of this machine, such as \"{0}.local\" or \"{0}.home.arpa\", or set tls.local_ca = false"
@@ -77,7 +77,7 @@ impl Limits {
     ///
     /// # Errors
     /// Where a configured name may not be.
-    pub fn around(wanted: &Wanted) -> Result<Self, Uncertifiable> {
+    pub(super) fn around(wanted: &Wanted) -> Result<Self, Uncertifiable> {
         let mut limits = Self {
             names: vec!["localhost".to_owned()],
             excluded: Vec::new(),
@@ -133,7 +133,7 @@ impl Limits {
     ///
     /// # Errors
     /// When it is no certificate, or has none.
-    pub fn of(authority: &CertificateDer<'_>) -> anyhow::Result<Self> {
+    pub(super) fn of(authority: &CertificateDer<'_>) -> anyhow::Result<Self> {
         let (_, parsed) =
             X509Certificate::from_der(authority).context("it is not an X.509 certificate")?;
         let mut extensions = parsed.extensions().iter();
@@ -163,7 +163,7 @@ impl Limits {
         Ok(limits)
     }
 
-    pub fn permit(&self, name: &str) -> bool {
+    pub(super) fn permit(&self, name: &str) -> bool {
         if let Ok(ip) = name.parse::<IpAddr>() {
             return self.networks.iter().any(|network| network.contains(&ip));
         }
@@ -172,7 +172,7 @@ impl Limits {
     }
 
     /// The subtrees that reach into what is somebody else's: `.box` for all that ends so.
-    pub fn excess(&self) -> Vec<String> {
+    pub(super) fn excess(&self) -> Vec<String> {
         let is_too_wide = |name: &&String| match names::reach(name) {
             Ok(Reach::Subtree) => false,
             Ok(Reach::Exactly) => !self.excluded.contains(&format!(".{name}")),
@@ -182,7 +182,7 @@ impl Limits {
         names.map(|name| format!(".{name}")).collect()
     }
 
-    pub fn constraints(&self) -> NameConstraints {
+    pub(super) fn constraints(&self) -> NameConstraints {
         let subtrees = |names: &[String]| -> Vec<_> {
             names.iter().cloned().map(GeneralSubtree::DnsName).collect()
         };
@@ -200,7 +200,7 @@ impl Limits {
 #[cfg(test)]
 impl Limits {
     /// As earlier versions made them: each name with all below it.
-    pub fn with_all_below(names: &[&str]) -> Self {
+    pub(super) fn with_all_below(names: &[&str]) -> Self {
         Self {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             excluded: Vec::new(),

@@ -26,19 +26,19 @@ use crate::state::{self, PRIVATE};
 use crate::words::site::is_host_name;
 use limits::Limits;
 
-pub use issue::ORGANIZATION;
-pub use limits::Uncertifiable;
+pub(crate) use issue::ORGANIZATION;
+pub(super) use limits::Uncertifiable;
 
 /// The public part of an authority.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authority {
+pub(crate) struct Authority {
     pub certificate: CertificateDer<'static>,
     pub facts: Facts,
 }
 
 /// What is served under an authority.
 #[derive(Debug)]
-pub struct Signed {
+pub(super) struct Signed {
     pub identity: Identity,
     /// Names and addresses of the machine that the authority may not certify, and another one might.
     pub left_out: Vec<String>,
@@ -46,7 +46,7 @@ pub struct Signed {
 
 /// An authority that is good for names of others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TooWide {
+pub(crate) struct TooWide {
     pub path: PathBuf,
     /// What the names end with.
     pub names: Vec<String>,
@@ -54,7 +54,7 @@ pub struct TooWide {
 
 /// Where both lie, under the state directory. Chain and key are in one file each, so that they are exchanged together.
 #[derive(Debug, Clone)]
-pub struct Files {
+pub(crate) struct Files {
     dir: PathBuf,
     shelf: Shelf,
     pub authority: PathBuf,
@@ -62,7 +62,7 @@ pub struct Files {
 }
 
 impl Files {
-    pub fn new(state: &Path) -> Self {
+    pub(crate) fn new(state: &Path) -> Self {
         let dir = state.join("local-ca");
         Self {
             authority: dir.join("ca.pem"),
@@ -76,7 +76,7 @@ impl Files {
     ///
     /// # Errors
     /// When it cannot be read or used.
-    pub fn load_authority(&self) -> anyhow::Result<Option<Authority>> {
+    pub(crate) fn load_authority(&self) -> anyhow::Result<Option<Authority>> {
         Ok(self.load()?.map(|kept| kept.public()))
     }
 
@@ -84,7 +84,7 @@ impl Files {
     ///
     /// # Errors
     /// When the folder cannot be looked into.
-    pub fn too_wide(&self) -> io::Result<Vec<TooWide>> {
+    pub(crate) fn too_wide(&self) -> io::Result<Vec<TooWide>> {
         if !self.dir.try_exists()? {
             return Ok(Vec::new());
         }
@@ -204,7 +204,11 @@ impl aside::Kept for Kept {
 ///
 /// # Errors
 /// When the state directory cannot be read or written, or what is kept there is damaged: a sentence with the remedy.
-pub fn load_or_make(state: &Path, wanted: &Wanted, now: SystemTime) -> anyhow::Result<Signed> {
+pub(super) fn load_or_make(
+    state: &Path,
+    wanted: &Wanted,
+    now: SystemTime,
+) -> anyhow::Result<Signed> {
     let files = Files::new(state);
     let clock = Reading::new(now);
     let authority = authority(&files, wanted, clock)?;
@@ -222,7 +226,7 @@ pub fn load_or_make(state: &Path, wanted: &Wanted, now: SystemTime) -> anyhow::R
 }
 
 /// What was signed before, as long as it is good, where nothing else can be kept.
-pub fn still_good(state: &Path, now: SystemTime) -> Option<Identity> {
+pub(super) fn still_good(state: &Path, now: SystemTime) -> Option<Identity> {
     let files = Files::new(state);
     let authority = files.load().ok()??;
     let pem = read(&files.served).ok()??;

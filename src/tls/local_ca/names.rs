@@ -6,7 +6,7 @@ const PRIVATE_ZONES: [&str; 3] = [".local", ".internal", ".home.arpa"];
 
 /// How far a name may be promised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub(super) enum Reach {
     /// With all below it: nobody else has any of that.
     Subtree,
     /// What is below it may be somebody else's.
@@ -15,7 +15,7 @@ pub enum Reach {
 
 /// Why an authority is not good for a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Never {
+pub(super) enum Never {
     /// It may be, or become, a top-level domain.
     OneLabel,
     /// Others have the names below it.
@@ -26,7 +26,7 @@ pub enum Never {
 ///
 /// # Errors
 /// Where it may not be promised at all.
-pub fn reach(name: &str) -> Result<Reach, Never> {
+pub(super) fn reach(name: &str) -> Result<Reach, Never> {
     let is_below = |zone: &&str| {
         name.strip_suffix(*zone)
             .is_some_and(|host| !host.is_empty())
@@ -45,7 +45,7 @@ pub fn reach(name: &str) -> Result<Reach, Never> {
 
 /// Does `name` lie in the subtree of a name constraint? One that begins with a dot leaves its own name out. RFC 5280 says
 /// nothing of such ones, and those who verify agree on it.
-pub fn is_within(name: &str, subtree: &str) -> bool {
+pub(super) fn is_within(name: &str, subtree: &str) -> bool {
     name.strip_suffix(subtree).is_some_and(|below| {
         if subtree.is_empty() || subtree.starts_with('.') {
             !below.is_empty()

@@ -21,7 +21,7 @@ use crate::net::Machine;
 use crate::state::{self, PRIVATE, PUBLIC};
 
 /// Tells certificates of callbox's making from others.
-pub const ORGANIZATION: &str = "callbox self-signed";
+pub(crate) const ORGANIZATION: &str = "callbox self-signed";
 const DAY: Duration = Duration::from_secs(86_400);
 /// Browsers refuse certificates that are valid for more than 398 days.
 const LIFETIME: Duration = Duration::from_secs(397 * 86_400);
@@ -32,7 +32,7 @@ const RENEW_BEFORE_END: Duration = Duration::from_secs(30 * 86_400);
 
 /// The names that a certificate should be valid for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// From the configuration: without one of them a certificate is made anew.
     pub configured: Vec<String>,
     /// Found on the machine: worth having, not worth a new certificate.
@@ -40,11 +40,11 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    pub fn all(&self) -> impl Iterator<Item = &String> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &String> {
         self.configured.iter().chain(&self.found)
     }
 
-    pub fn new(domains: &[String], public_ip: Option<&[IpAddr]>, machine: &Machine) -> Self {
+    pub(crate) fn new(domains: &[String], public_ip: Option<&[IpAddr]>, machine: &Machine) -> Self {
         let public = public_ip.unwrap_or_default().iter().map(IpAddr::to_string);
         let configured: Vec<_> = domains.iter().cloned().chain(public).collect();
         let mut found = vec![
@@ -65,7 +65,11 @@ impl Wanted {
 }
 
 /// The pair in `dir`, or a new one where there is none that still serves.
-pub fn load_or_make(dir: &Path, wanted: &Wanted, now: SystemTime) -> anyhow::Result<Identity> {
+pub(super) fn load_or_make(
+    dir: &Path,
+    wanted: &Wanted,
+    now: SystemTime,
+) -> anyhow::Result<Identity> {
     let files = Files::new(dir);
     let clock = Reading::new(now);
     let Some(old) = files.load()? else {
@@ -99,13 +103,13 @@ pub fn load_or_make(dir: &Path, wanted: &Wanted, now: SystemTime) -> anyhow::Res
 }
 
 /// The pair in `dir`, as long as it is good, where no other can be kept.
-pub fn still_good(dir: &Path, now: SystemTime) -> Option<Identity> {
+pub(super) fn still_good(dir: &Path, now: SystemTime) -> Option<Identity> {
     let identity = Files::new(dir).load().ok()??.identity;
     (Reading::new(now).now < identity.facts.not_after).then_some(identity)
 }
 
 /// Where the certificate lies.
-pub fn certificate_file(dir: &Path) -> PathBuf {
+pub(super) fn certificate_file(dir: &Path) -> PathBuf {
     Files::new(dir).cert
 }
 

@@ -14,9 +14,9 @@ use crate::turn::unanswered::{Target, Unanswered};
 use crate::turn::wire::{Key, TransactionId};
 
 /// RFC 8656 §9.
-pub const PERMISSION_LIFETIME: Duration = Duration::from_secs(300);
+pub(super) const PERMISSION_LIFETIME: Duration = Duration::from_secs(300);
 /// RFC 8656 §12.
-pub const CHANNEL_LIFETIME: Duration = Duration::from_secs(600);
+pub(super) const CHANNEL_LIFETIME: Duration = Duration::from_secs(600);
 
 /// Peers a second for which the kernel is asked where they are; that of a call has a few dozen in all.
 const QUESTIONS: u64 = 256;
@@ -24,7 +24,7 @@ const QUESTIONS: u64 = 256;
 /// Relayed addresses of this server that an allocation of a page may be sending to; that of a call has a handful.
 const MAX_INSIDE: usize = 256;
 
-pub struct Allocation {
+pub(super) struct Allocation {
     pub client: Client,
     /// By the policy that holds now.
     pub standing: Standing,
@@ -62,7 +62,7 @@ struct Permission {
 
 /// A number bound to a peer.
 #[derive(Debug, Clone, Copy)]
-pub struct Channel {
+pub(super) struct Channel {
     pub peer: SocketAddr,
     /// Is the peer on this machine? Then each packet needs another look at where it goes.
     pub own: bool,
@@ -70,7 +70,7 @@ pub struct Channel {
 }
 
 /// What makes an allocation.
-pub struct Birth<'a> {
+pub(super) struct Birth<'a> {
     pub client: Client,
     pub standing: Standing,
     pub username: &'a str,
@@ -86,7 +86,7 @@ pub struct Birth<'a> {
 }
 
 impl Allocation {
-    pub fn new(birth: Birth<'_>) -> Self {
+    pub(super) fn new(birth: Birth<'_>) -> Self {
         Self {
             client: birth.client,
             standing: birth.standing,
@@ -112,13 +112,13 @@ impl Allocation {
         }
     }
 
-    pub fn permits(&self, ip: IpAddr, now: Instant) -> bool {
+    pub(super) fn permits(&self, ip: IpAddr, now: Instant) -> bool {
         let permission = self.permissions.get(&ip);
         permission.is_some_and(|permission| permission.until > now)
     }
 
     /// Counts a packet to a peer on another machine, if it may go there.
-    pub fn send_outside(
+    pub(super) fn send_outside(
         &mut self,
         peer: IpAddr,
         unanswered: &Unanswered,
@@ -138,7 +138,7 @@ impl Allocation {
     }
 
     /// Counts a packet to a relayed address of this server, if it may go there.
-    pub fn send_inside(
+    pub(super) fn send_inside(
         &mut self,
         peer: SocketAddr,
         unanswered: &Unanswered,
@@ -162,12 +162,17 @@ impl Allocation {
     }
 
     #[cfg(test)]
-    pub fn known_inside(&self) -> usize {
+    pub(super) fn known_inside(&self) -> usize {
         self.inside.len()
     }
 
     /// A packet has come from a peer; `inside` if that is a relayed address of this server.
-    pub fn hear(&mut self, from: SocketAddr, inside: bool, now: Instant) -> Result<(), Drop> {
+    pub(super) fn hear(
+        &mut self,
+        from: SocketAddr,
+        inside: bool,
+        now: Instant,
+    ) -> Result<(), Drop> {
         let permission = self.permissions.get_mut(&from.ip());
         let permission = permission.filter(|permission| permission.until > now);
         let permission = permission.ok_or(Drop::NoPermission)?;
@@ -180,50 +185,50 @@ impl Allocation {
         Ok(())
     }
 
-    pub fn channel(&self, number: u16, now: Instant) -> Option<&Channel> {
+    pub(super) fn channel(&self, number: u16, now: Instant) -> Option<&Channel> {
         self.channels
             .get(&number)
             .filter(|channel| channel.expires > now)
     }
 
-    pub fn number_of(&self, peer: SocketAddr, now: Instant) -> Option<u16> {
+    pub(super) fn number_of(&self, peer: SocketAddr, now: Instant) -> Option<u16> {
         let number = *self.numbers.get(&peer)?;
         self.channel(number, now).map(|_| number)
     }
 
     /// May `number` and `peer` be bound to each other? Not where either is bound otherwise (RFC 8656 §12.2).
-    pub fn may_bind(&self, number: u16, peer: SocketAddr) -> bool {
+    pub(super) fn may_bind(&self, number: u16, peer: SocketAddr) -> bool {
         let bound = self.channels.get(&number).map(|channel| channel.peer);
         let number_of = self.numbers.get(&peer).copied();
         bound.is_none_or(|other| other == peer) && number_of.is_none_or(|other| other == number)
     }
 
-    pub fn has_permission(&self, ip: IpAddr) -> bool {
+    pub(super) fn has_permission(&self, ip: IpAddr) -> bool {
         self.permissions.contains_key(&ip)
     }
 
-    pub fn has_channel(&self, number: u16) -> bool {
+    pub(super) fn has_channel(&self, number: u16) -> bool {
         self.channels.contains_key(&number)
     }
 
-    pub fn permissions(&self) -> impl ExactSizeIterator<Item = (IpAddr, Instant)> {
+    pub(super) fn permissions(&self) -> impl ExactSizeIterator<Item = (IpAddr, Instant)> {
         self.permissions
             .iter()
             .map(|(ip, permission)| (*ip, permission.until))
     }
 
-    pub fn channels(&self) -> impl ExactSizeIterator<Item = (u16, &Channel)> {
+    pub(super) fn channels(&self) -> impl ExactSizeIterator<Item = (u16, &Channel)> {
         self.channels
             .iter()
             .map(|(number, channel)| (*number, channel))
     }
 
-    pub fn channels_mut(&mut self) -> impl Iterator<Item = &mut Channel> {
+    pub(super) fn channels_mut(&mut self) -> impl Iterator<Item = &mut Channel> {
         self.channels.values_mut()
     }
 
     /// Installs or refreshes a permission; gives until when it held before.
-    pub fn permit(&mut self, ip: IpAddr, until: Instant) -> Option<Instant> {
+    pub(super) fn permit(&mut self, ip: IpAddr, until: Instant) -> Option<Instant> {
         let permission = self.permissions.get(&ip);
         let contact = permission.map_or_else(Contact::default, |permission| permission.contact);
         self.permissions
@@ -232,33 +237,33 @@ impl Allocation {
     }
 
     /// Binds or refreshes a channel; gives until when it held before.
-    pub fn bind(&mut self, number: u16, channel: Channel) -> Option<Instant> {
+    pub(super) fn bind(&mut self, number: u16, channel: Channel) -> Option<Instant> {
         self.numbers.insert(channel.peer, number);
         self.channels
             .insert(number, channel)
             .map(|before| before.expires)
     }
 
-    pub fn forget_permission(&mut self, ip: IpAddr) {
+    pub(super) fn forget_permission(&mut self, ip: IpAddr) {
         self.permissions.remove(&ip);
     }
 
-    pub fn forget_channel(&mut self, number: u16) {
+    pub(super) fn forget_channel(&mut self, number: u16) {
         if let Some(channel) = self.channels.remove(&number) {
             self.numbers.remove(&channel.peer);
         }
     }
 
     /// May the kernel be asked for so many peers?
-    pub fn may_ask(&mut self, peers: usize, now: Instant) -> bool {
+    pub(super) fn may_ask(&mut self, peers: usize, now: Instant) -> bool {
         self.questions.allows(peers as u64, QUESTIONS, now)
     }
 
-    pub fn spend_to_peers(&mut self, bytes: usize, now: Instant) -> Result<(), Drop> {
+    pub(super) fn spend_to_peers(&mut self, bytes: usize, now: Instant) -> Result<(), Drop> {
         spend(&mut self.to_peers, bytes, self.bytes_per_second, now)
     }
 
-    pub fn spend_to_client(&mut self, bytes: usize, now: Instant) -> Result<(), Drop> {
+    pub(super) fn spend_to_client(&mut self, bytes: usize, now: Instant) -> Result<(), Drop> {
         spend(&mut self.to_client, bytes, self.bytes_per_second, now)
     }
 }

@@ -12,14 +12,14 @@ use crate::turn::rate::Rate;
 
 const SLOTS: usize = 4096;
 
-pub struct AnswerLimit {
+pub(super) struct AnswerLimit {
     per_second: u64,
     hasher: RandomState,
     slots: Vec<Option<Rate>>,
 }
 
 impl AnswerLimit {
-    pub fn new(per_second: u32) -> Self {
+    pub(super) fn new(per_second: u32) -> Self {
         Self {
             per_second: per_second.into(),
             hasher: RandomState::new(),
@@ -28,7 +28,7 @@ impl AnswerLimit {
     }
 
     /// Counts an answer to `source`; `false` where it has had its share.
-    pub fn allows(&mut self, source: IpAddr, now: Instant) -> bool {
+    pub(super) fn allows(&mut self, source: IpAddr, now: Instant) -> bool {
         let hash = self.hasher.hash_one(AddressKey::from(source));
         let slot = usize::try_from(hash % SLOTS as u64).unwrap_or_default();
         self.slots[slot]

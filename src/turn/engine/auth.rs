@@ -28,7 +28,7 @@ const NONCE_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// Makes and checks nonces. Clones make the same.
 #[derive(Clone)]
-pub struct Nonces {
+pub(crate) struct Nonces {
     key: hmac::Key,
     start: Instant,
 }
@@ -36,7 +36,7 @@ pub struct Nonces {
 impl Nonces {
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn new(
+    pub(crate) fn new(
         random: &dyn SecureRandom,
         start: Instant,
     ) -> Result<Self, ring::error::Unspecified> {
@@ -44,7 +44,7 @@ impl Nonces {
         Ok(Self { key, start })
     }
 
-    pub fn issue(&self, client: SocketAddr, now: Instant) -> String {
+    pub(crate) fn issue(&self, client: SocketAddr, now: Instant) -> String {
         let time = self.seconds(now).to_be_bytes();
         let mut nonce = [0; TIME + MAC];
         nonce[..TIME].copy_from_slice(&time);
@@ -52,7 +52,7 @@ impl Nonces {
         STANDARD.encode(nonce)
     }
 
-    pub fn holds(&self, nonce: &[u8], client: SocketAddr, now: Instant) -> bool {
+    pub(crate) fn holds(&self, nonce: &[u8], client: SocketAddr, now: Instant) -> bool {
         let Ok(bytes) = STANDARD.decode(nonce) else {
             return false;
         };
@@ -86,14 +86,14 @@ impl Nonces {
 }
 
 /// Credentials that are right.
-pub struct Login {
+pub(super) struct Login {
     pub named: Named,
     /// To sign the answer with.
     pub key: Key,
 }
 
 /// What becomes of a request whose credentials are not right.
-pub enum Denied {
+pub(super) enum Denied {
     Refused(Refusal),
     /// It was not even looked at.
     Ignored(Drop),

@@ -13,7 +13,7 @@ const ANSWER_COUNTS: Duration = Duration::from_secs(60);
 
 /// What an allocation of a page knows of a peer.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Contact {
+pub(super) struct Contact {
     /// When the last packet came from there.
     heard: Option<Instant>,
     /// When the next one may go there, if that was asked.
@@ -22,22 +22,22 @@ pub struct Contact {
 
 /// Who sends.
 #[derive(Debug, Clone, Copy)]
-pub struct Page<'a> {
+pub(super) struct Page<'a> {
     pub holder: &'a Holder,
     pub client: IpAddr,
 }
 
 impl Contact {
-    pub fn hear(&mut self, now: Instant) {
+    pub(super) fn hear(&mut self, now: Instant) {
         self.heard = Some(now);
     }
 
-    pub fn has_answered(&self, now: Instant) -> bool {
+    pub(super) fn has_answered(&self, now: Instant) -> bool {
         self.heard.is_some_and(|at| now < at + ANSWER_COUNTS)
     }
 
     /// Counts a packet to this peer, unless it has answered of late.
-    pub fn send(
+    pub(super) fn send(
         &mut self,
         page: Page<'_>,
         to: Target,

@@ -7,19 +7,19 @@ use std::time::Instant;
 use super::AllocationId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Deadline {
+pub(super) enum Deadline {
     Allocation,
     Permission(IpAddr),
     Channel(u16),
 }
 
 #[derive(Default)]
-pub struct Deadlines {
+pub(super) struct Deadlines {
     entries: BTreeSet<(Instant, AllocationId, Deadline)>,
 }
 
 impl Deadlines {
-    pub fn set(
+    pub(super) fn set(
         &mut self,
         id: AllocationId,
         deadline: Deadline,
@@ -32,17 +32,17 @@ impl Deadlines {
         self.entries.insert((at, id, deadline));
     }
 
-    pub fn remove(&mut self, id: AllocationId, deadline: Deadline, at: Instant) {
+    pub(super) fn remove(&mut self, id: AllocationId, deadline: Deadline, at: Instant) {
         let was_there = self.entries.remove(&(at, id, deadline));
         debug_assert!(was_there, "{deadline:?} of {id:?} has no entry");
     }
 
-    pub fn next(&self) -> Option<Instant> {
+    pub(super) fn next(&self) -> Option<Instant> {
         self.entries.first().map(|(at, ..)| *at)
     }
 
     /// The first that is over at `now`, taken out.
-    pub fn pop(&mut self, now: Instant) -> Option<(AllocationId, Deadline)> {
+    pub(super) fn pop(&mut self, now: Instant) -> Option<(AllocationId, Deadline)> {
         if self.next()? > now {
             return None;
         }
@@ -52,7 +52,7 @@ impl Deadlines {
     }
 
     #[cfg(any(test, fuzzing))]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 }

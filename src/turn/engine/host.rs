@@ -9,7 +9,7 @@ use crate::turn::credentials::Holder;
 
 /// Which relayed address a client wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub(crate) enum Wish {
     Any,
     Even,
     /// An even port, and the next one kept for whoever brings the token.
@@ -19,7 +19,7 @@ pub enum Wish {
 
 /// The request for a relayed address.
 #[derive(Debug, Clone, Copy)]
-pub struct Order<'a> {
+pub(crate) struct Order<'a> {
     pub client: Client,
     pub holder: &'a Holder,
     pub ipv6: bool,
@@ -28,7 +28,7 @@ pub struct Order<'a> {
 
 /// A relayed address that was given out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Relayed {
+pub(crate) struct Relayed {
     /// As clients and peers know it.
     pub address: SocketAddr,
     /// As the socket is bound; another address behind 1:1 NAT.
@@ -38,7 +38,7 @@ pub struct Relayed {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoRelay {
+pub(crate) enum NoRelay {
     /// There is no address of that family.
     Family,
     /// The user, the address or the server has as many allocations as it may.
@@ -48,7 +48,7 @@ pub enum NoRelay {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// The client gave it up.
     Released,
     /// Not refreshed in time.
@@ -78,7 +78,7 @@ impl fmt::Display for End {
 
 /// An allocation that has ended.
 #[derive(Debug)]
-pub struct Ended<'a> {
+pub(crate) struct Ended<'a> {
     pub client: Client,
     pub holder: &'a Holder,
     pub relayed: SocketAddr,
@@ -89,13 +89,13 @@ pub struct Ended<'a> {
 
 /// What passed through an allocation.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
+pub(crate) struct Usage {
     pub to_peers: Tally,
     pub to_client: Tally,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Tally {
+pub(crate) struct Tally {
     pub packets: u64,
     pub bytes: u64,
 }
@@ -108,7 +108,7 @@ impl Tally {
 }
 
 /// The world around the engine.
-pub trait Host {
+pub(crate) trait Host {
     /// May a visitor relay? It may while it is in a room, and for `setting_out` from now on even if it is not.
     fn may_relay(&self, visitor: &str, setting_out: Duration) -> bool;
 

@@ -20,7 +20,7 @@ mod relaying;
 mod reply;
 mod requests;
 #[cfg(any(test, fuzzing))]
-pub mod schedule;
+pub(crate) mod schedule;
 #[cfg(test)]
 mod tests;
 #[cfg(any(test, fuzzing))]
@@ -45,18 +45,18 @@ use super::unanswered::Unanswered;
 use super::wire::{Method, NotARequest, Request};
 use allocation::Allocation;
 use answer_limit::AnswerLimit;
-pub use auth::Nonces;
+pub(crate) use auth::Nonces;
 use deadlines::{Deadline, Deadlines};
-pub use host::{End, Ended, Host, NoRelay, Order, Relayed, Usage, Wish};
-pub use policy_change::Withdrawn;
+pub(crate) use host::{End, Ended, Host, NoRelay, Order, Relayed, Usage, Wish};
+pub(crate) use policy_change::Withdrawn;
 
 /// Room in front of a received message.
-pub const HEADROOM: usize = indication::MAX_HEADER;
+pub(crate) const HEADROOM: usize = indication::MAX_HEADER;
 /// Room behind it, for padding.
-pub const TAILROOM: usize = 3;
+pub(crate) const TAILROOM: usize = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Transport {
+pub(crate) enum Transport {
     Udp,
     Tcp,
     Tls,
@@ -74,7 +74,7 @@ impl fmt::Display for Transport {
 
 /// A client's five-tuple: how it came, and from where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Client {
+pub(crate) struct Client {
     pub transport: Transport,
     /// Which listening socket, or which stream.
     pub via: u32,
@@ -89,7 +89,7 @@ pub struct AllocationId(pub u32);
 
 /// The moment in which something happens, on both clocks.
 #[derive(Debug, Clone, Copy)]
-pub struct Now {
+pub(crate) struct Now {
     pub instant: Instant,
     /// Credentials expire by this one.
     pub wall: SystemTime,
@@ -97,7 +97,7 @@ pub struct Now {
 
 /// What to do with a message; ranges are of the buffer that it came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Back to the client.
     Answer(Vec<u8>),
     ToPeer {
@@ -114,14 +114,14 @@ pub enum Verdict {
 }
 
 /// Is this message of a client data, rather than a request?
-pub fn is_data(message: &[u8]) -> bool {
+pub(crate) fn is_data(message: &[u8]) -> bool {
     let channel_data = |first: &u8| channel_data::is_channel_data(*first);
     message.first().is_some_and(channel_data) || indication::is_send(message)
 }
 
 /// What an engine holds to.
 #[derive(Clone)]
-pub struct Rules {
+pub(crate) struct Rules {
     pub authority: Arc<Authority>,
     pub policy: Arc<PeerPolicy>,
     pub nonces: Nonces,
@@ -153,7 +153,7 @@ impl Rules {
 }
 
 /// The allocations of one shard, and all that may happen to them.
-pub struct Engine {
+pub(crate) struct Engine {
     rules: Rules,
     allocations: Slab<Allocation>,
     by_client: HashMap<Client, AllocationId>,
@@ -171,7 +171,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub fn new(rules: Rules) -> Self {
+    pub(crate) fn new(rules: Rules) -> Self {
         let answer_limit = AnswerLimit::new(rules.unauthenticated_per_second);
         Self {
             rules,
@@ -189,17 +189,17 @@ impl Engine {
     }
 
     /// How often requests were refused.
-    pub fn refusals(&self) -> &Refusals {
+    pub(crate) fn refusals(&self) -> &Refusals {
         &self.refusals
     }
 
     /// How often, and why, credentials were not right.
-    pub fn failed_logins(&self) -> &FailedLogins {
+    pub(crate) fn failed_logins(&self) -> &FailedLogins {
         &self.failed_logins
     }
 
     /// A message of a client, at [`HEADROOM`] in `buffer` and `length` bytes long.
-    pub fn client_packet(
+    pub(crate) fn client_packet(
         &mut self,
         host: &mut impl Host,
         client: Client,
@@ -249,12 +249,12 @@ impl Engine {
     }
 
     /// When [`Self::timeout`] is due.
-    pub fn next_deadline(&self) -> Option<Instant> {
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.next()
     }
 
     /// Ends what has expired.
-    pub fn timeout(&mut self, host: &mut impl Host, now: Instant) {
+    pub(crate) fn timeout(&mut self, host: &mut impl Host, now: Instant) {
         while let Some((id, deadline)) = self.deadlines.pop(now) {
             match deadline {
                 Deadline::Allocation => self.end(host, id, End::Expired, now),
@@ -269,19 +269,19 @@ impl Engine {
     }
 
     /// Is there an allocation of this five-tuple?
-    pub fn serves(&self, client: Client) -> bool {
+    pub(crate) fn serves(&self, client: Client) -> bool {
         self.by_client.contains_key(&client)
     }
 
     /// A client's stream has ended.
-    pub fn disconnected(&mut self, host: &mut impl Host, client: Client, now: Instant) {
+    pub(crate) fn disconnected(&mut self, host: &mut impl Host, client: Client, now: Instant) {
         if let Some(id) = self.by_client.get(&client).copied() {
             self.end(host, id, End::Disconnected, now);
         }
     }
 
     /// Ends all allocations of a holder.
-    pub fn revoke(&mut self, host: &mut impl Host, holder: &Holder, now: Instant) {
+    pub(crate) fn revoke(&mut self, host: &mut impl Host, holder: &Holder, now: Instant) {
         let from = (holder.clone(), AllocationId(0));
         let to = (holder.clone(), AllocationId(u32::MAX));
         let theirs: Vec<_> = self.by_holder.range(from..=to).map(|(_, id)| *id).collect();
@@ -291,12 +291,12 @@ impl Engine {
     }
 
     /// Ends an allocation whose place another one has.
-    pub fn evict(&mut self, host: &mut impl Host, id: AllocationId, now: Instant) {
+    pub(crate) fn evict(&mut self, host: &mut impl Host, id: AllocationId, now: Instant) {
         self.end(host, id, End::Evicted, now);
     }
 
     /// How many packets an allocation has relayed.
-    pub fn relayed(&self, id: AllocationId) -> u64 {
+    pub(crate) fn relayed(&self, id: AllocationId) -> u64 {
         let allocation = self.allocations.get(id.0 as usize);
         allocation.map_or(0, |it| {
             it.usage.to_peers.packets + it.usage.to_client.packets
@@ -304,7 +304,7 @@ impl Engine {
     }
 
     /// Ends everything.
-    pub fn stop(&mut self, host: &mut impl Host, now: Instant) {
+    pub(crate) fn stop(&mut self, host: &mut impl Host, now: Instant) {
         let all: Vec<_> = self.by_client.values().copied().collect();
         for id in all {
             self.end(host, id, End::Stopped, now);
@@ -312,7 +312,7 @@ impl Engine {
     }
 
     #[cfg(any(test, fuzzing))]
-    pub fn allocations(&self) -> usize {
+    pub(crate) fn allocations(&self) -> usize {
         self.allocations.len()
     }
 }

@@ -10,7 +10,7 @@ use crate::turn::peer_policy::{PeerPolicy, Standing};
 
 /// What has ended.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Withdrawn {
+pub(crate) struct Withdrawn {
     pub permissions: usize,
     pub channels: usize,
 }
@@ -18,7 +18,7 @@ pub struct Withdrawn {
 impl Engine {
     /// Peers are judged by another policy, or by other routes, from now on. What it refuses ends with [`Self::judge`], and costs
     /// the way of a packet nothing.
-    pub fn set_policy(&mut self, policy: Arc<PeerPolicy>) {
+    pub(crate) fn set_policy(&mut self, policy: Arc<PeerPolicy>) {
         for (_, allocation) in &mut self.allocations {
             let client = allocation.client;
             allocation.standing = policy.standing(client.address.ip(), client.proxied);
@@ -31,12 +31,12 @@ impl Engine {
     }
 
     /// Are there allocations whose peers have not been judged by the policy that holds now?
-    pub fn has_to_judge(&self) -> bool {
+    pub(crate) fn has_to_judge(&self) -> bool {
         !self.unjudged.is_empty()
     }
 
     /// Judges some of them, about so many peers, each of which may cost a question to the kernel.
-    pub fn judge(&mut self, host: &mut impl Host, peers: usize) -> Withdrawn {
+    pub(crate) fn judge(&mut self, host: &mut impl Host, peers: usize) -> Withdrawn {
         let (mut withdrawn, mut judged) = (Withdrawn::default(), 0);
         while judged < peers
             && let Some(id) = self.unjudged.pop()

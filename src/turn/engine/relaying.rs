@@ -143,7 +143,7 @@ impl Engine {
     }
 
     /// A datagram for a relayed address, at [`HEADROOM`] in `buffer` and `length` bytes long, `from` a peer.
-    pub fn peer_packet(
+    pub(crate) fn peer_packet(
         &mut self,
         host: &impl Host,
         id: AllocationId,

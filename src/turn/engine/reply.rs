@@ -12,7 +12,7 @@ const AMPLIFICATION: usize = 3;
 
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub(super) struct Refusal {
     pub code: u16,
     reason: &'static str,
     /// With realm and nonce, so that the client can sign.
@@ -36,51 +36,51 @@ impl Refusal {
         }
     }
 
-    pub const fn bad_request() -> Self {
+    pub(super) const fn bad_request() -> Self {
         Self::new(400, "Bad Request")
     }
 
-    pub const fn unauthorized() -> Self {
+    pub(super) const fn unauthorized() -> Self {
         Self::challenging(401, "Unauthorized")
     }
 
-    pub const fn forbidden() -> Self {
+    pub(super) const fn forbidden() -> Self {
         Self::new(403, "Forbidden")
     }
 
-    pub const fn unknown_attribute() -> Self {
+    pub(super) const fn unknown_attribute() -> Self {
         Self::new(420, "Unknown Attribute")
     }
 
-    pub const fn allocation_mismatch() -> Self {
+    pub(super) const fn allocation_mismatch() -> Self {
         Self::new(437, "Allocation Mismatch")
     }
 
-    pub const fn stale_nonce() -> Self {
+    pub(super) const fn stale_nonce() -> Self {
         Self::challenging(438, "Stale Nonce")
     }
 
-    pub const fn family_not_supported() -> Self {
+    pub(super) const fn family_not_supported() -> Self {
         Self::new(440, "Address Family not Supported")
     }
 
-    pub const fn wrong_credentials() -> Self {
+    pub(super) const fn wrong_credentials() -> Self {
         Self::new(441, "Wrong Credentials")
     }
 
-    pub const fn unsupported_transport() -> Self {
+    pub(super) const fn unsupported_transport() -> Self {
         Self::new(442, "Unsupported Transport Protocol")
     }
 
-    pub const fn family_mismatch() -> Self {
+    pub(super) const fn family_mismatch() -> Self {
         Self::new(443, "Peer Address Family Mismatch")
     }
 
-    pub const fn quota_reached() -> Self {
+    pub(super) const fn quota_reached() -> Self {
         Self::new(486, "Allocation Quota Reached")
     }
 
-    pub const fn insufficient_capacity() -> Self {
+    pub(super) const fn insufficient_capacity() -> Self {
         Self::new(508, "Insufficient Capacity")
     }
 }

@@ -20,25 +20,25 @@ use crate::turn::wire::drafts::{self, Draft, Kind, Seen};
 use crate::turn::wire::{self, Key};
 use crate::words::secret::Secret;
 
-pub const MAX_PERMISSIONS: usize = 50;
-pub const MAX_CHANNELS: usize = 20;
-pub const PAYLOAD: &[u8] = b"ten bytes.";
+pub(super) const MAX_PERMISSIONS: usize = 50;
+pub(super) const MAX_CHANNELS: usize = 20;
+pub(super) const PAYLOAD: &[u8] = b"ten bytes.";
 /// Bytes per second of a check.
-pub const CHECK_RATE: u64 = 100;
-pub const REALM: &str = "callbox";
+pub(super) const CHECK_RATE: u64 = 100;
+pub(super) const REALM: &str = "callbox";
 
 /// Where relayed addresses are: as the world knows them, and as they are bound.
-pub const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::new(5, 6, 7, 8));
-pub const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5));
+pub(super) const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::new(5, 6, 7, 8));
+pub(super) const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5));
 /// Both at once.
-pub const GLOBAL_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 5, 0, 0, 0, 0, 5));
+pub(super) const GLOBAL_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 5, 0, 0, 0, 0, 5));
 
-pub type User = (&'static str, &'static str);
-pub const ALICE: &User = &("alice", "wonderland");
-pub const BOB: &User = &("bob", "builder");
+pub(super) type User = (&'static str, &'static str);
+pub(super) const ALICE: &User = &("alice", "wonderland");
+pub(super) const BOB: &User = &("bob", "builder");
 
 /// A username and its password.
-pub trait Login {
+pub(super) trait Login {
     fn name(&self) -> &str;
     fn password(&self) -> &str;
 }
@@ -65,14 +65,14 @@ impl Login for credentials::Credentials {
 
 /// What became of a message.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Heard {
+pub(super) enum Heard {
     Nothing,
     Peer(SocketAddr, Vec<u8>),
     Client(Client, Vec<u8>),
 }
 
 #[derive(Default)]
-pub struct FakeHost {
+pub(super) struct FakeHost {
     pub present: BTreeSet<String>,
     pub ended: Vec<End>,
     pub open: BTreeMap<AllocationId, Relayed>,
@@ -168,7 +168,7 @@ impl FakeHost {
     }
 }
 
-pub struct World {
+pub(super) struct World {
     pub engine: Engine,
     pub host: FakeHost,
     pub now: Now,
@@ -179,7 +179,7 @@ pub struct World {
 
 /// Of a machine with these addresses beside its usual ones. Without a public one it is on a LAN, the only people on
 /// which are the clients 2 and 3.
-pub fn policy(public: &[IpAddr], more: &[IpAddr]) -> Arc<PeerPolicy> {
+pub(super) fn policy(public: &[IpAddr], more: &[IpAddr]) -> Arc<PeerPolicy> {
     let lan = public
         .is_empty()
         .then_some((five_tuple(2).address.ip(), 31));
@@ -212,15 +212,15 @@ pub fn policy(public: &[IpAddr], more: &[IpAddr]) -> Arc<PeerPolicy> {
     ))
 }
 
-pub fn request(method: Method) -> Draft {
+pub(super) fn request(method: Method) -> Draft {
     Draft::new(&Kind::Request(method), [7; 12])
 }
 
-pub fn peer(last: u8) -> SocketAddr {
+pub(super) fn peer(last: u8) -> SocketAddr {
     SocketAddr::from(([8, 8, 4, last], 9000))
 }
 
-pub fn five_tuple(number: u8) -> Client {
+pub(super) fn five_tuple(number: u8) -> Client {
     Client {
         transport: Transport::Udp,
         via: 0,
@@ -230,19 +230,19 @@ pub fn five_tuple(number: u8) -> Client {
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::build(REALM, None)
     }
 
-    pub fn with_bitrate(bytes_per_second: u64) -> Self {
+    pub(super) fn with_bitrate(bytes_per_second: u64) -> Self {
         Self::build(REALM, Some(bytes_per_second))
     }
 
-    pub fn with_realm(realm: &str) -> Self {
+    pub(super) fn with_realm(realm: &str) -> Self {
         Self::build(realm, None)
     }
 
-    pub fn build(realm: &str, bytes_per_second: Option<u64>) -> Self {
+    pub(super) fn build(realm: &str, bytes_per_second: Option<u64>) -> Self {
         let now = Now {
             instant: Instant::now(),
             wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000),
@@ -278,7 +278,7 @@ impl World {
     }
 
     /// What another policy ends.
-    pub fn set_policy(&mut self, policy: Arc<PeerPolicy>) -> Withdrawn {
+    pub(super) fn set_policy(&mut self, policy: Arc<PeerPolicy>) -> Withdrawn {
         self.engine.set_policy(policy);
         let mut withdrawn = Withdrawn::default();
         while self.engine.has_to_judge() {
@@ -289,30 +289,30 @@ impl World {
     }
 
     /// Credentials of a visitor or a check, minted now.
-    pub fn page(&self, name: &str, seconds: u64) -> credentials::Credentials {
+    pub(super) fn page(&self, name: &str, seconds: u64) -> credentials::Credentials {
         let expiry = self.now.wall + Duration::from_secs(seconds);
         self.engine.rules.authority.issuer.for_page(name, expiry)
     }
 
     /// Credentials that another program has made now.
-    pub fn foreign(&self, name: &str, seconds: u64) -> credentials::Credentials {
+    pub(super) fn foreign(&self, name: &str, seconds: u64) -> credentials::Credentials {
         let expiry = self.now.wall + Duration::from_secs(seconds);
         credentials::mint(&self.secret, name, expiry)
     }
 
     /// Whom a username names.
-    pub fn holder(&self, username: &str) -> Holder {
+    pub(super) fn holder(&self, username: &str) -> Holder {
         self.engine.rules.authority.read(username).holder
     }
 
-    pub fn pass(&mut self, seconds: u64) {
+    pub(super) fn pass(&mut self, seconds: u64) {
         let time = Duration::from_secs(seconds);
         self.now.instant += time;
         self.now.wall += time;
         self.engine.timeout(&mut self.host, self.now.instant);
     }
 
-    pub fn packet(&mut self, client: Client, bytes: &[u8]) -> (Verdict, Vec<u8>) {
+    pub(super) fn packet(&mut self, client: Client, bytes: &[u8]) -> (Verdict, Vec<u8>) {
         let mut buffer = vec![0; HEADROOM + bytes.len() + TAILROOM];
         buffer[HEADROOM..HEADROOM + bytes.len()].copy_from_slice(bytes);
         let (host, now) = (&mut self.host, self.now);
@@ -322,7 +322,7 @@ impl World {
         (verdict, buffer)
     }
 
-    pub fn try_answer(&mut self, client: Client, draft: Draft) -> Option<Seen> {
+    pub(super) fn try_answer(&mut self, client: Client, draft: Draft) -> Option<Seen> {
         match self.packet(client, &draft.bytes()).0 {
             Verdict::Answer(answer) => Some(Seen::read(&answer)),
             Verdict::Drop(_) => None,
@@ -330,12 +330,12 @@ impl World {
         }
     }
 
-    pub fn answer(&mut self, client: Client, draft: Draft) -> Seen {
+    pub(super) fn answer(&mut self, client: Client, draft: Draft) -> Seen {
         self.try_answer(client, draft).expect("an answer")
     }
 
     /// Signs and sends a request; the answer's signature is checked, unless it asks for another one.
-    pub fn ask(&mut self, client: Client, login: &impl Login, draft: Draft) -> Seen {
+    pub(super) fn ask(&mut self, client: Client, login: &impl Login, draft: Draft) -> Seen {
         let nonce = self.nonce(client);
         let key = self.key(login);
         let signed = draft.sign(login.name(), &self.realm, &nonce, &key);
@@ -346,7 +346,12 @@ impl World {
     }
 
     /// The same, where there may be no answer.
-    pub fn try_ask(&mut self, client: Client, login: &impl Login, draft: Draft) -> Option<Seen> {
+    pub(super) fn try_ask(
+        &mut self,
+        client: Client,
+        login: &impl Login,
+        draft: Draft,
+    ) -> Option<Seen> {
         let nonce = self.nonce(client);
         let key = self.key(login);
         self.try_answer(client, draft.sign(login.name(), &self.realm, &nonce, &key))
@@ -365,7 +370,7 @@ impl World {
     }
 
     /// As long runs need, in which an hour may have passed.
-    pub fn renew_nonce(&mut self, client: Client) {
+    pub(super) fn renew_nonce(&mut self, client: Client) {
         let nonce = self
             .engine
             .rules
@@ -374,43 +379,43 @@ impl World {
         self.nonces.insert(client, nonce.into_bytes());
     }
 
-    pub fn take_nonce(&mut self, client: Client, seen: &Seen) {
+    pub(super) fn take_nonce(&mut self, client: Client, seen: &Seen) {
         self.nonces.insert(client, seen.get(0x0015).unwrap());
     }
 
     /// A client with an allocation.
-    pub fn allocated(&mut self, number: u8) -> Client {
+    pub(super) fn allocated(&mut self, number: u8) -> Client {
         let client = five_tuple(number);
         let draft = request(Allocate).transport(17).lifetime(3600);
         assert_eq!(self.ask(client, ALICE, draft).error(), None);
         client
     }
 
-    pub fn relayed(&self, client: Client) -> SocketAddr {
+    pub(super) fn relayed(&self, client: Client) -> SocketAddr {
         let id = self.engine.by_client[&client];
         self.host.open[&id].address
     }
 
-    pub fn permit(&mut self, client: Client, to: SocketAddr) {
+    pub(super) fn permit(&mut self, client: Client, to: SocketAddr) {
         self.permit_as(client, ALICE, to);
     }
 
-    pub fn permit_as(&mut self, client: Client, login: &impl Login, to: SocketAddr) {
+    pub(super) fn permit_as(&mut self, client: Client, login: &impl Login, to: SocketAddr) {
         let draft = request(CreatePermission).peer(to);
         assert_eq!(self.ask(client, login, draft).error(), None);
     }
 
-    pub fn bind(&mut self, client: Client, number: u16, to: SocketAddr) {
+    pub(super) fn bind(&mut self, client: Client, number: u16, to: SocketAddr) {
         let draft = request(ChannelBind).channel(number).peer(to);
         assert_eq!(self.ask(client, ALICE, draft).error(), None);
     }
 
-    pub fn refresh(&mut self, client: Client) {
+    pub(super) fn refresh(&mut self, client: Client) {
         assert_eq!(self.answer_to_refresh(client, ALICE), None);
     }
 
     /// With a new nonce where the old one has expired.
-    pub fn answer_to_refresh(&mut self, client: Client, login: &impl Login) -> Option<u16> {
+    pub(super) fn answer_to_refresh(&mut self, client: Client, login: &impl Login) -> Option<u16> {
         self.nonces.remove(&client);
         let draft = request(Refresh).lifetime(3600);
         self.ask(client, login, draft).error()
@@ -437,12 +442,12 @@ impl World {
         self.heard(client, &draft.bytes())
     }
 
-    pub fn sends(&mut self, client: Client, to: SocketAddr) -> bool {
+    pub(super) fn sends(&mut self, client: Client, to: SocketAddr) -> bool {
         self.sent_to(client, to).is_some()
     }
 
     /// Where a Send indication to `to` goes.
-    pub fn sent_to(&mut self, client: Client, to: SocketAddr) -> Option<SocketAddr> {
+    pub(super) fn sent_to(&mut self, client: Client, to: SocketAddr) -> Option<SocketAddr> {
         match self.send(client, to) {
             Heard::Peer(at, data) => {
                 assert_eq!(data, PAYLOAD);
@@ -453,18 +458,22 @@ impl World {
     }
 
     /// Which client hears a Send indication to `to`, and from whom.
-    pub fn inside(&mut self, client: Client, to: SocketAddr) -> Option<(Client, SocketAddr)> {
+    pub(super) fn inside(
+        &mut self,
+        client: Client,
+        to: SocketAddr,
+    ) -> Option<(Client, SocketAddr)> {
         match self.send(client, to) {
             Heard::Client(other, message) => Some((other, source(&message))),
             _ => None,
         }
     }
 
-    pub fn say(&mut self, client: Client, number: u16, data: &[u8]) -> Heard {
+    pub(super) fn say(&mut self, client: Client, number: u16, data: &[u8]) -> Heard {
         self.heard(client, &drafts::channel_data(number, data))
     }
 
-    pub fn speaks(&mut self, client: Client, number: u16) -> bool {
+    pub(super) fn speaks(&mut self, client: Client, number: u16) -> bool {
         matches!(self.say(client, number, PAYLOAD), Heard::Peer(_, data) if data == PAYLOAD)
     }
 
@@ -485,16 +494,16 @@ impl World {
         }
     }
 
-    pub fn hears(&mut self, client: Client, from: SocketAddr) -> bool {
+    pub(super) fn hears(&mut self, client: Client, from: SocketAddr) -> bool {
         self.arrives(client, from).is_some()
     }
 
-    pub fn heard_from(&mut self, client: Client, from: SocketAddr) -> Option<SocketAddr> {
+    pub(super) fn heard_from(&mut self, client: Client, from: SocketAddr) -> Option<SocketAddr> {
         self.arrives(client, from).map(|message| source(&message))
     }
 
     /// The channel on which a peer is heard.
-    pub fn channel_heard(&mut self, client: Client, from: SocketAddr) -> Option<u16> {
+    pub(super) fn channel_heard(&mut self, client: Client, from: SocketAddr) -> Option<u16> {
         let message = self.arrives(client, from)?;
         let (number, data) = channel_data::parse(&message)?;
         (message[0] >= 0x40).then(|| {
@@ -504,7 +513,7 @@ impl World {
     }
 
     /// The tables tell of the same allocations.
-    pub fn assert_consistent(&self) {
+    pub(super) fn assert_consistent(&self) {
         let engine = &self.engine;
         let allocations = || engine.allocations.iter().map(|(_, allocation)| allocation);
         let count = allocations().count();
@@ -520,7 +529,7 @@ impl World {
     }
 
     /// Nothing is left of anybody.
-    pub fn assert_empty(&self) {
+    pub(super) fn assert_empty(&self) {
         assert_eq!(self.engine.allocations(), 0);
         assert!(self.engine.by_client.is_empty() && self.engine.by_relayed.is_empty());
         assert!(self.engine.by_holder.is_empty());

@@ -9,7 +9,7 @@ use crate::turn::stream::Handover;
 use crate::turn::wake::Wake;
 
 /// What others tell a shard.
-pub enum Command {
+pub(crate) enum Command {
     Stream(Box<Handover>),
     /// A visitor has left for good.
     Revoke(Holder),
@@ -20,14 +20,14 @@ pub enum Command {
 
 /// The way to a running shard.
 #[derive(Clone)]
-pub struct ShardHandle {
+pub(crate) struct ShardHandle {
     pub(super) commands: Sender<Command>,
     pub(super) wake: Wake,
 }
 
 impl ShardHandle {
     /// A shard that has stopped takes no commands.
-    pub fn tell(&self, command: Command) {
+    pub(crate) fn tell(&self, command: Command) {
         if self.commands.send(command).is_ok() {
             self.wake.wake();
         }

@@ -31,14 +31,14 @@ use super::streams::{StreamLimits, Streams};
 use super::sys::{Inbox, Outgoing, SLOTS};
 use super::timer::Timer;
 use super::wake::Wake;
-pub use handle::{Command, ShardHandle};
+pub(super) use handle::{Command, ShardHandle};
 
 const EVENTS: usize = 256;
 /// How often it is looked which allocations are of use, while anything happens.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a shard starts with.
-pub struct Setup {
+pub(super) struct Setup {
     /// One socket for each local address.
     pub listeners: Vec<UdpSocket>,
     pub registry: Arc<Registry>,
@@ -54,7 +54,7 @@ struct Listener {
     outgoing: Vec<Outgoing>,
 }
 
-pub struct Shard {
+pub(super) struct Shard {
     poll: Arc<OwnedFd>,
     wake: Wake,
     timer: Timer,
@@ -82,7 +82,7 @@ pub struct Shard {
 impl Shard {
     /// # Errors
     /// What the kernel says.
-    pub fn new(setup: Setup) -> io::Result<(Self, ShardHandle)> {
+    pub(super) fn new(setup: Setup) -> io::Result<(Self, ShardHandle)> {
         let poll = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
         let wake = Wake::new()?;
         let wanted = epoll::EventFlags::IN;
@@ -130,7 +130,7 @@ impl Shard {
     }
 
     /// Serves until it is told to stop.
-    pub fn run(mut self) {
+    pub(super) fn run(mut self) {
         let mut events: Vec<epoll::Event> = Vec::with_capacity(EVENTS);
         while !self.stopped {
             events.clear();

@@ -18,17 +18,17 @@ use turn::proto::rsrvtoken::ReservationToken;
 use super::{Key, Request};
 
 /// An answer in the making.
-pub struct Answer {
+pub(crate) struct Answer {
     message: Message,
     fingerprint: bool,
 }
 
 impl Answer {
-    pub fn success(request: &Request) -> Self {
+    pub(crate) fn success(request: &Request) -> Self {
         Self::new(request, CLASS_SUCCESS_RESPONSE)
     }
 
-    pub fn error(request: &Request, code: u16, reason: &str) -> Self {
+    pub(crate) fn error(request: &Request, code: u16, reason: &str) -> Self {
         Self::new(request, CLASS_ERROR_RESPONSE).with(&ErrorCodeAttribute {
             code: ErrorCode(code),
             reason: reason.as_bytes().to_vec(),
@@ -53,37 +53,37 @@ impl Answer {
         self
     }
 
-    pub fn mapped(self, address: SocketAddr) -> Self {
+    pub(crate) fn mapped(self, address: SocketAddr) -> Self {
         let (ip, port) = (address.ip(), address.port());
         self.with(&XorMappedAddress { ip, port })
     }
 
-    pub fn relayed(self, address: SocketAddr) -> Self {
+    pub(crate) fn relayed(self, address: SocketAddr) -> Self {
         let (ip, port) = (address.ip(), address.port());
         self.with(&RelayedAddress { ip, port })
     }
 
-    pub fn lifetime(self, lifetime: Duration) -> Self {
+    pub(crate) fn lifetime(self, lifetime: Duration) -> Self {
         self.with(&Lifetime(lifetime))
     }
 
-    pub fn token(self, token: [u8; 8]) -> Self {
+    pub(crate) fn token(self, token: [u8; 8]) -> Self {
         self.with(&ReservationToken(token.to_vec()))
     }
 
     /// What the client needs to sign its request.
-    pub fn challenge(self, realm: &str, nonce: &str) -> Self {
+    pub(crate) fn challenge(self, realm: &str, nonce: &str) -> Self {
         self.with(&TextAttribute::new(ATTR_REALM, realm.to_owned()))
             .with(&TextAttribute::new(ATTR_NONCE, nonce.to_owned()))
     }
 
-    pub fn unknown(self, attributes: &[u16]) -> Self {
+    pub(crate) fn unknown(self, attributes: &[u16]) -> Self {
         let kinds = attributes.iter().map(|kind| AttrType(*kind));
         self.with(&UnknownAttributes(kinds.collect()))
     }
 
     /// The message's bytes, signed if there is a key.
-    pub fn finish(self, key: Option<&Key>) -> Vec<u8> {
+    pub(crate) fn finish(self, key: Option<&Key>) -> Vec<u8> {
         let fingerprint = self.fingerprint;
         let mut answer = match key {
             Some(key) => self.with(&MessageIntegrity(key.to_vec())),

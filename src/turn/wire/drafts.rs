@@ -18,15 +18,15 @@ use super::request::{Method, peer_address};
 use super::{Key, TransactionId};
 
 /// A request or Send indication that a test puts together.
-pub struct Draft(pub Message);
+pub(crate) struct Draft(pub Message);
 
-pub enum Kind {
+pub(crate) enum Kind {
     Request(Method),
     Send,
 }
 
 impl Draft {
-    pub fn new(kind: &Kind, transaction: TransactionId) -> Self {
+    pub(crate) fn new(kind: &Kind, transaction: TransactionId) -> Self {
         let kind = match kind {
             Kind::Send => turn::proto::send_indication(),
             Kind::Request(method) => MessageType::new(
@@ -47,35 +47,35 @@ impl Draft {
         Self(message)
     }
 
-    pub fn raw(mut self, kind: u16, value: &[u8]) -> Self {
+    pub(crate) fn raw(mut self, kind: u16, value: &[u8]) -> Self {
         self.0.add(AttrType(kind), value);
         self
     }
 
-    pub fn transport(self, protocol: u8) -> Self {
+    pub(crate) fn transport(self, protocol: u8) -> Self {
         self.raw(0x0019, &[protocol, 0, 0, 0])
     }
 
-    pub fn lifetime(self, seconds: u32) -> Self {
+    pub(crate) fn lifetime(self, seconds: u32) -> Self {
         self.raw(0x000d, &seconds.to_be_bytes())
     }
 
-    pub fn peer(mut self, peer: SocketAddr) -> Self {
+    pub(crate) fn peer(mut self, peer: SocketAddr) -> Self {
         let (ip, port) = (peer.ip(), peer.port());
         PeerAddress { ip, port }.add_to(&mut self.0).unwrap();
         self
     }
 
-    pub fn channel(mut self, number: u16) -> Self {
+    pub(crate) fn channel(mut self, number: u16) -> Self {
         ChannelNumber(number).add_to(&mut self.0).unwrap();
         self
     }
 
-    pub fn data(self, data: &[u8]) -> Self {
+    pub(crate) fn data(self, data: &[u8]) -> Self {
         self.raw(0x0013, data)
     }
 
-    pub fn sign(self, username: &str, realm: &str, nonce: &[u8], key: &Key) -> Self {
+    pub(crate) fn sign(self, username: &str, realm: &str, nonce: &[u8], key: &Key) -> Self {
         let mut named = self
             .raw(0x0006, username.as_bytes())
             .raw(0x0014, realm.as_bytes())
@@ -84,18 +84,18 @@ impl Draft {
         named
     }
 
-    pub fn fingerprint(mut self) -> Self {
+    pub(crate) fn fingerprint(mut self) -> Self {
         FINGERPRINT.add_to(&mut self.0).unwrap();
         self
     }
 
-    pub fn bytes(self) -> Vec<u8> {
+    pub(crate) fn bytes(self) -> Vec<u8> {
         self.0.raw
     }
 }
 
 /// A `ChannelData` message by webrtc-rs's codec.
-pub fn channel_data(number: u16, data: &[u8]) -> Vec<u8> {
+pub(crate) fn channel_data(number: u16, data: &[u8]) -> Vec<u8> {
     let mut message = chandata::ChannelData {
         data: data.to_vec(),
         number: ChannelNumber(number),
@@ -108,17 +108,17 @@ pub fn channel_data(number: u16, data: &[u8]) -> Vec<u8> {
 
 /// What a test looks at in an answer.
 #[derive(Debug)]
-pub struct Seen(pub Message);
+pub(crate) struct Seen(pub Message);
 
 impl Seen {
-    pub fn read(bytes: &[u8]) -> Self {
+    pub(crate) fn read(bytes: &[u8]) -> Self {
         let mut message = Message::new();
         message.write(bytes).unwrap();
         Self(message)
     }
 
     /// `None` for a success.
-    pub fn error(&self) -> Option<u16> {
+    pub(crate) fn error(&self) -> Option<u16> {
         use stun::message::Getter;
         let mut code = ErrorCodeAttribute::default();
         let there = code.get_from(&self.0).is_ok();
@@ -126,19 +126,19 @@ impl Seen {
         there.then_some(code.code.0)
     }
 
-    pub fn get(&self, kind: u16) -> Option<Vec<u8>> {
+    pub(crate) fn get(&self, kind: u16) -> Option<Vec<u8>> {
         self.0.get(AttrType(kind)).ok()
     }
 
-    pub fn address(&self, kind: u16) -> Option<SocketAddr> {
+    pub(crate) fn address(&self, kind: u16) -> Option<SocketAddr> {
         peer_address(&self.get(kind)?, self.0.transaction_id.0)
     }
 
-    pub fn lifetime(&self) -> Option<u32> {
+    pub(crate) fn lifetime(&self) -> Option<u32> {
         Some(u32::from_be_bytes(self.get(0x000d)?.try_into().ok()?))
     }
 
-    pub fn signed_with(&mut self, key: &Key) -> bool {
+    pub(crate) fn signed_with(&mut self, key: &Key) -> bool {
         MessageIntegrity(key.to_vec()).check(&mut self.0).is_ok()
     }
 }

@@ -2,32 +2,32 @@
 
 mod answer;
 #[cfg(any(test, fuzzing))]
-pub mod drafts;
+pub(crate) mod drafts;
 mod request;
 mod response;
 
-pub use answer::Answer;
-pub use request::{MAX_REQUEST, Method, NotARequest, Request};
-pub use response::is_readable;
+pub(crate) use answer::Answer;
+pub(crate) use request::{MAX_REQUEST, Method, NotARequest, Request};
+pub(crate) use response::is_readable;
 use stun::fingerprint::fingerprint_value;
 
-pub const HEADER: usize = 20;
+pub(crate) const HEADER: usize = 20;
 /// The magic cookie.
-pub const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+pub(crate) const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const FINGERPRINT_LENGTH: usize = 8;
 
-pub type TransactionId = [u8; 12];
+pub(crate) type TransactionId = [u8; 12];
 
 /// The key of long-term credentials: MD5 of `username:realm:password` (RFC 8489 §9.2.2).
-pub type Key = [u8; 16];
+pub(crate) type Key = [u8; 16];
 
-pub fn key(username: &str, realm: &str, password: &str) -> Key {
+pub(crate) fn key(username: &str, realm: &str, password: &str) -> Key {
     let digest = turn::auth::generate_auth_key(username, realm, password);
     std::array::from_fn(|i| digest.get(i).copied().unwrap_or_default())
 }
 
 /// Is FINGERPRINT the last attribute of `message`, and right?
-pub fn fingerprint_holds(message: &[u8]) -> bool {
+pub(crate) fn fingerprint_holds(message: &[u8]) -> bool {
     let Some((covered, attribute)) = message.split_last_chunk::<FINGERPRINT_LENGTH>() else {
         return false;
     };

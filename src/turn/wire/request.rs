@@ -19,11 +19,11 @@ use stun::xoraddr::XorMappedAddress;
 use super::{HEADER, Key, TransactionId, fingerprint_holds};
 
 /// No request that makes sense is longer; decoding copies, so this bounds the work that a packet can make.
-pub const MAX_REQUEST: usize = 2048;
+pub(crate) const MAX_REQUEST: usize = 2048;
 const MAX_USERNAME: usize = 508;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
+pub(crate) enum Method {
     Binding,
     Allocate,
     Refresh,
@@ -33,7 +33,7 @@ pub enum Method {
 
 /// Why a message is not a request that is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotARequest {
+pub(crate) enum NotARequest {
     Malformed,
     /// An indication or a response, or a method that is not spoken here.
     Other,
@@ -41,7 +41,7 @@ pub enum NotARequest {
 
 /// A request, as far as its integrity covers it.
 #[derive(Debug)]
-pub struct Request {
+pub(crate) struct Request {
     pub(super) message: Message,
     pub method: Method,
     pub transaction: TransactionId,
@@ -58,7 +58,7 @@ pub struct Request {
 
 /// What a TURN request asks for; each `None` or empty where the attribute is not there.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct RequestAttributes {
+pub(crate) struct RequestAttributes {
     /// An attribute of a wrong length or value.
     pub malformed: bool,
     pub lifetime: Option<Duration>,
@@ -76,7 +76,7 @@ pub struct RequestAttributes {
 impl Request {
     /// # Errors
     /// What else the bytes are.
-    pub fn decode(bytes: &[u8]) -> Result<Self, NotARequest> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, NotARequest> {
         // The first two bits of a STUN message are zero, and its attributes are padded (RFC 8489 §5, §14).
         let is_stun = bytes.first().is_some_and(|first| *first < 0x40);
         if !is_stun || !bytes.len().is_multiple_of(4) || bytes.len() > MAX_REQUEST {
@@ -132,7 +132,7 @@ impl Request {
     }
 
     /// Is the message signed with `key`?
-    pub fn holds(&mut self, key: &Key) -> bool {
+    pub(crate) fn holds(&mut self, key: &Key) -> bool {
         let integrity = MessageIntegrity(key.to_vec());
         self.signed && integrity.check(&mut self.message).is_ok()
     }

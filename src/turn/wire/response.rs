@@ -7,7 +7,7 @@ use stun::message::Message;
 const BEFORE_REASON: usize = 4;
 
 /// Can webrtc-rs's client be given this message? It takes the reason of an error for text.
-pub fn is_readable(message: &[u8]) -> bool {
+pub(crate) fn is_readable(message: &[u8]) -> bool {
     let mut read = Message::new();
     if read.write(message).is_err() {
         return false;

@@ -15,7 +15,7 @@ use crate::words::names::RoomName;
 const HEALTH: &str = "/healthz";
 
 /// Middleware: lets those through who may call, and marks the request with where.
-pub async fn guard(access: Arc<Access>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn guard(access: Arc<Access>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     if path == HEALTH || pages::is_open(path) {
         return next.run(request).await;

@@ -3,5 +3,5 @@
 mod gate;
 mod pages;
 
-pub use gate::guard;
-pub use pages::routes;
+pub(super) use gate::guard;
+pub(super) use pages::routes;

@@ -26,7 +26,7 @@ const MAX_FORM: usize = 4096;
 const PAGE: &str = include_str!("page.html");
 
 /// Is this one of [`routes`]? Behind any other path there may be a file of the operator's.
-pub fn is_open(path: &str) -> bool {
+pub(super) fn is_open(path: &str) -> bool {
     let rest = path.strip_prefix(FOLDER).unwrap_or_default();
     let token = rest.strip_prefix("i/").unwrap_or("/");
     let is_token = !token.is_empty() && !token.contains('/');
@@ -34,7 +34,7 @@ pub fn is_open(path: &str) -> bool {
 }
 
 /// What needs no pass.
-pub fn routes(access: Arc<Access>) -> Router {
+pub(crate) fn routes(access: Arc<Access>) -> Router {
     Router::new()
         .route("/access/login", post(log_in))
         .route(
@@ -54,7 +54,7 @@ pub fn routes(access: Arc<Access>) -> Router {
 }
 
 /// The answer to somebody who may not pass: a page for people, a line for programs.
-pub fn closed(access: &Access, request: &Request, refusal: Refusal) -> Response {
+pub(super) fn closed(access: &Access, request: &Request, refusal: Refusal) -> Response {
     let wants_page = request
         .headers()
         .get(ACCEPT)
@@ -273,7 +273,7 @@ fn encoded(room: &RoomName) -> String {
 }
 
 /// The text of a path's segment.
-pub fn decoded(segment: &str) -> Option<String> {
+pub(super) fn decoded(segment: &str) -> Option<String> {
     let pair = format!("x={}", segment.replace('+', "%2B").replace('&', "%26"));
     let (_, value) = form_urlencoded::parse(pair.as_bytes()).next()?;
     Some(value.into_owned())

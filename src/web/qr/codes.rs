@@ -23,7 +23,7 @@ const WAIT: Duration = Duration::from_secs(2);
 
 /// Why there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoCode {
+pub(crate) enum NoCode {
     TooLong,
     /// The address has had its share.
     TooMany,
@@ -34,7 +34,7 @@ pub enum NoCode {
 /// Draws a link; `None` where it is too long.
 type Draw = fn(&str) -> Option<String>;
 
-pub struct Codes {
+pub(crate) struct Codes {
     draw: Draw,
     kept: Mutex<Kept>,
     rate: AddressRate,
@@ -42,7 +42,7 @@ pub struct Codes {
 }
 
 impl Codes {
-    pub fn new(draw: Draw) -> Arc<Self> {
+    pub(crate) fn new(draw: Draw) -> Arc<Self> {
         Arc::new(Self {
             draw,
             kept: Mutex::new(Kept::new(MOST_BYTES)),
@@ -55,7 +55,7 @@ impl Codes {
     ///
     /// # Errors
     /// [`NoCode`] says which bound is reached.
-    pub async fn of(self: &Arc<Self>, link: String, asker: IpAddr) -> Result<Bytes, NoCode> {
+    pub(crate) async fn of(self: &Arc<Self>, link: String, asker: IpAddr) -> Result<Bytes, NoCode> {
         if let Some(code) = self.kept(&link) {
             return Ok(code);
         }

@@ -22,7 +22,7 @@ const NAMELESS: &str = "Guest";
 /// A person's name without what cannot be seen: controls, default-ignorable characters, blanks, marks on nothing and towers of
 /// them; with single spaces, in NFC, cut to 64 characters, and without a number in parentheses at the end, by which people of
 /// the same look are told apart. It may be empty.
-pub fn person(text: &str) -> String {
+pub(crate) fn person(text: &str) -> String {
     let nfc = ComposingNormalizerBorrowed::new_nfc();
     let mut kept = Vec::new();
     // On nothing there is no mark.
@@ -66,7 +66,7 @@ pub fn person(text: &str) -> String {
 }
 
 /// Do two names look the same to a person? Letters of one script may look like those of another.
-pub fn look_alike(one: &str, other: &str) -> bool {
+pub(crate) fn look_alike(one: &str, other: &str) -> bool {
     one == other || looks(one).eq(looks(other))
 }
 

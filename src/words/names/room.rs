@@ -7,11 +7,11 @@ const MAX_ROOM: usize = 64;
 /// A valid room name: 1 to 64 letters and digits of any script (Unicode's Alphabetic and Number), hyphens and underscores,
 /// in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RoomName(String);
+pub(crate) struct RoomName(String);
 
 impl RoomName {
     /// `None` if `text` is not a valid name.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let name = text.to_lowercase();
         let valid = (1..=MAX_ROOM).contains(&name.chars().count())
             && name
@@ -20,7 +20,7 @@ impl RoomName {
         valid.then_some(Self(name))
     }
 
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -19,7 +19,7 @@ fn server() -> Server {
     server_with("")
 }
 
-pub fn server_with(more: &str) -> Server {
+pub(super) fn server_with(more: &str) -> Server {
     let dir = tempfile::tempdir().unwrap();
     let (page, turn, tls) = (free_port(), free_port(), free_port());
     let config = format!(
@@ -29,7 +29,7 @@ pub fn server_with(more: &str) -> Server {
     Server::start_in(dir, &[])
 }
 
-pub async fn check_in(dir: &Path) -> Checked {
+pub(super) async fn check_in(dir: &Path) -> Checked {
     let mut command = program();
     command
         .args(["check", "--json", "--config", "callbox.toml"])

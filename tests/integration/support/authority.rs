@@ -11,7 +11,7 @@ use super::PATIENCE;
 use super::ports::free_port;
 
 /// Pebble, and the name server that it asks: every name is 127.0.0.1.
-pub struct Authority {
+pub(crate) struct Authority {
     dir: tempfile::TempDir,
     ports: [u16; 3],
     setting: (&'static str, &'static str),
@@ -20,13 +20,13 @@ pub struct Authority {
 
 /// Where the validation of what runs on 127.0.0.1 arrives.
 #[derive(Clone, Copy)]
-pub struct Ports {
+pub(crate) struct Ports {
     pub http: u16,
     pub tls: u16,
 }
 
 impl Ports {
-    pub fn free() -> Self {
+    pub(crate) fn free() -> Self {
         Self {
             http: free_port(),
             tls: free_port(),
@@ -35,12 +35,12 @@ impl Ports {
 }
 
 impl Authority {
-    pub async fn start(ports: Ports, life: Duration) -> Self {
+    pub(crate) async fn start(ports: Ports, life: Duration) -> Self {
         Self::start_with(ports, life, ("PEBBLE_VA_NOSLEEP", "1")).await
     }
 
     /// With a variable of its environment, which Pebble takes many of its settings from.
-    pub async fn start_with(
+    pub(crate) async fn start_with(
         ports: Ports,
         life: Duration,
         setting: (&'static str, &'static str),
@@ -110,7 +110,7 @@ impl Authority {
         self.processes.push(child);
     }
 
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         for mut child in self.processes.drain(..) {
             let _ = child.kill();
             let _ = child.wait();
@@ -118,27 +118,27 @@ impl Authority {
     }
 
     /// It keeps nothing over a restart.
-    pub async fn forget_all(&mut self) {
+    pub(crate) async fn forget_all(&mut self) {
         self.stop();
         self.launch().await;
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("pebble.log")).unwrap_or_default()
     }
 
     /// Where it listens, and another may once it is stopped.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         ([127, 0, 0, 1], self.ports[0]).into()
     }
 
     /// How many were made; the requests are more, since it refuses some nonces.
-    pub fn orders(&self) -> usize {
+    pub(crate) fn orders(&self) -> usize {
         self.log().matches("Added order").count()
     }
 
     /// callbox's `[tls.acme]`, with `more`.
-    pub fn config(&self, more: &str) -> String {
+    pub(crate) fn config(&self, more: &str) -> String {
         acme_config(self.dir.path(), self.ports[0], more)
     }
 }
@@ -153,7 +153,7 @@ impl Drop for Authority {
 }
 
 /// For an authority on this port whose root lies in `dir`.
-pub fn acme_config(dir: &Path, port: u16, more: &str) -> String {
+pub(crate) fn acme_config(dir: &Path, port: u16, more: &str) -> String {
     let ca = dir.join("root.pem");
     format!(
         "[tls.acme]\ndirectory = \"https://127.0.0.1:{port}/dir\"\nca = \"{}\"\nretry = \"100ms\"\n{more}",
@@ -162,7 +162,7 @@ pub fn acme_config(dir: &Path, port: u16, more: &str) -> String {
 }
 
 /// A root, and the certificate of the authority's own server under it.
-pub fn make_server_certificate(dir: &Path) {
+pub(crate) fn make_server_certificate(dir: &Path) {
     let root_key = rcgen::KeyPair::generate().unwrap();
     let mut root = rcgen::CertificateParams::new(Vec::new()).unwrap();
     root.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);

@@ -15,7 +15,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::{PATIENCE, request, tls};
 
-pub struct Client {
+pub(crate) struct Client {
     pub socket: WebSocketStream<TlsStream<TcpStream>>,
     pub ticket: String,
     /// Set by `welcome`.
@@ -24,19 +24,19 @@ pub struct Client {
 }
 
 /// The value that a line of /config.js exports.
-pub fn json_of(script: &str, name: &str) -> Value {
+pub(crate) fn json_of(script: &str, name: &str) -> Value {
     let rest = script.split_once(&format!("{name} = ")).expect(name).1;
     serde_json::from_str(rest.split_once(";\n").unwrap().0).unwrap()
 }
 
 impl Client {
     /// Loads the settings and opens the WebSocket.
-    pub async fn connect(server: SocketAddr) -> Self {
+    pub(crate) async fn connect(server: SocketAddr) -> Self {
         Self::connect_with(server, &[]).await
     }
 
     /// The same with further headers, such as a cookie.
-    pub async fn connect_with(server: SocketAddr, headers: &[(&'static str, &str)]) -> Self {
+    pub(crate) async fn connect_with(server: SocketAddr, headers: &[(&'static str, &str)]) -> Self {
         let script = request(server, "/config.js", headers).await;
         let ticket = json_of(script.text(), "SETTINGS")["ticket"]
             .as_str()
@@ -51,7 +51,7 @@ impl Client {
         }
     }
 
-    pub async fn connect_as(server: SocketAddr, ticket: &str) -> Self {
+    pub(crate) async fn connect_as(server: SocketAddr, ticket: &str) -> Self {
         let socket = Self::try_open(server, None).await.unwrap();
         Self {
             socket,
@@ -62,7 +62,7 @@ impl Client {
     }
 
     /// Opens a WebSocket, from a page of `origin`.
-    pub async fn try_open(
+    pub(crate) async fn try_open(
         server: SocketAddr,
         origin: Option<&str>,
     ) -> Result<WebSocketStream<TlsStream<TcpStream>>, Error> {
@@ -70,7 +70,7 @@ impl Client {
         Self::try_open_with(server, origin.as_slice()).await
     }
 
-    pub async fn try_open_with(
+    pub(crate) async fn try_open_with(
         server: SocketAddr,
         headers: &[(&'static str, &str)],
     ) -> Result<WebSocketStream<TlsStream<TcpStream>>, Error> {
@@ -84,13 +84,13 @@ impl Client {
     }
 
     /// Joins and takes the welcome.
-    pub async fn join(server: SocketAddr, room: &str, name: &str) -> Self {
+    pub(crate) async fn join(server: SocketAddr, room: &str, name: &str) -> Self {
         let mut client = Self::connect(server).await;
         client.enter(room, name, None).await;
         client
     }
 
-    pub async fn enter(&mut self, room: &str, name: &str, resume: Option<&str>) -> Value {
+    pub(crate) async fn enter(&mut self, room: &str, name: &str, resume: Option<&str>) -> Value {
         let ticket = self.ticket.clone();
         let mut join = json!({"type": "join", "room": room, "name": name, "ticket": ticket});
         if let Some(resume) = resume {
@@ -106,33 +106,33 @@ impl Client {
         welcome
     }
 
-    pub async fn send(&mut self, message: &Value) {
+    pub(crate) async fn send(&mut self, message: &Value) {
         self.send_text(&message.to_string()).await;
     }
 
-    pub async fn send_text(&mut self, text: &str) {
+    pub(crate) async fn send_text(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
-    pub async fn signal(&mut self, to: &str, value: Value) {
+    pub(crate) async fn signal(&mut self, to: &str, value: Value) {
         let data = json!({ "candidate": value });
         self.send(&json!({"type": "signal", "to": to, "data": data}))
             .await;
     }
 
     /// The next message, which must be of this type.
-    pub async fn expect(&mut self, kind: &str) -> Value {
+    pub(crate) async fn expect(&mut self, kind: &str) -> Value {
         let message = self.next().await;
         assert_eq!(message["type"], kind, "{message}");
         message
     }
 
-    pub async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         self.next_or_close().await.expect("an open connection")
     }
 
     /// The next message, or the code that the server closes with.
-    pub async fn next_or_close(&mut self) -> Result<Value, u16> {
+    pub(crate) async fn next_or_close(&mut self) -> Result<Value, u16> {
         loop {
             let frame = timeout(PATIENCE, self.socket.next())
                 .await
@@ -149,13 +149,13 @@ impl Client {
     }
 
     /// Everything that waits has been received when the answer to a ping has: nothing of it was for us.
-    pub async fn expect_nothing(&mut self) {
+    pub(crate) async fn expect_nothing(&mut self) {
         self.send(&json!({"type": "ping"})).await;
         self.expect("pong").await;
     }
 
     /// Reads until the server closes, and gives its code.
-    pub async fn close_code(&mut self) -> u16 {
+    pub(crate) async fn close_code(&mut self) -> u16 {
         close_code(&mut self.socket).await
     }
 }
@@ -164,7 +164,7 @@ fn code_of(frame: Option<&CloseFrame>) -> u16 {
     frame.map_or(CloseCode::Status, |frame| frame.code).into()
 }
 
-pub async fn close_code(socket: &mut WebSocketStream<TlsStream<TcpStream>>) -> u16 {
+pub(super) async fn close_code(socket: &mut WebSocketStream<TlsStream<TcpStream>>) -> u16 {
     let patience = PATIENCE * 6;
     let read = async {
         loop {

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-pub struct Clock {
+pub(crate) struct Clock {
     file: PathBuf,
 }
 
 impl Clock {
     /// As libfaketime understands it: `+0` is right, `+70d` is ahead, `@2019-01-01 00:00:00` is that day.
-    pub fn new(dir: &Path, time: &str) -> Self {
+    pub(crate) fn new(dir: &Path, time: &str) -> Self {
         let clock = Self {
             file: dir.join("clock"),
         };
@@ -16,14 +16,14 @@ impl Clock {
         clock
     }
 
-    pub fn set(&self, time: &str) {
+    pub(crate) fn set(&self, time: &str) {
         let beside = self.file.with_extension("new");
         std::fs::write(&beside, format!("{time}\n")).unwrap();
         std::fs::rename(beside, &self.file).unwrap();
     }
 
     /// For a program that is to go by it.
-    pub fn environment(&self) -> [(&'static str, String); 5] {
+    pub(crate) fn environment(&self) -> [(&'static str, String); 5] {
         [
             ("LD_PRELOAD", library().to_str().unwrap().to_owned()),
             (

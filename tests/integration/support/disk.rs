@@ -8,14 +8,14 @@ use std::process::{Child, Command, Stdio};
 use super::program;
 
 /// Lives as long as a process that waits in the namespace.
-pub struct Disk {
+pub(crate) struct Disk {
     holder: Child,
     dir: PathBuf,
 }
 
 impl Disk {
     /// A disk of 256 KiB, mounted on `dir`/state for those who run on it.
-    pub fn new(dir: &Path) -> Self {
+    pub(crate) fn new(dir: &Path) -> Self {
         std::fs::create_dir(dir.join("state")).unwrap();
         let script = "mount -t tmpfs -o size=256k,mode=700 disk state && echo && exec sleep 1000";
         let mut holder = Command::new("unshare")
@@ -34,7 +34,7 @@ impl Disk {
     }
 
     /// callbox on it.
-    pub fn program(&self) -> Command {
+    pub(crate) fn program(&self) -> Command {
         let callbox = program();
         let mut command = self.inside(r#"cd "$0" && exec "$@""#);
         command
@@ -55,21 +55,21 @@ impl Disk {
     }
 
     /// The state directory, seen from outside.
-    pub fn state(&self) -> PathBuf {
+    pub(crate) fn state(&self) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.holder.id()));
         root.join(self.dir.strip_prefix("/").unwrap()).join("state")
     }
 
-    pub fn fill(&self) {
+    pub(crate) fn fill(&self) {
         let mut file = File::create(self.state().join("rubbish")).unwrap();
         while file.write(&[b'x'; 4096]).is_ok() {}
     }
 
-    pub fn make_room(&self) {
+    pub(crate) fn make_room(&self) {
         std::fs::remove_file(self.state().join("rubbish")).unwrap();
     }
 
-    pub fn make_read_only(&self) {
+    pub(crate) fn make_read_only(&self) {
         let mut mount = self.inside(r#"mount -o remount,ro "$0/state""#);
         assert!(mount.arg(&self.dir).status().unwrap().success());
     }

@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Ends with the value.
-pub struct Fake {
+pub(crate) struct Fake {
     pub address: SocketAddr,
     task: AbortHandle,
 }
@@ -29,7 +29,7 @@ impl Drop for Fake {
 }
 
 /// PEM of a certificate and its key, for this name and until so many days from now.
-pub fn certificate(name: &str, days: i32) -> (String, String) {
+pub(crate) fn certificate(name: &str, days: i32) -> (String, String) {
     let now = SystemTime::now();
     let (cert, key) = pair(name, now - 100 * DAY, shifted(now, days));
     (cert.pem(), key.serialize_pem())
@@ -52,7 +52,7 @@ fn pair(name: &str, from: SystemTime, to: SystemTime) -> (rcgen::Certificate, Ke
 
 impl Fake {
     /// Does with each connection what it is told to.
-    pub async fn tcp<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
+    pub(crate) async fn tcp<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -68,7 +68,7 @@ impl Fake {
     }
 
     /// Answers each datagram.
-    pub async fn udp(answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> Self {
+    pub(crate) async fn udp(answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let answering = async move {
@@ -83,7 +83,9 @@ impl Fake {
 
     /// Answers each HTTPS request for a path with these bytes, and ends the connection. Nothing is an answer, too: then
     /// it stays open.
-    pub async fn https(answer: impl Fn(&str) -> Vec<u8> + Clone + Send + Sync + 'static) -> Self {
+    pub(crate) async fn https(
+        answer: impl Fn(&str) -> Vec<u8> + Clone + Send + Sync + 'static,
+    ) -> Self {
         let acceptor = acceptor();
         Self::tcp(move |stream| {
             let (acceptor, answer) = (acceptor.clone(), answer.clone());
@@ -119,7 +121,7 @@ fn acceptor() -> TlsAcceptor {
 }
 
 /// Up to the empty line, or what came of it.
-pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
+pub(crate) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -131,7 +133,7 @@ pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
 }
 
 /// A response of HTTP.
-pub fn response(status: &str, body: &str) -> Vec<u8> {
+pub(crate) fn response(status: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
         .into_bytes()

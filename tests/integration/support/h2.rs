@@ -12,13 +12,13 @@ use tokio_rustls::client::TlsStream;
 use super::http::{Anything, trusting};
 
 const HEADERS: u8 = 1;
-pub const RST_STREAM: u8 = 3;
+pub(crate) const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
-pub const PING: u8 = 6;
+pub(crate) const PING: u8 = 6;
 const WINDOW_UPDATE: u8 = 8;
 const END_OF_ALL: u8 = 5;
 
-pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let mut bytes = length[1..].to_vec();
     bytes.extend([kind, flags]);
@@ -28,7 +28,7 @@ pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The client's first bytes, with the window that each answer gets.
-pub fn preface(window: u32) -> Vec<u8> {
+pub(crate) fn preface(window: u32) -> Vec<u8> {
     let mut setting = vec![0, 4];
     setting.extend(window.to_be_bytes());
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
@@ -39,7 +39,7 @@ pub fn preface(window: u32) -> Vec<u8> {
 }
 
 /// `GET path`, taking this content coding.
-pub fn get(stream: u32, path: &str, coding: &str) -> Vec<u8> {
+pub(crate) fn get(stream: u32, path: &str, coding: &str) -> Vec<u8> {
     let text = |text: &str| {
         let mut bytes = vec![u8::try_from(text.len()).unwrap()];
         bytes.extend(text.as_bytes());
@@ -56,7 +56,7 @@ pub fn get(stream: u32, path: &str, coding: &str) -> Vec<u8> {
 }
 
 /// A TLS connection on which HTTP/2 is spoken, after these first bytes.
-pub async fn open(address: SocketAddr, first: &[u8]) -> TlsStream<TcpStream> {
+pub(crate) async fn open(address: SocketAddr, first: &[u8]) -> TlsStream<TcpStream> {
     let mut config = trusting(Arc::new(Anything::default()));
     config.alpn_protocols = vec![b"h2".to_vec()];
     let stream = TcpStream::connect(address).await.unwrap();

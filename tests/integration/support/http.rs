@@ -14,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 
 /// Takes any certificate and remembers it, as a person does who clicks the warning away.
 #[derive(Debug, Default)]
-pub struct Anything(Mutex<Vec<u8>>);
+pub(crate) struct Anything(Mutex<Vec<u8>>);
 
 impl ServerCertVerifier for Anything {
     fn verify_server_cert(
@@ -55,7 +55,7 @@ impl ServerCertVerifier for Anything {
 }
 
 /// A client's side of TLS that takes any certificate.
-pub fn trusting(verifier: Arc<Anything>) -> ClientConfig {
+pub(crate) fn trusting(verifier: Arc<Anything>) -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -65,7 +65,7 @@ pub fn trusting(verifier: Arc<Anything>) -> ClientConfig {
 }
 
 /// A TLS connection and the certificate that was shown.
-pub async fn tls_with_certificate(address: SocketAddr) -> (TlsStream<TcpStream>, Vec<u8>) {
+pub(crate) async fn tls_with_certificate(address: SocketAddr) -> (TlsStream<TcpStream>, Vec<u8>) {
     let verifier = Arc::new(Anything::default());
     let config = trusting(Arc::clone(&verifier));
     let stream = TcpStream::connect(address).await.unwrap();
@@ -78,11 +78,11 @@ pub async fn tls_with_certificate(address: SocketAddr) -> (TlsStream<TcpStream>,
     (stream, certificate)
 }
 
-pub async fn tls(address: SocketAddr) -> TlsStream<TcpStream> {
+pub(crate) async fn tls(address: SocketAddr) -> TlsStream<TcpStream> {
     tls_with_certificate(address).await.0
 }
 
-pub struct Response {
+pub(crate) struct Response {
     pub status: u16,
     pub head: String,
     pub body: Vec<u8>,
@@ -90,7 +90,7 @@ pub struct Response {
 
 impl Response {
     /// The value of a header; empty if it is not there.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let prefix = format!("{name}: ");
         self.head
             .lines()
@@ -98,7 +98,7 @@ impl Response {
             .unwrap_or_default()
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
@@ -134,7 +134,7 @@ fn text(path: &str, host: &str, headers: &[(&str, &str)]) -> String {
 }
 
 /// `GET` over TLS, with further headers. A `Host` among them replaces the usual one.
-pub async fn request(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Response {
+pub(crate) async fn request(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Response {
     let own = address.to_string();
     let host = headers
         .iter()
@@ -148,12 +148,12 @@ pub async fn request(address: SocketAddr, path: &str, headers: &[(&str, &str)]) 
     exchange(&mut tls(address).await, &text(path, host, &others)).await
 }
 
-pub async fn get(address: SocketAddr, path: &str) -> Response {
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Response {
     request(address, path, &[]).await
 }
 
 /// `POST` of a form over TLS.
-pub async fn post(
+pub(crate) async fn post(
     address: SocketAddr,
     path: &str,
     headers: &[(&str, &str)],
@@ -168,7 +168,7 @@ pub async fn post(
 }
 
 /// `GET` over plain HTTP.
-pub async fn plain(address: SocketAddr, path: &str, host: &str) -> Response {
+pub(crate) async fn plain(address: SocketAddr, path: &str, host: &str) -> Response {
     let mut stream = TcpStream::connect(address).await.unwrap();
     exchange(&mut stream, &text(path, host, &[])).await
 }

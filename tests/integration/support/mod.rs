@@ -1,15 +1,15 @@
 //! Starts callbox and speaks to it.
 
-pub mod authority;
+pub(crate) mod authority;
 mod client;
-pub mod clock;
-pub mod disk;
-pub mod fake;
-pub mod h2;
-pub mod http;
-pub mod nginx;
-pub mod operator;
-pub mod ports;
+pub(crate) mod clock;
+pub(crate) mod disk;
+pub(crate) mod fake;
+pub(crate) mod h2;
+pub(crate) mod http;
+pub(crate) mod nginx;
+pub(crate) mod operator;
+pub(crate) mod ports;
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -17,21 +17,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-pub use client::{Client, json_of};
-pub use http::{get, plain, post, request, tls, tls_with_certificate};
+pub(crate) use client::{Client, json_of};
+pub(crate) use http::{get, plain, post, request, tls, tls_with_certificate};
 use rustix::process::{Pid, Signal, kill_process};
 
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The program under test.
-pub fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_callbox"));
     command.env_clear();
     command
 }
 
 /// A running callbox on loopback, in a folder of its own.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     pub dir: tempfile::TempDir,
     pub https: SocketAddr,
@@ -41,20 +41,20 @@ pub struct Server {
 
 impl Server {
     /// `config` is added to a configuration that listens on loopback ports.
-    pub fn start(config: &str) -> Self {
+    pub(crate) fn start(config: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let text = format!("listen = \"127.0.0.1:0\"\n{}", with_turn_listen(config));
         std::fs::write(dir.path().join("callbox.toml"), text).unwrap();
         Self::start_in(dir, &[])
     }
 
-    pub fn start_in(dir: tempfile::TempDir, arguments: &[&str]) -> Self {
+    pub(crate) fn start_in(dir: tempfile::TempDir, arguments: &[&str]) -> Self {
         // Many run at once, and all of them would like the same port for it.
         Self::start_with(dir, arguments, &[("CALLBOX__ADMIN__LISTEN", "off")])
     }
 
     /// With variables; those without a value are not set.
-    pub fn start_with(
+    pub(crate) fn start_with(
         dir: tempfile::TempDir,
         arguments: &[&str],
         environment: &[(&str, &str)],
@@ -74,7 +74,7 @@ impl Server {
     }
 
     /// Runs what becomes callbox with its configuration in `dir`.
-    pub fn launch(dir: tempfile::TempDir, mut command: Command) -> Self {
+    pub(crate) fn launch(dir: tempfile::TempDir, mut command: Command) -> Self {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -99,14 +99,14 @@ impl Server {
     }
 
     /// Kills it without a word and starts it again on the same ports.
-    pub fn restart(mut self) -> Self {
+    pub(crate) fn restart(mut self) -> Self {
         self.signal(Signal::KILL);
         self.child.wait().unwrap();
         self.start_again()
     }
 
     /// Starts one that has ended again, on the same ports.
-    pub fn start_again(mut self) -> Self {
+    pub(crate) fn start_again(mut self) -> Self {
         let path = self.dir.path().join("callbox.toml");
         let text = std::fs::read_to_string(&path).unwrap();
         if !text.contains(&self.https.to_string()) {
@@ -120,31 +120,31 @@ impl Server {
     }
 
     /// Stops it in order; its folder.
-    pub fn stop(mut self) -> tempfile::TempDir {
+    pub(crate) fn stop(mut self) -> tempfile::TempDir {
         self.signal(Signal::TERM);
         assert!(self.wait().0.success(), "{}", self.log());
         std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap())
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap()
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Its process.
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// The exit status, and how long it took to come.
-    pub fn wait(&mut self) -> (ExitStatus, Duration) {
+    pub(crate) fn wait(&mut self) -> (ExitStatus, Duration) {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -156,7 +156,7 @@ impl Server {
     }
 
     /// Resident memory, bytes.
-    pub fn resident(&self) -> u64 {
+    pub(crate) fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status
             .lines()
@@ -172,7 +172,7 @@ impl Server {
 }
 
 /// A file with the certificate of the server's own authority, as `callbox cert` writes it.
-pub fn exported_authority(server: &Server) -> PathBuf {
+pub(crate) fn exported_authority(server: &Server) -> PathBuf {
     let output = program()
         .args(["cert", "--config", "callbox.toml", "--export-ca", "ca.pem"])
         .current_dir(server.dir.path())
@@ -183,7 +183,7 @@ pub fn exported_authority(server: &Server) -> PathBuf {
 }
 
 /// What `look` finds, once it finds something.
-pub async fn wait_for<T>(
+pub(crate) async fn wait_for<T>(
     what: &str,
     server: &Server,
     mut look: impl AsyncFnMut() -> Option<T>,

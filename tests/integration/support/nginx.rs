@@ -9,9 +9,9 @@ use super::authority::make_server_certificate;
 use super::ports::free_port;
 
 /// From where it asks callbox, so that it is not taken for the test itself.
-pub const ADDRESS: &str = "127.0.0.3";
+pub(crate) const ADDRESS: &str = "127.0.0.3";
 
-pub struct Nginx {
+pub(crate) struct Nginx {
     child: Child,
     dir: tempfile::TempDir,
     pub address: SocketAddr,
@@ -19,7 +19,7 @@ pub struct Nginx {
 
 impl Nginx {
     /// Serves HTTPS with a certificate of its own and asks `upstream` for everything.
-    pub fn https(upstream: &str) -> Self {
+    pub(crate) fn https(upstream: &str) -> Self {
         let certificate = "ssl_certificate server.pem; ssl_certificate_key server.key;";
         Self::start(|port| {
             let listen =
@@ -32,7 +32,7 @@ impl Nginx {
     }
 
     /// Passes bytes on, and says before them whom it does that for.
-    pub fn stream(upstream: SocketAddr) -> Self {
+    pub(crate) fn stream(upstream: SocketAddr) -> Self {
         Self::start(|port| {
             let listen = format!("listen 127.0.0.1:{port}; proxy_bind {ADDRESS};");
             let server = documented("proxy_protocol on;");

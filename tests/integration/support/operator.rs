@@ -6,7 +6,7 @@ use super::ports::free_port;
 use super::{Server, plain};
 
 /// A server with this configuration more, and where its metrics are.
-pub fn start(config: &str) -> (Server, SocketAddr) {
+pub(crate) fn start(config: &str) -> (Server, SocketAddr) {
     let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let dir = tempfile::tempdir().unwrap();
     let listen = format!("[admin]\nlisten = \"{admin}\"\n");
@@ -24,7 +24,7 @@ pub fn start(config: &str) -> (Server, SocketAddr) {
     )
 }
 
-pub async fn metrics(admin: SocketAddr) -> String {
+pub(crate) async fn metrics(admin: SocketAddr) -> String {
     let response = plain(admin, "/metrics", "localhost").await;
     assert_eq!(response.status, 200);
     assert!(
@@ -36,7 +36,7 @@ pub async fn metrics(admin: SocketAddr) -> String {
 }
 
 /// The value of a series, as it is written.
-pub fn value<'a>(metrics: &'a str, series: &str) -> &'a str {
+pub(crate) fn value<'a>(metrics: &'a str, series: &str) -> &'a str {
     let line = metrics
         .lines()
         .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 /// A port of UDP and TCP that nothing listens on, and that no connection of another test gets by chance: below those that
 /// the kernel gives out.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % 10_000).unwrap();
     let mut ports =

@@ -55,7 +55,7 @@ struct Run {
 }
 
 /// Lets the engine live through what `bytes` say.
-pub fn run(bytes: &[u8]) {
+pub(crate) fn run(bytes: &[u8]) {
     let Ok(schedule) = Schedule::read(bytes) else {
         return;
     };

@@ -10,7 +10,7 @@ use super::{MAX_CHANNELS, MAX_PERMISSIONS};
 use crate::turn::wire::{Key, TransactionId};
 
 /// What the model knows of an allocation.
-pub struct Held {
+pub(super) struct Held {
     pub id: AllocationId,
     pub username: String,
     pub key: Key,
@@ -22,26 +22,26 @@ pub struct Held {
 }
 
 impl Held {
-    pub fn permits(&self, ip: IpAddr, now: Instant) -> bool {
+    pub(super) fn permits(&self, ip: IpAddr, now: Instant) -> bool {
         self.permissions.get(&ip).is_some_and(|until| *until > now)
     }
 
-    pub fn peer_of(&self, channel: u16, now: Instant) -> Option<SocketAddr> {
+    pub(super) fn peer_of(&self, channel: u16, now: Instant) -> Option<SocketAddr> {
         let (peer, until) = self.channels.get(&channel)?;
         (*until > now).then_some(*peer)
     }
 
-    pub fn same_family(&self, peer: SocketAddr) -> bool {
+    pub(super) fn same_family(&self, peer: SocketAddr) -> bool {
         self.relayed.address.is_ipv4() == peer.is_ipv4()
     }
 
-    pub fn permit(&mut self, ip: IpAddr, now: Instant) {
+    pub(super) fn permit(&mut self, ip: IpAddr, now: Instant) {
         self.permissions.insert(ip, now + Duration::from_secs(300));
         let live = self.permissions.values().filter(|until| **until > now);
         assert!(live.count() <= MAX_PERMISSIONS);
     }
 
-    pub fn bind(&mut self, number: u16, peer: SocketAddr, now: Instant) {
+    pub(super) fn bind(&mut self, number: u16, peer: SocketAddr, now: Instant) {
         assert!((0x4000..=0x4fff).contains(&number));
         for (other, (bound, until)) in &self.channels {
             let same = (*other == number) == (*bound == peer);
@@ -58,21 +58,21 @@ impl Held {
 }
 
 /// Credentials that a client may have.
-pub struct Known {
+pub(super) struct Known {
     pub key: Key,
     /// Of visitors: when it ends.
     pub expires: Option<SystemTime>,
 }
 
 /// Addresses that have come to the machine.
-pub type Moved = BTreeSet<IpAddr>;
+pub(super) type Moved = BTreeSet<IpAddr>;
 
-pub fn is_own(ip: IpAddr, moved: &Moved) -> bool {
+pub(super) fn is_own(ip: IpAddr, moved: &Moved) -> bool {
     [PUBLIC, LOCAL, GLOBAL_V6].contains(&ip) || moved.contains(&ip)
 }
 
 /// One of those that no rule speaks against.
-pub fn is_ordinary(peer: SocketAddr, moved: &Moved) -> bool {
+pub(super) fn is_ordinary(peer: SocketAddr, moved: &Moved) -> bool {
     peer.port() != 0
         && !moved.contains(&peer.ip())
         && match peer.ip() {
@@ -82,7 +82,7 @@ pub fn is_ordinary(peer: SocketAddr, moved: &Moved) -> bool {
 }
 
 /// Somebody else's address, in the whole Internet.
-pub fn is_reachable(ip: IpAddr, moved: &Moved) -> bool {
+pub(super) fn is_reachable(ip: IpAddr, moved: &Moved) -> bool {
     match ip {
         IpAddr::V4(v4) => {
             let [a, b, c, _] = v4.octets();

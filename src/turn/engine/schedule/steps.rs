@@ -11,7 +11,7 @@ const MAX_STEPS: usize = 200;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Debug)]
-pub struct Schedule {
+pub(super) struct Schedule {
     pub bytes_per_second: Option<u16>,
     pub quota: Option<u8>,
     pub ipv6: bool,
@@ -25,7 +25,7 @@ pub struct Schedule {
 
 impl Schedule {
     /// As many steps as there are bytes for.
-    pub fn read(bytes: &[u8]) -> arbitrary::Result<Self> {
+    pub(super) fn read(bytes: &[u8]) -> arbitrary::Result<Self> {
         let mut from = Unstructured::new(bytes);
         let flags: u8 = from.arbitrary()?;
         let flag = |bit: u8| flags & 1 << bit != 0;
@@ -47,7 +47,7 @@ impl Schedule {
 
 /// Bytes with their length in front.
 #[derive(Debug)]
-pub struct Bytes(pub Vec<u8>);
+pub(super) struct Bytes(pub Vec<u8>);
 
 impl<'a> Arbitrary<'a> for Bytes {
     fn arbitrary(from: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
@@ -58,7 +58,7 @@ impl<'a> Arbitrary<'a> for Bytes {
 }
 
 #[derive(Debug, Arbitrary)]
-pub enum Step {
+pub(super) enum Step {
     /// A client that does all as it should: an allocation, and a way to a peer.
     Call {
         client: u8,
@@ -141,7 +141,7 @@ pub enum Step {
 }
 
 #[derive(Debug, Clone, Copy, Arbitrary)]
-pub enum Login {
+pub(super) enum Login {
     Alice,
     Bob,
     WrongPassword,
@@ -152,7 +152,7 @@ pub enum Login {
 }
 
 #[derive(Debug, Arbitrary)]
-pub enum Nonce {
+pub(super) enum Nonce {
     Fresh,
     Last,
     /// What another client was given.
@@ -161,7 +161,7 @@ pub enum Nonce {
 }
 
 #[derive(Debug, Arbitrary)]
-pub enum Asked {
+pub(super) enum Asked {
     Binding,
     Allocate {
         transaction: u8,
@@ -184,7 +184,7 @@ pub enum Asked {
 
 /// What is odd about a request.
 #[derive(Debug, Arbitrary)]
-pub enum Oddity {
+pub(super) enum Oddity {
     Fingerprint,
     Extra { kind: u16, value: Bytes },
     Unsigned { kind: u16, value: Bytes },
@@ -194,7 +194,7 @@ pub enum Oddity {
 }
 
 #[derive(Debug, Clone, Copy, Arbitrary)]
-pub enum Peer {
+pub(super) enum Peer {
     V4(u8),
     V6(u8),
     /// Of those that have had a permission or a channel.
@@ -217,13 +217,13 @@ pub enum Peer {
 }
 
 #[derive(Debug, Arbitrary)]
-pub enum Data {
+pub(super) enum Data {
     Short(Bytes),
     Long(u16),
 }
 
 impl Data {
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(super) fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Short(bytes) => bytes.0.clone(),
             // Few are longer than what passes an Ethernet.
@@ -234,10 +234,10 @@ impl Data {
 }
 
 /// Those who have allocations are worth more visits than others.
-pub const FAVOURITES: u8 = 64;
+pub(super) const FAVOURITES: u8 = 64;
 
 /// Two on the same address, one of them over IPv6, and streams.
-pub fn client(number: u8) -> Client {
+pub(super) fn client(number: u8) -> Client {
     let v4 = |last, port| SocketAddr::from(([192, 0, 2, last], port));
     let v6 = SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 5000));
     let (transport, via, address) = match number % 6 {
@@ -257,10 +257,10 @@ pub fn client(number: u8) -> Client {
 }
 
 /// What another program calls somebody, who is in no room: as callbox calls its visitors.
-pub const FOREIGN: &str = "v-0.foreign";
+pub(super) const FOREIGN: &str = "v-0.foreign";
 
 /// The last is another program's.
-pub fn visitor(number: u8) -> String {
+pub(super) fn visitor(number: u8) -> String {
     match number % (VISITORS + 1) {
         VISITORS => FOREIGN.to_owned(),
         number => format!("v-{number}"),
@@ -268,7 +268,7 @@ pub fn visitor(number: u8) -> String {
 }
 
 /// How much time passes: mostly as much as makes a difference.
-pub fn seconds(number: u16) -> u64 {
+pub(super) fn seconds(number: u16) -> u64 {
     const EDGES: [u64; 8] = [1, 59, 60, 299, 300, 599, 600, 3599];
     match usize::from(number) {
         edge @ 0x8000.. => EDGES[edge % EDGES.len()],
@@ -277,7 +277,7 @@ pub fn seconds(number: u16) -> u64 {
 }
 
 /// A few that may be bound, and their neighbours that may not.
-pub fn channel_number(channel: u8) -> u16 {
+pub(super) fn channel_number(channel: u8) -> u16 {
     match channel % 8 {
         6 => 0x3fff,
         7 => 0x5000,
@@ -286,7 +286,7 @@ pub fn channel_number(channel: u8) -> u16 {
 }
 
 /// One of the peers' addresses.
-pub fn moving(peer: u8) -> IpAddr {
+pub(super) fn moving(peer: u8) -> IpAddr {
     let last = peer % 8;
     match peer / 8 % 2 {
         0 => IpAddr::from([8, 8, 4, last]),
