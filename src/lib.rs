@@ -1,13 +1,6 @@
 //! callbox: video calls of your own, in one program.
 //!
-//! ```text
-//!  browser ──TCP── front ─┬─ TLS ─┬─ web ─┬─ pages, /config.js (PC_CONFIG with fresh credentials)
-//!                         │       │       └─ /ws ── signaling: session ── hub ── rooms ── hub ── session ── browser
-//!                         │       └─ TURN over TLS ──┐           └─ presence: who may relay ──┐
-//!                         ├─ plain http:// ── redirect                                        │
-//!                         └─ TURN over TCP ──────────┤                                        │
-//!  browser ──UDP────────────────────────────────── turn: shards ── engine ── other browsers ◄─┘
-//! ```
+//! ARCHITECTURE.md has the drawing of what happens, and of what may know of what.
 //!
 //! Before all that `web` serves stands the gate of [`access`]. [`config`] decides everything, [`app`] puts it together,
 //! [`state`] keeps what outlives a restart, [`check`] says what is wrong, [`admin`] what goes on.

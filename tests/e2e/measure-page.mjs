@@ -11,6 +11,7 @@
 // Printed are medians (least..most). Each figure stands beside the bare page's of the same run; on another machine only
 // the ratio means something.
 
+import "./lib/shipped.mjs";
 import os from "node:os";
 import { parseArgs } from "node:util";
 import { measureCodecs } from "./measure/codecs.mjs";

@@ -1,6 +1,7 @@
 // Measures what a user waits for and what a server pays: node tests/e2e/measure.mjs (after cargo build --release).
 // What the page costs is in measure-page.mjs.
 
+import "./lib/shipped.mjs";
 import { readFileSync, statSync } from "node:fs";
 import os from "node:os";
 import WebSocket from "ws";

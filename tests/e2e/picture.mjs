@@ -1,5 +1,6 @@
 // Makes docs/call.png: a real call of three, with drawn people in front of the cameras. node tests/e2e/picture.mjs
 
+import "./lib/shipped.mjs";
 import path from "node:path";
 import { Person, chromium } from "./lib/browser.mjs";
 import { seeAndHear } from "./lib/expect.mjs";

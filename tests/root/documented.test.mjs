@@ -1,6 +1,7 @@
 // The documentation, followed word by word on a server that was rented a minute ago: each command is typed, each file is written. It leads to a
 // call that browsers trust. Needs root, debootstrap, systemd-nspawn and Pebble.
 
+import "../e2e/lib/shipped.mjs";
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { until } from "./until.mjs";
 
-export const PROGRAM = process.env.CALLBOX ?? path.resolve(import.meta.dirname, "../../../target/release/callbox");
+/** The debug build, which is there in seconds, unless another one is named. */
+export const PROGRAM = process.env.CALLBOX ?? path.resolve(import.meta.dirname, "../../../target/debug/callbox");
 
 /**
  * The kernel chooses the ports that are not known: one that was found free before may be somebody else's by now.

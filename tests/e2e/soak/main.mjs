@@ -1,5 +1,6 @@
 // Holds the release binary for hours under everything at once: scripts/soak tells how to run it, docs/operating.md what it does.
 
+import "../lib/shipped.mjs";
 import { copyFileSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
