@@ -60,7 +60,7 @@ pub(super) fn row(lookup: &Lookup, own: Option<&[IpAddr]>, proxied: bool) -> Row
     Row::warning(
         name,
         format!(
-            "{} is no address of this machine and not `public_ip`",
+            "{} is not an address of this machine and not `public_ip`",
             list(&foreign)
         ),
         format!(
@@ -148,7 +148,7 @@ mod tests {
         );
         assert_eq!(elsewhere.status, Status::Warning);
         assert!(
-            elsewhere.found.starts_with("2001:db8::9 is no address"),
+            elsewhere.found.starts_with("2001:db8::9 is not an address"),
             "{}",
             elsewhere.found
         );

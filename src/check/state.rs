@@ -41,7 +41,7 @@ pub(super) fn row(observed: &Observed, running: bool) -> Row {
         Found::Missing => Row::ok(NAME, format!("{path} will be made at the first start")),
         Found::NoDirectory => Row::failed(
             NAME,
-            format!("{path} is no directory"),
+            format!("{path} is not a directory"),
             "set `state` to a directory, or remove what stands there",
         ),
         Found::Hidden => Row::skipped(

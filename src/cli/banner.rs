@@ -110,7 +110,7 @@ impl Banner<'_> {
             let _ = writeln!(
                 text,
                 "  Certificate  signed by this machine's own authority; {days} days left. Devices that have installed\n\
-                 {INDENT}the authority from {url}ca trust it, others ask. Its SHA-256 fingerprint"
+                 {INDENT}the authority from {url}ca trust it; others show a warning first. Its SHA-256 fingerprint"
             );
             authority
         } else {

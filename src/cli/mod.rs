@@ -26,9 +26,9 @@ pub struct Cli {
 pub enum Command {
     /// Serve calls (the default)
     Serve,
-    /// Say what is wrong with a server and what to do about it: this machine's, or that of a page
+    /// Find out what is wrong with a server and how to fix it: the one on this machine, or the one at a URL
     Check(Check),
-    /// Say which certificate is served, by whom and until when
+    /// Show which certificate is served, who issued it and until when it is valid
     Cert {
         /// Write the certificate of this machine's own authority: PEM, DER where the name ends in .crt or .cer; "-" for
         /// standard output
@@ -40,12 +40,12 @@ pub enum Command {
     },
     /// Print the effective configuration, secrets redacted
     Config,
-    /// Say who may call: passwords and invitations
+    /// Manage who may call: passwords and invitations
     #[command(subcommand)]
     Access(AccessCommand),
-    /// Print a username and a password of the relay for another program
+    /// Print a username and a password for the relay, for use in another program
     Credentials {
-        /// How long they are good, such as `1h` [default: `turn.credential_ttl`]
+        /// How long they are valid, such as `1h` [default: `turn.credential_ttl`]
         #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
         ttl: Option<Duration>,
         /// What the log calls their user [default: a random one]
@@ -56,17 +56,17 @@ pub enum Command {
 
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Check {
-    /// The page of a server to check from here, such as `https://call.example.com/`, or the link of an invitation, which is
-    /// used by it [default: the configured one]
+    /// Page of the server to check from here, such as `https://call.example.com/`, or the link of an invitation, which counts
+    /// as one use of it [default: the server on this machine]
     #[arg(value_name = "URL")]
     pub url: Option<Target>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
-    /// Trust the authorities in this PEM file, too
+    /// Trust the certificate authorities in this PEM file as well
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
-    /// Let oneself in with the password in this file, where the server asks for one; "-" for standard input
+    /// File with the password, for a server that asks for one; "-" for standard input
     #[arg(long, value_name = "FILE", requires = "url")]
     pub password: Option<PathBuf>,
 }
@@ -75,18 +75,19 @@ pub struct Check {
 pub enum AccessCommand {
     /// Read a password from standard input and print its hash, for `access.password_hash`
     Hash,
-    /// Print a link that lets into a room
+    /// Print an invitation: a link that admits people to one room
     Invite {
+        /// The room
         #[arg(long, value_name = "NAME")]
         room: String,
-        /// How long it is good, such as `7d` [default: `access.invitation`]
+        /// How long the link is valid, such as `7d` [default: `access.invitation`]
         #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
         ttl: Option<Duration>,
-        /// How many may use it [default: any number]
+        /// How many people may use the link [default: any number]
         #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
         uses: Option<u32>,
     },
-    /// Void all logins and invitations, and end all calls that came about by them
+    /// Revoke all logins and invitations, and end the calls of everybody who used them
     RevokeAll,
 }
 

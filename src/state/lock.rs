@@ -26,7 +26,7 @@ impl State {
     pub(crate) fn hold(&self) -> anyhow::Result<Hold> {
         let path = self.path(LOCK);
         if fs::symlink_metadata(&path).is_ok_and(|meta| !meta.is_file()) {
-            bail!("{} is no file; remove it", path.display());
+            bail!("{} is not a file; remove it", path.display());
         }
         let (file, unwritten) = match self.open_lock() {
             Ok(file) => (Some(file), None),
@@ -122,7 +122,7 @@ mod tests {
         fs::write(&victim, "precious").unwrap();
         std::os::unix::fs::symlink(&victim, state.path(LOCK)).unwrap();
         let refused = state.hold().unwrap_err().to_string();
-        assert!(refused.ends_with("is no file; remove it"), "{refused}");
+        assert!(refused.ends_with("is not a file; remove it"), "{refused}");
         assert_eq!(fs::read_to_string(victim).unwrap(), "precious");
     }
 }

@@ -334,9 +334,9 @@ fn what_is_wrong_is_said() {
         (
             "[access]\nmode = \"invite\"",
             &["access", "invite", "--room", "a b"],
-            "is no room",
+            "is not a name for a room",
         ),
-        ("[access]\nmode = \"closed\"", &["config"], "is no mode"),
+        ("[access]\nmode = \"closed\"", &["config"], "is not a mode"),
         (
             "[access]\nmode = \"password\"",
             &["config"],

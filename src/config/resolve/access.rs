@@ -15,7 +15,7 @@ impl Context<'_> {
             other => {
                 return Err(self.error(
                     "access.mode",
-                    format!("\"{other}\" is no mode; write \"open\", \"password\" or \"invite\""),
+                    format!("\"{other}\" is not a mode; write \"open\", \"password\" or \"invite\""),
                 ));
             }
         };
@@ -25,7 +25,7 @@ impl Context<'_> {
         if hash.is_some() && parsed.is_none() {
             return Err(self.error(
                 key,
-                "is no Argon2id hash; write what `callbox access hash` prints, not the password itself",
+                "is not an Argon2id hash; write what `callbox access hash` prints, not the password itself",
             ));
         }
         if parsed.is_none() && mode == AccessMode::Password {

@@ -91,7 +91,7 @@ impl Context<'_> {
             None => Err(self.error(
                 "tls.acme.directory",
                 format!(
-                    "\"{text}\" is no authority; write \"letsencrypt\", \"letsencrypt-staging\" or the https:// URL of a directory"
+                    "\"{text}\" is not a certificate authority; write \"letsencrypt\", \"letsencrypt-staging\" or the https:// URL of a directory"
                 ),
             )),
         }
@@ -106,7 +106,7 @@ impl Context<'_> {
             }
             _ => Err(self.error(
                 "tls.acme.email",
-                format!("\"{text}\" is no mail address; write one, or remove it"),
+                format!("\"{text}\" is not an email address; write one, or remove it"),
             )),
         }
     }
@@ -124,7 +124,7 @@ impl Context<'_> {
             _ => Err(self.error(
                 key,
                 format!(
-                    "\"{text}\" is no challenge; write \"auto\", \"http-01\" or \"tls-alpn-01\""
+                    "\"{text}\" is not a challenge; write \"auto\", \"http-01\" or \"tls-alpn-01\""
                 ),
             )),
         }

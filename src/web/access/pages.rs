@@ -76,7 +76,7 @@ fn page(access: &Access, refusal: Refusal, next: &str) -> Response {
         Refusal::WrongPassword => (StatusCode::FORBIDDEN, "This is not the password."),
         Refusal::TooOften => (
             StatusCode::TOO_MANY_REQUESTS,
-            "That were too many attempts. Wait a minute.",
+            "Too many attempts. Wait a minute, then try again.",
         ),
         Refusal::Busy => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -95,7 +95,7 @@ fn page(access: &Access, refusal: Refusal, next: &str) -> Response {
         AccessMode::Password => ("Calls here need a password", password_form(next)),
         _ => (
             "Only for those who are invited",
-            "<p class=\"quiet\">Open the link that you were sent. If you have none, ask those whom you want to talk with.</p>".to_owned(),
+            "<p class=\"quiet\">Open the link that you were sent. If you have none, ask the people you want to talk to.</p>".to_owned(),
         ),
     };
     html(status, title, text, &body)
