@@ -79,7 +79,9 @@ pub fn invite(
         bail!("invitations need `mode = \"invite\"` under [access]");
     }
     let Some(room) = RoomName::parse(room) else {
-        bail!("\"{room}\" is not a name for a room; write 1 to 64 letters, digits, hyphens and underscores");
+        bail!(
+            "\"{room}\" is not a name for a room; write 1 to 64 letters, digits, hyphens and underscores"
+        );
     };
     let access = Access::open(&config.access, &state(config)?)?;
     let ttl = ttl.unwrap_or(config.access.invitation);

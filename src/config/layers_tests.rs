@@ -437,7 +437,10 @@ fn a_domain_is_only_a_name_where_a_certificate_is_provided() {
 #[test]
 fn what_is_wrong_with_an_authority_is_said() {
     for (text, problem) in [
-        ("directory = \"http://x/\"", "is not a certificate authority"),
+        (
+            "directory = \"http://x/\"",
+            "is not a certificate authority",
+        ),
         ("directory = \"zerossl\"", "is not a certificate authority"),
         ("email = \"ana\"", "is not an email address"),
         ("challenge = \"dns-01\"", "is not a challenge"),

@@ -122,12 +122,13 @@ impl Authority {
     /// sets out until its credential ends, and what it began ends with it.
     pub(crate) fn may_relay(
         &self,
-        named: &Named,
+        holder: &Holder,
+        expires: Option<SystemTime>,
         now: SystemTime,
         is_admitted: impl FnOnce(&str, Duration) -> bool,
     ) -> bool {
-        let expires = named.expires.unwrap_or(now);
-        match &named.holder {
+        let expires = expires.unwrap_or(now);
+        match holder {
             Holder::Visitor(name) if self.mode == CredentialMode::Call => {
                 let age = (now + self.ttl).duration_since(expires);
                 // What was minted in the future was not minted here.
@@ -240,7 +241,7 @@ mod tests {
             ] {
                 let read = authority.read(&username);
                 prop_assert!(!read.holder.is_page(), "{}", username);
-                prop_assert!(authority.may_relay(&read, at(1000), |_, _| false));
+                prop_assert!(authority.may_relay(&read.holder, read.expires, at(1000), |_, _| false));
             }
         }
     }
@@ -252,11 +253,12 @@ mod tests {
         let named = page("v-1", minted + 3600);
         let left = |now| {
             let mut told = None;
-            let admitted = authority.may_relay(&named, at(now), |visitor, left| {
-                assert_eq!(visitor, "v-1");
-                told = Some(left.as_secs());
-                false
-            });
+            let admitted =
+                authority.may_relay(&named.holder, named.expires, at(now), |visitor, left| {
+                    assert_eq!(visitor, "v-1");
+                    told = Some(left.as_secs());
+                    false
+                });
             assert!(!admitted, "as it was said");
             told.unwrap()
         };
@@ -264,16 +266,17 @@ mod tests {
         assert_eq!(left(minted), 60);
         assert_eq!(left(minted + 59), 1);
         assert_eq!(left(minted + 60), 0);
-        assert!(authority.may_relay(&named, at(minted + 9000), |_, _| true));
+        assert!(authority.may_relay(&named.holder, named.expires, at(minted + 9000), |_, _| true));
     }
 
     #[test]
     fn a_check_relays_until_its_credential_ends_whatever_visitors_may() {
         for mode in [CredentialMode::Call, CredentialMode::Timed] {
             let authority = authority(mode);
+            let page = page("c-1", 10_120);
             let left = |now| {
                 let mut told = None;
-                authority.may_relay(&page("c-1", 10_120), at(now), |name, left| {
+                authority.may_relay(&page.holder, page.expires, at(now), |name, left| {
                     assert_eq!(name, "c-1");
                     told = Some(left.as_secs());
                     true
@@ -289,7 +292,9 @@ mod tests {
 
     #[test]
     fn visitors_are_bound_to_a_call_and_others_by_time_alone() {
-        let nobody = |_: &str, _| false;
+        let may_relay = |authority: &Authority, named: &Named| {
+            authority.may_relay(&named.holder, named.expires, at(1000), |_, _| false)
+        };
         let call = authority(CredentialMode::Call);
         for other in [
             "90000:other-program",
@@ -297,14 +302,11 @@ mod tests {
             "c-3po:90000",
             "alice",
         ] {
-            assert!(
-                call.may_relay(&call.read(other), at(1000), nobody),
-                "{other}"
-            );
+            assert!(may_relay(&call, &call.read(other)), "{other}");
         }
         let visitor = page("v-1", 90_000);
-        assert!(!call.may_relay(&visitor, at(1000), nobody));
+        assert!(!may_relay(&call, &visitor));
         let timed = authority(CredentialMode::Timed);
-        assert!(timed.may_relay(&visitor, at(1000), nobody));
+        assert!(may_relay(&timed, &visitor));
     }
 }

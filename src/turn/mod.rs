@@ -10,6 +10,7 @@
 pub(crate) mod channel_data;
 pub(crate) mod counters;
 pub(crate) mod credentials;
+mod directory;
 pub(crate) mod engine;
 mod evictions;
 pub(crate) mod framing;
@@ -49,6 +50,7 @@ use tokio::sync::Notify;
 use crate::presence::Presence;
 use counters::{Counters, FailedLogin, Totals};
 use credentials::{Authority, Holder};
+use directory::Directory;
 use engine::{Nonces, Rules};
 use login_limit::LoginLimit;
 use ports::RelayedAddresses;
@@ -118,15 +120,18 @@ impl Relay {
         let nonces = Nonces::new(&SystemRandom::new(), now)
             .map_err(|_| anyhow::anyhow!("the operating system has no randomness"))?;
         let rules = Rules {
-            authority: Arc::new(setup.authority),
+            users: Arc::new(Directory {
+                authority: setup.authority,
+                presence: setup.presence.clone(),
+                bytes_per_second: limits.bytes_per_second,
+                check_bytes_per_second: limits.check_bytes_per_second,
+                unanswered: Unanswered::new(now),
+                logins: LoginLimit::new(now),
+            }),
             policy: Arc::new(setup.policy),
             nonces,
             max_permissions: limits.permissions,
             max_channels: limits.channels,
-            bytes_per_second: limits.bytes_per_second,
-            check_bytes_per_second: limits.check_bytes_per_second,
-            unanswered: Arc::new(Unanswered::new(now)),
-            logins: Arc::new(LoginLimit::new(now)),
             // Clients of one address are spread over the shards.
             unauthenticated_per_second: (limits.unauthenticated_per_second / shards).max(1),
         };
@@ -155,7 +160,7 @@ impl Relay {
         &mut self,
         index: usize,
         listeners: Vec<UdpSocket>,
-        rules: Rules,
+        rules: Rules<Directory>,
         streams: StreamLimits,
     ) -> anyhow::Result<()> {
         let counters = Arc::new(Counters::default());

@@ -6,12 +6,13 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ring::rand::{SecureRandom, SystemRandom};
 use rustix::event::epoll;
 use socket2::{Domain, Socket, Type};
 
+use super::credentials::Holder;
 use super::engine::{
     AllocationId, Client, End, Ended, Host, NoRelay, Order, Relayed, Transport, Wish,
 };
@@ -110,13 +111,13 @@ impl Sockets {
         filled.map(|()| bytes).map_err(|_| NoRelay::Capacity)
     }
 
-    fn admit(&self, order: &Order<'_>) -> Result<Place, NoRelay> {
+    fn admit(&self, order: &Order<'_, Holder>) -> Result<Place, NoRelay> {
         let ip = order.client.address.ip();
-        self.registry.admit(order.holder, ip, Instant::now())
+        self.registry.admit(order.user, ip, Instant::now())
     }
 
     /// Where a relayed address for this client is, but for one that was reserved.
-    fn home(&self, order: &Order<'_>) -> Result<usize, NoRelay> {
+    fn home(&self, order: &Order<'_, Holder>) -> Result<usize, NoRelay> {
         let families = match order.client.transport {
             Transport::Udp => &self.listener_families,
             Transport::Tcp | Transport::Tls => &self.stream_families,
@@ -128,7 +129,7 @@ impl Sockets {
     }
 
     /// Nobody makes way for something that cannot be.
-    fn check(&self, order: &Order<'_>) -> Result<(), NoRelay> {
+    fn check(&self, order: &Order<'_, Holder>) -> Result<(), NoRelay> {
         match order.wish {
             Wish::Reserved(token) if self.registry.is_reserved(token, Instant::now()) => Ok(()),
             Wish::Reserved(_) => Err(NoRelay::Capacity),
@@ -137,7 +138,10 @@ impl Sockets {
     }
 
     /// A bound socket as wished for, and the token of the one next to it.
-    fn bind(&self, order: &Order<'_>) -> Result<(UdpSocket, Claim, Option<[u8; 8]>), NoRelay> {
+    fn bind(
+        &self,
+        order: &Order<'_, Holder>,
+    ) -> Result<(UdpSocket, Claim, Option<[u8; 8]>), NoRelay> {
         if let Wish::Reserved(token) = order.wish {
             let reserved = self.registry.redeem(token, Instant::now());
             let reserved = reserved.ok_or(NoRelay::Capacity)?;
@@ -174,12 +178,8 @@ impl Sockets {
     }
 }
 
-impl Host for Sockets {
-    fn may_relay(&self, visitor: &str, setting_out: Duration) -> bool {
-        self.registry.presence.admits(visitor, setting_out)
-    }
-
-    fn open(&mut self, id: AllocationId, order: &Order<'_>) -> Result<Relayed, NoRelay> {
+impl Host<Holder> for Sockets {
+    fn open(&mut self, id: AllocationId, order: &Order<'_, Holder>) -> Result<Relayed, NoRelay> {
         let refused = |why: NoRelay| {
             let reason = match why {
                 NoRelay::Quota => "quota",
@@ -224,7 +224,7 @@ impl Host for Sockets {
             .increment(1);
         metrics::gauge!("callbox_turn_allocations", "transport" => transport).increment(1.0);
         tracing::debug!(
-            user = order.holder.name(),
+            user = order.user.name(),
             transport = %order.client.transport,
             relayed = %relayed.address,
             "relayed address given out"
@@ -232,7 +232,7 @@ impl Host for Sockets {
         Ok(relayed)
     }
 
-    fn close(&mut self, id: AllocationId, ended: &Ended<'_>) {
+    fn close(&mut self, id: AllocationId, ended: &Ended<'_, Holder>) {
         let transport = ended.client.transport.to_string();
         metrics::gauge!("callbox_turn_allocations", "transport" => transport).decrement(1.0);
         if let Some(relay) = self.relays.get_mut(id.0 as usize) {
@@ -240,12 +240,12 @@ impl Host for Sockets {
             *relay = None;
         }
         // A client that gave its allocation up may go on with its stream.
-        let without_its_doing = matches!(ended.end, End::Expired | End::Left | End::Evicted);
+        let without_its_doing = matches!(ended.end, End::Expired | End::Revoked | End::Evicted);
         if ended.client.transport != Transport::Udp && without_its_doing {
             self.orphans.push(ended.client);
         }
         tracing::info!(
-            user = ended.holder.name(),
+            user = ended.user.name(),
             transport = %ended.client.transport,
             relayed = %ended.relayed,
             packets_out = ended.usage.to_peers.packets,

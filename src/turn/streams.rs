@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::event::epoll;
 use slab::Slab;
 
-use super::engine::{Client, Engine, Transport};
+use super::engine::{Client, Engine, Transport, Users};
 use super::framing::{Frame, MAX_MESSAGE};
 use super::poll::Token;
 use super::stream::{CHUNK, Handover, Stream};
@@ -221,7 +221,7 @@ impl Streams {
     }
 
     /// Ends streams that have kept anybody waiting for too long.
-    pub(super) fn expire(&mut self, engine: &Engine, now: Instant) {
+    pub(super) fn expire(&mut self, engine: &Engine<impl Users>, now: Instant) {
         while let Some((at, key)) = self.checks.first().copied().filter(|(at, _)| *at <= now) {
             self.checks.remove(&(at, key));
             let Some(stream) = self.by_key.get_mut(key as usize) else {

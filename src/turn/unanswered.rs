@@ -5,11 +5,12 @@
 //! pages in one network together, so that many names do not help. Shards share the table. It is asked only while a peer
 //! has not answered: what was answered, an allocation knows itself.
 
+use std::hash::Hash;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::credentials::Holder;
+use super::engine::Target;
 use super::recent::Recent;
 use crate::limits::AddressKey;
 
@@ -22,14 +23,22 @@ const PER_SECOND: u32 = 5;
 const NETWORK: u32 = 8;
 
 /// A peer, as packets to it are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Target {
-    /// An address, or an IPv6 network of 64 bits.
+#[derive(Clone, Copy, Hash)]
+enum Peer {
     Address(AddressKey),
-    /// A relayed address of this server: each port is another client's.
     Relayed(SocketAddr),
 }
 
+impl From<Target> for Peer {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::Outside(ip) => Self::Address(ip.into()),
+            Target::Inside(relayed) => Self::Relayed(relayed),
+        }
+    }
+}
+
+/// Packets to peers that have not answered.
 pub(crate) struct Unanswered(Mutex<Recent<Trial>>);
 
 impl Unanswered {
@@ -37,20 +46,21 @@ impl Unanswered {
         Self(Mutex::new(Recent::new(now)))
     }
 
-    /// Counts a packet of `holder`, whose client is at `client`, to a peer that has not answered.
+    /// Counts a packet of `user`, whose client is at `client`, to a peer that has not answered.
     ///
     /// # Errors
     /// Where it must not go: from when on another may.
     pub(crate) fn send(
         &self,
-        holder: &Holder,
+        user: &impl Hash,
         client: IpAddr,
         to: Target,
         now: Instant,
     ) -> Result<(), Instant> {
+        let to = Peer::from(to);
         let senders = [
             (Sender::Network(client.into()), NETWORK),
-            (Sender::Page(holder), 1),
+            (Sender::User(user), 1),
         ];
         let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let [network, page] = senders.map(|(sender, times)| {
@@ -68,11 +78,19 @@ impl Unanswered {
     }
 }
 
-#[derive(Clone, Copy, Hash)]
-enum Sender<'a> {
+#[derive(Hash)]
+enum Sender<'a, U> {
     Network(AddressKey),
-    Page(&'a Holder),
+    User(&'a U),
 }
+
+impl<U> Clone for Sender<'_, U> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<U> Copy for Sender<'_, U> {}
 
 /// Packets to one peer.
 #[derive(Debug, Clone, Copy)]
@@ -123,21 +141,21 @@ mod tests {
     use super::*;
 
     fn target(last: u8) -> Target {
-        Target::Address(IpAddr::from([8, 8, 8, last]).into())
+        Target::Outside(IpAddr::from([8, 8, 8, last]))
     }
 
-    fn page(name: &str) -> Holder {
-        Holder::own(name)
+    fn page(name: &str) -> String {
+        name.to_owned()
     }
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
     /// How many of a packet each millisecond pass in each of so many seconds.
-    fn passed(unanswered: &Unanswered, holder: &Holder, to: Target, start: Instant) -> [usize; 4] {
+    fn passed(unanswered: &Unanswered, user: &str, to: Target, start: Instant) -> [usize; 4] {
         [0, 1, 2, 3].map(|second| {
             let at = |ms| start + second * SECOND + Duration::from_millis(ms);
             (0..1000)
-                .filter(|ms| unanswered.send(holder, HERE, to, at(*ms)).is_ok())
+                .filter(|ms| unanswered.send(&user, HERE, to, at(*ms)).is_ok())
                 .count()
         })
     }
@@ -195,7 +213,7 @@ mod tests {
         let unanswered = Unanswered::new(start);
         let sent = (0..100_u16).filter(|last| {
             let peer = IpAddr::from([0x2606, 0x4700, 0, 0, 0, 0, 0, *last]);
-            let to = Target::Address(peer.into());
+            let to = Target::Outside(peer);
             unanswered.send(&page("v-1"), HERE, to, start).is_ok()
         });
         assert_eq!(sent.count(), 20);

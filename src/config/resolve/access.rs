@@ -15,7 +15,9 @@ impl Context<'_> {
             other => {
                 return Err(self.error(
                     "access.mode",
-                    format!("\"{other}\" is not a mode; write \"open\", \"password\" or \"invite\""),
+                    format!(
+                        "\"{other}\" is not a mode; write \"open\", \"password\" or \"invite\""
+                    ),
                 ));
             }
         };

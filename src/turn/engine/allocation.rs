@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::contact::{Contact, Page};
-use super::{Client, Usage};
+use super::contact::Contact;
+use super::{Account, Client, Target, Usage, Users};
 use crate::turn::counters::Drop;
-use crate::turn::credentials::Named;
 use crate::turn::peer_policy::Standing;
 use crate::turn::rate::Rate;
-use crate::turn::unanswered::{Target, Unanswered};
-use crate::turn::wire::{Key, TransactionId};
+use crate::turn::wire::TransactionId;
 
 /// RFC 8656 §9.
 pub(super) const PERMISSION_LIFETIME: Duration = Duration::from_secs(300);
@@ -24,14 +22,13 @@ const QUESTIONS: u64 = 256;
 /// Relayed addresses of this server that an allocation of a page may be sending to; that of a call has a handful.
 const MAX_INSIDE: usize = 256;
 
-pub(super) struct Allocation {
+pub(super) struct Allocation<U> {
     pub client: Client,
     /// By the policy that holds now.
     pub standing: Standing,
     pub username: Box<str>,
-    /// What the username says.
-    pub named: Named,
-    pub key: Key,
+    /// What the username stood for when it began.
+    pub account: Account<U>,
     /// Of the request that made it: its repetition gets the same answer.
     pub transaction: TransactionId,
     /// As granted to that request.
@@ -42,8 +39,6 @@ pub(super) struct Allocation {
     pub created: Instant,
     pub expires: Instant,
     pub usage: Usage,
-    /// Each way.
-    bytes_per_second: Option<u64>,
     to_peers: Rate,
     to_client: Rate,
     questions: Rate,
@@ -70,29 +65,26 @@ pub(super) struct Channel {
 }
 
 /// What makes an allocation.
-pub(super) struct Birth<'a> {
+pub(super) struct Birth<'a, U> {
     pub client: Client,
     pub standing: Standing,
     pub username: &'a str,
-    pub named: Named,
-    pub key: Key,
+    pub account: Account<U>,
     pub transaction: TransactionId,
     pub lifetime: Duration,
     pub token: Option<[u8; 8]>,
     pub relayed: SocketAddr,
     pub bound: SocketAddr,
-    pub bytes_per_second: Option<u64>,
     pub now: Instant,
 }
 
-impl Allocation {
-    pub(super) fn new(birth: Birth<'_>) -> Self {
+impl<U> Allocation<U> {
+    pub(super) fn new(birth: Birth<'_, U>) -> Self {
         Self {
             client: birth.client,
             standing: birth.standing,
             username: birth.username.into(),
-            named: birth.named,
-            key: birth.key,
+            account: birth.account,
             transaction: birth.transaction,
             lifetime: birth.lifetime,
             token: birth.token,
@@ -101,7 +93,6 @@ impl Allocation {
             created: birth.now,
             expires: birth.now + birth.lifetime,
             usage: Usage::default(),
-            bytes_per_second: birth.bytes_per_second,
             to_peers: Rate::new(birth.now),
             to_client: Rate::new(birth.now),
             questions: Rate::new(birth.now),
@@ -121,34 +112,29 @@ impl Allocation {
     pub(super) fn send_outside(
         &mut self,
         peer: IpAddr,
-        unanswered: &Unanswered,
+        users: &impl Users<User = U>,
         now: Instant,
     ) -> Result<(), Drop> {
         let permission = self.permissions.get_mut(&peer);
         let permission = permission.filter(|permission| permission.until > now);
         let contact = &mut permission.ok_or(Drop::NoPermission)?.contact;
-        let page = Page {
-            holder: &self.named.holder,
-            client: self.client.address.ip(),
-        };
-        if !page.holder.is_page() {
+        let Account { user, on_trial, .. } = &self.account;
+        if !on_trial {
             return Ok(());
         }
-        contact.send(page, Target::Address(peer.into()), unanswered, now)
+        let (client, target) = (self.client.address.ip(), Target::Outside(peer));
+        contact.send(|| users.may_try(user, client, target, now), now)
     }
 
     /// Counts a packet to a relayed address of this server, if it may go there.
     pub(super) fn send_inside(
         &mut self,
         peer: SocketAddr,
-        unanswered: &Unanswered,
+        users: &impl Users<User = U>,
         now: Instant,
     ) -> Result<(), Drop> {
-        let page = Page {
-            holder: &self.named.holder,
-            client: self.client.address.ip(),
-        };
-        if !page.holder.is_page() {
+        let Account { user, on_trial, .. } = &self.account;
+        if !on_trial {
             return Ok(());
         }
         if self.inside.len() >= MAX_INSIDE && !self.inside.contains_key(&peer) {
@@ -158,7 +144,8 @@ impl Allocation {
             }
         }
         let contact = self.inside.entry(peer).or_default();
-        contact.send(page, Target::Relayed(peer), unanswered, now)
+        let (client, target) = (self.client.address.ip(), Target::Inside(peer));
+        contact.send(|| users.may_try(user, client, target, now), now)
     }
 
     #[cfg(test)]
@@ -260,11 +247,21 @@ impl Allocation {
     }
 
     pub(super) fn spend_to_peers(&mut self, bytes: usize, now: Instant) -> Result<(), Drop> {
-        spend(&mut self.to_peers, bytes, self.bytes_per_second, now)
+        spend(
+            &mut self.to_peers,
+            bytes,
+            self.account.bytes_per_second,
+            now,
+        )
     }
 
     pub(super) fn spend_to_client(&mut self, bytes: usize, now: Instant) -> Result<(), Drop> {
-        spend(&mut self.to_client, bytes, self.bytes_per_second, now)
+        spend(
+            &mut self.to_client,
+            bytes,
+            self.account.bytes_per_second,
+            now,
+        )
     }
 }
 

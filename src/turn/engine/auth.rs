@@ -8,6 +8,7 @@
 //! ```
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -16,10 +17,9 @@ use ring::hmac;
 use ring::rand::SecureRandom;
 
 use super::reply::Refusal;
-use super::{Client, Engine, Host, Now};
+use super::{Account, Client, Engine, NoAccount, Now, Users};
 use crate::turn::counters::{Drop, FailedLogin};
-use crate::turn::credentials::Named;
-use crate::turn::wire::{Key, Method, Request};
+use crate::turn::wire::{Method, Request};
 
 const TIME: usize = 4;
 const MAC: usize = 14;
@@ -85,13 +85,6 @@ impl Nonces {
     }
 }
 
-/// Credentials that are right.
-pub(super) struct Login {
-    pub named: Named,
-    /// To sign the answer with.
-    pub key: Key,
-}
-
 /// What becomes of a request whose credentials are not right.
 pub(super) enum Denied {
     Refused(Refusal),
@@ -105,15 +98,14 @@ impl From<Refusal> for Denied {
     }
 }
 
-impl Engine {
-    /// Checks a request's credentials.
+impl<U: Users> Engine<U> {
+    /// Checks a request's credentials: whose they are.
     pub(super) fn authenticate(
         &mut self,
-        host: &impl Host,
         client: Client,
         request: &mut Request,
         now: Now,
-    ) -> Result<Login, Denied> {
+    ) -> Result<Account<U::User>, Denied> {
         if !request.signed {
             return Err(Refusal::unauthorized().into());
         }
@@ -125,51 +117,41 @@ impl Engine {
         if !self.rules.nonces.holds(nonce, client.address, now.instant) {
             return Err(Refusal::stale_nonce().into());
         }
-        let authority = &self.rules.authority;
-        if *realm != authority.realm {
+        let users = Arc::clone(&self.rules.users);
+        if *realm != *users.realm() {
             return Err(self.failed(FailedLogin::WrongRealm));
         }
+        let from = client.address.ip();
         let running = self
             .by_client
             .get(&client)
             .map(|id| &self.allocations[id.0 as usize])
             .filter(|allocation| *allocation.username == **username);
         let is_new = running.is_none();
-        let (named, key) = if let Some(allocation) = running {
-            // Its credential may have expired since.
-            (allocation.named.clone(), Ok(allocation.key))
-        } else {
-            let named = authority.read(username);
-            let guessable = named.expires.is_none();
-            let logins = &self.rules.logins;
-            if guessable && !logins.allows(client.address.ip(), username, now.instant) {
-                return Err(Denied::Ignored(Drop::LoginLimit));
+        let account = match running {
+            // Its credential may have ended since.
+            Some(allocation) => allocation.account.clone(),
+            None => match users.find(username, from, now) {
+                Ok(account) => account,
+                Err(NoAccount::Refused(why)) => return Err(self.failed(why)),
+                Err(NoAccount::Ignored(why)) => return Err(Denied::Ignored(why)),
+            },
+        };
+        if !request.holds(&account.key) {
+            if is_new {
+                users.wrong_password(&account, from, now);
             }
-            let key = authority.key(username, &named, now.wall);
-            (named, key)
-        };
-        let key = match key {
-            Ok(key) if request.holds(&key) => Ok(key),
-            Ok(_) if named.expires.is_some() => Err(FailedLogin::WrongSecret),
-            Ok(_) => Err(FailedLogin::WrongPassword),
-            Err(why) => Err(why),
-        };
-        if key.is_err() && is_new && named.expires.is_none() {
-            let name = named.holder.name();
-            let from = client.address.ip();
-            self.rules.logins.failed(from, name, now.instant);
+            return Err(self.failed(match account.expires {
+                Some(_) => FailedLogin::WrongSecret,
+                None => FailedLogin::WrongPassword,
+            }));
         }
-        let key = match key {
-            Ok(key) => key,
-            Err(why) => return Err(self.failed(why)),
-        };
-        let admitted = |visitor: &str, setting_out| host.may_relay(visitor, setting_out);
-        // Asked last: only who knows the password may set out.
+        // Asked last: only who knows the password may be on the way to somewhere.
         let asked = is_new || request.method == Method::Refresh;
-        if asked && !authority.may_relay(&named, now.wall, admitted) {
+        if asked && !users.may_relay(&account, now) {
             return Err(self.failed(FailedLogin::NotInCall));
         }
-        Ok(Login { named, key })
+        Ok(account)
     }
 
     fn failed(&mut self, why: FailedLogin) -> Denied {

@@ -1,30 +1,20 @@
-//! Whether a peer has answered a page: until then little is sent to it.
+//! Whether a peer has answered a user on trial: until then little is sent to it.
 
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::turn::counters::Drop;
-use crate::turn::credentials::Holder;
-use crate::turn::unanswered::{Target, Unanswered};
 
 /// How long an answer counts. Browsers ask for consent every few seconds, and stop to send after 30 seconds without it
 /// (RFC 7675 §5.1).
 const ANSWER_COUNTS: Duration = Duration::from_secs(60);
 
-/// What an allocation of a page knows of a peer.
+/// What an allocation knows of a peer.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Contact {
     /// When the last packet came from there.
     heard: Option<Instant>,
     /// When the next one may go there, if that was asked.
     quiet_until: Option<Instant>,
-}
-
-/// Who sends.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Page<'a> {
-    pub holder: &'a Holder,
-    pub client: IpAddr,
 }
 
 impl Contact {
@@ -36,12 +26,10 @@ impl Contact {
         self.heard.is_some_and(|at| now < at + ANSWER_COUNTS)
     }
 
-    /// Counts a packet to this peer, unless it has answered of late.
+    /// Counts a packet to this peer, unless it has answered of late: `may_try` as [`super::Users::may_try`].
     pub(super) fn send(
         &mut self,
-        page: Page<'_>,
-        to: Target,
-        unanswered: &Unanswered,
+        may_try: impl FnOnce() -> Result<(), Instant>,
         now: Instant,
     ) -> Result<(), Drop> {
         if self.has_answered(now) {
@@ -51,7 +39,7 @@ impl Contact {
         if self.quiet_until.is_some_and(|until| now < until) {
             return Err(Drop::Unanswered);
         }
-        let sent = unanswered.send(page.holder, page.client, to, now);
+        let sent = may_try();
         self.quiet_until = sent.err();
         sent.map_err(|_| Drop::Unanswered)
     }

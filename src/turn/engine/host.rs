@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::{AllocationId, Client};
-use crate::turn::credentials::Holder;
 
 /// Which relayed address a client wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,10 +17,10 @@ pub(crate) enum Wish {
 }
 
 /// The request for a relayed address.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Order<'a> {
+#[derive(Debug)]
+pub(crate) struct Order<'a, U> {
     pub client: Client,
-    pub holder: &'a Holder,
+    pub user: &'a U,
     pub ipv6: bool,
     pub wish: Wish,
 }
@@ -55,8 +54,8 @@ pub(crate) enum End {
     Expired,
     /// The client's stream ended.
     Disconnected,
-    /// The visitor has left its room.
-    Left,
+    /// The user may not relay any longer.
+    Revoked,
     /// It was idle, and somebody else needed its place.
     Evicted,
     /// The server stops.
@@ -69,7 +68,7 @@ impl fmt::Display for End {
             Self::Released => "released by the client",
             Self::Expired => "not refreshed",
             Self::Disconnected => "disconnected",
-            Self::Left => "the visitor left",
+            Self::Revoked => "the visitor left",
             Self::Evicted => "idle, and its place was needed",
             Self::Stopped => "the server stops",
         })
@@ -78,9 +77,9 @@ impl fmt::Display for End {
 
 /// An allocation that has ended.
 #[derive(Debug)]
-pub(crate) struct Ended<'a> {
+pub(crate) struct Ended<'a, U> {
     pub client: Client,
-    pub holder: &'a Holder,
+    pub user: &'a U,
     pub relayed: SocketAddr,
     pub usage: Usage,
     pub lived: Duration,
@@ -107,19 +106,16 @@ impl Tally {
     }
 }
 
-/// The world around the engine.
-pub(crate) trait Host {
-    /// May a visitor relay? It may while it is in a room, and for `setting_out` from now on even if it is not.
-    fn may_relay(&self, visitor: &str, setting_out: Duration) -> bool;
-
+/// The world around an engine whose users are `U`.
+pub(crate) trait Host<U> {
     /// Opens the relayed address of a new allocation.
     ///
     /// # Errors
     /// Why there is none.
-    fn open(&mut self, id: AllocationId, order: &Order<'_>) -> Result<Relayed, NoRelay>;
+    fn open(&mut self, id: AllocationId, order: &Order<'_, U>) -> Result<Relayed, NoRelay>;
 
     /// Closes it when the allocation has ended.
-    fn close(&mut self, id: AllocationId, ended: &Ended<'_>);
+    fn close(&mut self, id: AllocationId, ended: &Ended<'_, U>);
 
     /// Where a relayed address of this server is bound, if `address` is one, as advertised or as bound.
     fn bound(&self, address: SocketAddr) -> Option<SocketAddr>;

@@ -14,6 +14,8 @@ mod answer_limit;
 mod auth;
 mod contact;
 mod deadlines;
+#[cfg(any(test, fuzzing))]
+mod directory;
 mod host;
 mod policy_change;
 mod relaying;
@@ -23,6 +25,7 @@ mod requests;
 pub(crate) mod schedule;
 #[cfg(test)]
 mod tests;
+mod users;
 #[cfg(any(test, fuzzing))]
 mod world;
 
@@ -37,11 +40,8 @@ use slab::Slab;
 
 use super::channel_data;
 use super::counters::{Drop, FailedLogins, Refusals};
-use super::credentials::{Authority, Holder};
 use super::indication;
-use super::login_limit::LoginLimit;
 use super::peer_policy::PeerPolicy;
-use super::unanswered::Unanswered;
 use super::wire::{Method, NotARequest, Request};
 use allocation::Allocation;
 use answer_limit::AnswerLimit;
@@ -49,6 +49,7 @@ pub(crate) use auth::Nonces;
 use deadlines::{Deadline, Deadlines};
 pub(crate) use host::{End, Ended, Host, NoRelay, Order, Relayed, Usage, Wish};
 pub(crate) use policy_change::Withdrawn;
+pub(crate) use users::{Account, NoAccount, Target, Users};
 
 /// Room in front of a received message.
 pub(crate) const HEADROOM: usize = indication::MAX_HEADER;
@@ -120,46 +121,36 @@ pub(crate) fn is_data(message: &[u8]) -> bool {
 }
 
 /// What an engine holds to.
-#[derive(Clone)]
-pub(crate) struct Rules {
-    pub authority: Arc<Authority>,
+pub(crate) struct Rules<U> {
+    pub users: Arc<U>,
     pub policy: Arc<PeerPolicy>,
     pub nonces: Nonces,
     /// Of one allocation.
     pub max_permissions: usize,
     pub max_channels: usize,
-    /// Bytes per second of one allocation, each way.
-    pub bytes_per_second: Option<u64>,
-    /// The same, where it belongs to a check.
-    pub check_bytes_per_second: u64,
-    /// What pages send to peers that have not answered.
-    pub unanswered: Arc<Unanswered>,
-    /// Wrong passwords of named users.
-    pub logins: Arc<LoginLimit>,
     /// Answers to requests without valid credentials, per source and second.
     pub unauthenticated_per_second: u32,
 }
 
-impl Rules {
-    /// Bytes per second of an allocation of `holder`, each way.
-    fn rate_of(&self, holder: &Holder) -> Option<u64> {
-        let all = self.bytes_per_second;
-        if !matches!(holder, Holder::Check(_)) {
-            return all;
+impl<U> Clone for Rules<U> {
+    fn clone(&self) -> Self {
+        Self {
+            users: Arc::clone(&self.users),
+            policy: Arc::clone(&self.policy),
+            nonces: self.nonces.clone(),
+            ..*self
         }
-        let check = self.check_bytes_per_second;
-        Some(all.map_or(check, |all| all.min(check)))
     }
 }
 
 /// The allocations of one shard, and all that may happen to them.
-pub(crate) struct Engine {
-    rules: Rules,
-    allocations: Slab<Allocation>,
+pub(crate) struct Engine<U: Users> {
+    rules: Rules<U>,
+    allocations: Slab<Allocation<U::User>>,
     by_client: HashMap<Client, AllocationId>,
     /// By relayed address, as advertised and as bound.
     by_relayed: HashMap<SocketAddr, AllocationId>,
-    by_holder: BTreeSet<(Holder, AllocationId)>,
+    by_user: BTreeSet<(U::User, AllocationId)>,
     deadlines: Deadlines,
     /// Allocations whose peers are to be judged anew.
     unjudged: Vec<AllocationId>,
@@ -170,15 +161,15 @@ pub(crate) struct Engine {
     failed_logins: FailedLogins,
 }
 
-impl Engine {
-    pub(crate) fn new(rules: Rules) -> Self {
+impl<U: Users> Engine<U> {
+    pub(crate) fn new(rules: Rules<U>) -> Self {
         let answer_limit = AnswerLimit::new(rules.unauthenticated_per_second);
         Self {
             rules,
             allocations: Slab::new(),
             by_client: HashMap::new(),
             by_relayed: HashMap::new(),
-            by_holder: BTreeSet::new(),
+            by_user: BTreeSet::new(),
             deadlines: Deadlines::default(),
             unjudged: Vec::new(),
             answer_limit,
@@ -201,7 +192,7 @@ impl Engine {
     /// A message of a client, at [`HEADROOM`] in `buffer` and `length` bytes long.
     pub(crate) fn client_packet(
         &mut self,
-        host: &mut impl Host,
+        host: &mut impl Host<U::User>,
         client: Client,
         buffer: &mut [u8],
         length: usize,
@@ -225,7 +216,7 @@ impl Engine {
 
     fn control(
         &mut self,
-        host: &mut impl Host,
+        host: &mut impl Host<U::User>,
         client: Client,
         length: usize,
         buffer: &[u8],
@@ -254,7 +245,7 @@ impl Engine {
     }
 
     /// Ends what has expired.
-    pub(crate) fn timeout(&mut self, host: &mut impl Host, now: Instant) {
+    pub(crate) fn timeout(&mut self, host: &mut impl Host<U::User>, now: Instant) {
         while let Some((id, deadline)) = self.deadlines.pop(now) {
             match deadline {
                 Deadline::Allocation => self.end(host, id, End::Expired, now),
@@ -274,24 +265,29 @@ impl Engine {
     }
 
     /// A client's stream has ended.
-    pub(crate) fn disconnected(&mut self, host: &mut impl Host, client: Client, now: Instant) {
+    pub(crate) fn disconnected(
+        &mut self,
+        host: &mut impl Host<U::User>,
+        client: Client,
+        now: Instant,
+    ) {
         if let Some(id) = self.by_client.get(&client).copied() {
             self.end(host, id, End::Disconnected, now);
         }
     }
 
-    /// Ends all allocations of a holder.
-    pub(crate) fn revoke(&mut self, host: &mut impl Host, holder: &Holder, now: Instant) {
-        let from = (holder.clone(), AllocationId(0));
-        let to = (holder.clone(), AllocationId(u32::MAX));
-        let theirs: Vec<_> = self.by_holder.range(from..=to).map(|(_, id)| *id).collect();
+    /// Ends all allocations of a user.
+    pub(crate) fn revoke(&mut self, host: &mut impl Host<U::User>, user: &U::User, now: Instant) {
+        let from = (user.clone(), AllocationId(0));
+        let to = (user.clone(), AllocationId(u32::MAX));
+        let theirs: Vec<_> = self.by_user.range(from..=to).map(|(_, id)| *id).collect();
         for id in theirs {
-            self.end(host, id, End::Left, now);
+            self.end(host, id, End::Revoked, now);
         }
     }
 
     /// Ends an allocation whose place another one has.
-    pub(crate) fn evict(&mut self, host: &mut impl Host, id: AllocationId, now: Instant) {
+    pub(crate) fn evict(&mut self, host: &mut impl Host<U::User>, id: AllocationId, now: Instant) {
         self.end(host, id, End::Evicted, now);
     }
 
@@ -304,7 +300,7 @@ impl Engine {
     }
 
     /// Ends everything.
-    pub(crate) fn stop(&mut self, host: &mut impl Host, now: Instant) {
+    pub(crate) fn stop(&mut self, host: &mut impl Host<U::User>, now: Instant) {
         let all: Vec<_> = self.by_client.values().copied().collect();
         for id in all {
             self.end(host, id, End::Stopped, now);

@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 use std::sync::Arc;
 
 use super::deadlines::Deadline;
-use super::{AllocationId, Engine, Host};
+use super::{AllocationId, Engine, Host, Users};
 use crate::turn::peer_policy::{PeerPolicy, Standing};
 
 /// What has ended.
@@ -15,7 +15,7 @@ pub(crate) struct Withdrawn {
     pub channels: usize,
 }
 
-impl Engine {
+impl<U: Users> Engine<U> {
     /// Peers are judged by another policy, or by other routes, from now on. What it refuses ends with [`Self::judge`], and costs
     /// the way of a packet nothing.
     pub(crate) fn set_policy(&mut self, policy: Arc<PeerPolicy>) {
@@ -36,7 +36,7 @@ impl Engine {
     }
 
     /// Judges some of them, about so many peers, each of which may cost a question to the kernel.
-    pub(crate) fn judge(&mut self, host: &mut impl Host, peers: usize) -> Withdrawn {
+    pub(crate) fn judge(&mut self, host: &mut impl Host<U::User>, peers: usize) -> Withdrawn {
         let (mut withdrawn, mut judged) = (Withdrawn::default(), 0);
         while judged < peers
             && let Some(id) = self.unjudged.pop()
@@ -50,7 +50,12 @@ impl Engine {
         withdrawn
     }
 
-    fn judge_anew(&mut self, host: &mut impl Host, id: AllocationId, withdrawn: &mut Withdrawn) {
+    fn judge_anew(
+        &mut self,
+        host: &mut impl Host<U::User>,
+        id: AllocationId,
+        withdrawn: &mut Withdrawn,
+    ) {
         let policy = &*self.rules.policy;
         let allocation = &mut self.allocations[id.0 as usize];
         let standing = allocation.standing;
@@ -88,8 +93,8 @@ impl AddAssign for Withdrawn {
     }
 }
 
-fn stays(
-    host: &mut impl Host,
+fn stays<U>(
+    host: &mut impl Host<U>,
     policy: &PeerPolicy,
     standing: Standing,
     ip: IpAddr,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Instant;
 
-use super::{AllocationId, Client, Engine, HEADROOM, Host, Verdict};
+use super::{AllocationId, Client, Engine, HEADROOM, Host, Users, Verdict};
 use crate::turn::channel_data;
 use crate::turn::counters::Drop;
 use crate::turn::indication;
@@ -17,10 +17,10 @@ enum Source {
     Outside(SocketAddr),
 }
 
-impl Engine {
+impl<U: Users> Engine<U> {
     pub(super) fn channel_data(
         &mut self,
-        host: &impl Host,
+        host: &impl Host<U::User>,
         client: Client,
         buffer: &mut [u8],
         length: usize,
@@ -34,7 +34,7 @@ impl Engine {
         let channel = allocation.channel(number, now).ok_or(Drop::NoChannel)?;
         let (peer, own) = (channel.peer, channel.own);
         if !own {
-            allocation.send_outside(peer.ip(), &self.rules.unanswered, now)?;
+            allocation.send_outside(peer.ip(), &*self.rules.users, now)?;
             // The policy was asked when the channel was bound; one that refuses the peer ends the channel.
             return self.pass_to_peer(host, id, peer, data, false, now);
         }
@@ -46,7 +46,7 @@ impl Engine {
 
     pub(super) fn send_indication(
         &mut self,
-        host: &impl Host,
+        host: &impl Host<U::User>,
         client: Client,
         buffer: &mut [u8],
         length: usize,
@@ -65,7 +65,7 @@ impl Engine {
             }
             return self.pass_to_own(host, id, send.peer, buffer, data, now);
         }
-        allocation.send_outside(ip, &self.rules.unanswered, now)?;
+        allocation.send_outside(ip, &*self.rules.users, now)?;
         let standing = allocation.standing;
         if !self.rules.policy.permits(standing, send.peer, false) {
             return Err(Drop::PeerRefused);
@@ -76,7 +76,7 @@ impl Engine {
     /// To a peer on another machine.
     fn pass_to_peer(
         &mut self,
-        host: &impl Host,
+        host: &impl Host<U::User>,
         from: AllocationId,
         to: SocketAddr,
         data: Range<usize>,
@@ -104,7 +104,7 @@ impl Engine {
     /// socket of another shard, by the address that it is bound to.
     fn pass_to_own(
         &mut self,
-        host: &impl Host,
+        host: &impl Host<U::User>,
         from: AllocationId,
         peer: SocketAddr,
         buffer: &mut [u8],
@@ -118,21 +118,18 @@ impl Engine {
             if !policy.permits(standing, peer, bound.is_some()) {
                 return Err(Drop::PeerRefused);
             }
-            let (sender, unanswered) = (
-                &mut self.allocations[from.0 as usize],
-                &self.rules.unanswered,
-            );
+            let (sender, users) = (&mut self.allocations[from.0 as usize], &*self.rules.users);
             match bound.and_then(|bound| host.advertised(bound)) {
                 // As it is named where its packets come from.
-                Some(advertised) => sender.send_inside(advertised, unanswered, now)?,
-                None => sender.send_outside(peer.ip(), unanswered, now)?,
+                Some(advertised) => sender.send_inside(advertised, users, now)?,
+                None => sender.send_outside(peer.ip(), users, now)?,
             }
             return self.pass_to_peer(host, from, bound.unwrap_or(peer), data, false, now);
         };
         let peer = self.allocations[to.0 as usize].relayed;
         let sender = &mut self.allocations[from.0 as usize];
         let source = sender.relayed;
-        sender.send_inside(peer, &self.rules.unanswered, now)?;
+        sender.send_inside(peer, &*self.rules.users, now)?;
         sender.spend_to_peers(data.len(), now)?;
         if !host.spend(from, data.len(), now) {
             return Err(Drop::Bitrate);
@@ -145,7 +142,7 @@ impl Engine {
     /// A datagram for a relayed address, at [`HEADROOM`] in `buffer` and `length` bytes long, `from` a peer.
     pub(crate) fn peer_packet(
         &mut self,
-        host: &impl Host,
+        host: &impl Host<U::User>,
         id: AllocationId,
         from: SocketAddr,
         buffer: &mut [u8],
@@ -173,7 +170,7 @@ impl Engine {
     /// From a peer to the client of an allocation.
     fn deliver(
         &mut self,
-        host: &impl Host,
+        host: &impl Host<U::User>,
         id: AllocationId,
         source: Source,
         buffer: &mut [u8],

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::{Client, Engine, Transport, Verdict};
+use super::{Client, Engine, Transport, Users, Verdict};
 use crate::turn::counters::Drop;
 use crate::turn::wire::{Answer, Key, Request};
 
@@ -85,7 +85,7 @@ impl Refusal {
     }
 }
 
-impl Engine {
+impl<U: Users> Engine<U> {
     /// The answer that refuses a request; signed if its credentials were right.
     pub(super) fn refuse(
         &mut self,
@@ -103,7 +103,7 @@ impl Engine {
         }
         if refusal.challenge {
             let nonce = self.rules.nonces.issue(client.address, now);
-            answer = answer.challenge(&self.rules.authority.realm, &nonce);
+            answer = answer.challenge(self.rules.users.realm(), &nonce);
         }
         match key {
             Some(key) => Verdict::Answer(answer.finish(Some(key))),

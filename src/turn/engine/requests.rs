@@ -4,10 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::allocation::{Allocation, Birth, CHANNEL_LIFETIME, Channel, PERMISSION_LIFETIME};
-use super::auth::{Denied, Login};
+use super::auth::Denied;
 use super::deadlines::Deadline;
 use super::reply::Refusal;
-use super::{AllocationId, Client, End, Ended, Engine, Host, NoRelay, Now, Order, Verdict, Wish};
+use super::{
+    Account, AllocationId, Client, End, Ended, Engine, Host, NoRelay, Now, Order, Users, Verdict,
+    Wish,
+};
 use crate::turn::channel_data;
 use crate::turn::wire::{Answer, Method, Request};
 
@@ -19,25 +22,25 @@ const UDP: u8 = 17;
 const IPV4: u8 = 1;
 const IPV6: u8 = 2;
 
-impl Engine {
+impl<U: Users> Engine<U> {
     /// Everything but Binding: only for those with credentials.
     pub(super) fn request(
         &mut self,
-        host: &mut impl Host,
+        host: &mut impl Host<U::User>,
         client: Client,
         mut request: Request,
         length: usize,
         now: Now,
     ) -> Verdict {
-        let login = match self.authenticate(host, client, &mut request, now) {
-            Ok(login) => login,
+        let account = match self.authenticate(client, &mut request, now) {
+            Ok(account) => account,
             Err(Denied::Refused(refusal)) => {
                 return self.refuse(client, &request, length, &refusal, None, now.instant);
             }
             Err(Denied::Ignored(why)) => return Verdict::Drop(why),
         };
-        let key = login.key;
-        match self.carry_out(host, client, &request, login, now.instant) {
+        let key = account.key;
+        match self.carry_out(host, client, &request, account, now.instant) {
             Ok(answer) => Verdict::Answer(answer.finish(Some(&key))),
             Err(refusal) => {
                 self.refuse(client, &request, length, &refusal, Some(&key), now.instant)
@@ -47,10 +50,10 @@ impl Engine {
 
     fn carry_out(
         &mut self,
-        host: &mut impl Host,
+        host: &mut impl Host<U::User>,
         client: Client,
         request: &Request,
-        login: Login,
+        account: Account<U::User>,
         now: Instant,
     ) -> Result<Answer, Refusal> {
         if !request.unknown.is_empty() {
@@ -60,7 +63,7 @@ impl Engine {
             return Err(Refusal::bad_request());
         }
         if request.method == Method::Allocate {
-            return self.allocate(host, client, request, login, now);
+            return self.allocate(host, client, request, account, now);
         }
         let id = *self
             .by_client
@@ -79,16 +82,17 @@ impl Engine {
 
     fn allocate(
         &mut self,
-        host: &mut impl Host,
+        host: &mut impl Host<U::User>,
         client: Client,
         request: &Request,
-        login: Login,
+        account: Account<U::User>,
         now: Instant,
     ) -> Result<Answer, Refusal> {
         if let Some(id) = self.by_client.get(&client) {
             let running = &self.allocations[id.0 as usize];
             // The answer may have been lost on its way (RFC 8656 §7.2).
-            let repeated = running.transaction == request.transaction && running.key == login.key;
+            let repeated =
+                running.transaction == request.transaction && running.account.key == account.key;
             return repeated
                 .then(|| allocated(request, running))
                 .ok_or(Refusal::allocation_mismatch());
@@ -98,7 +102,7 @@ impl Engine {
         let id = AllocationId(u32::try_from(self.allocations.vacant_key()).unwrap_or(u32::MAX));
         let order = Order {
             client,
-            holder: &login.named.holder,
+            user: &account.user,
             ipv6,
             wish,
         };
@@ -107,7 +111,6 @@ impl Engine {
             NoRelay::Quota => Refusal::quota_reached(),
             NoRelay::Capacity => Refusal::insufficient_capacity(),
         })?;
-        let bytes_per_second = self.rules.rate_of(&login.named.holder);
         let allocation = Allocation::new(Birth {
             client,
             standing: self
@@ -115,14 +118,12 @@ impl Engine {
                 .policy
                 .standing(client.address.ip(), client.proxied),
             username,
-            named: login.named,
-            key: login.key,
+            account,
             transaction: request.transaction,
             lifetime: granted(request),
             token: relayed.token,
             relayed: relayed.address,
             bound: relayed.bound,
-            bytes_per_second,
             now,
         });
         let answer = allocated(request, &allocation);
@@ -130,18 +131,24 @@ impl Engine {
         Ok(answer)
     }
 
-    fn begin(&mut self, id: AllocationId, allocation: Allocation) {
+    fn begin(&mut self, id: AllocationId, allocation: Allocation<U::User>) {
         self.deadlines
             .set(id, Deadline::Allocation, None, allocation.expires);
         self.by_client.insert(allocation.client, id);
         self.by_relayed.insert(allocation.relayed, id);
         self.by_relayed.insert(allocation.bound, id);
-        self.by_holder.insert((allocation.named.holder.clone(), id));
+        self.by_user.insert((allocation.account.user.clone(), id));
         self.allocations.insert(allocation);
     }
 
     /// Forgets an allocation and all that belongs to it.
-    pub(super) fn end(&mut self, host: &mut impl Host, id: AllocationId, end: End, now: Instant) {
+    pub(super) fn end(
+        &mut self,
+        host: &mut impl Host<U::User>,
+        id: AllocationId,
+        end: End,
+        now: Instant,
+    ) {
         let Some(allocation) = self.allocations.try_remove(id.0 as usize) else {
             return;
         };
@@ -159,13 +166,12 @@ impl Engine {
         self.by_client.remove(&allocation.client);
         self.by_relayed.remove(&allocation.relayed);
         self.by_relayed.remove(&allocation.bound);
-        self.by_holder
-            .remove(&(allocation.named.holder.clone(), id));
+        self.by_user.remove(&(allocation.account.user.clone(), id));
         host.close(
             id,
             &Ended {
                 client: allocation.client,
-                holder: &allocation.named.holder,
+                user: &allocation.account.user,
                 relayed: allocation.relayed,
                 usage: allocation.usage,
                 lived: now.saturating_duration_since(allocation.created),
@@ -176,7 +182,7 @@ impl Engine {
 
     fn refresh(
         &mut self,
-        host: &mut impl Host,
+        host: &mut impl Host<U::User>,
         id: AllocationId,
         request: &Request,
         now: Instant,
@@ -200,7 +206,7 @@ impl Engine {
 
     fn create_permission(
         &mut self,
-        host: &mut impl Host,
+        host: &mut impl Host<U::User>,
         id: AllocationId,
         request: &Request,
         now: Instant,
@@ -252,7 +258,7 @@ impl Engine {
 
     fn bind_channel(
         &mut self,
-        host: &mut impl Host,
+        host: &mut impl Host<U::User>,
         id: AllocationId,
         request: &Request,
         now: Instant,
@@ -305,7 +311,13 @@ impl Engine {
     }
 
     /// Do packets to a peer reach another machine? Those to one that is permitted may reach nobody for a moment.
-    fn leads_away(&self, host: &mut impl Host, id: AllocationId, to: IpAddr, now: Instant) -> bool {
+    fn leads_away(
+        &self,
+        host: &mut impl Host<U::User>,
+        id: AllocationId,
+        to: IpAddr,
+        now: Instant,
+    ) -> bool {
         let allocation = &self.allocations[id.0 as usize];
         let from = allocation.bound.ip();
         if !self.rules.policy.is_foreign(to) {
@@ -357,7 +369,7 @@ fn granted(request: &Request) -> Duration {
         .clamp(DEFAULT_LIFETIME, MAX_LIFETIME)
 }
 
-fn allocated(request: &Request, allocation: &Allocation) -> Answer {
+fn allocated<U>(request: &Request, allocation: &Allocation<U>) -> Answer {
     let answer = Answer::success(request)
         .relayed(allocation.relayed)
         .lifetime(allocation.lifetime)

@@ -5,9 +5,9 @@ mod properties;
 
 use std::net::SocketAddr;
 
+use super::directory::Holder;
 use super::world::{self, ALICE, BOB, World, five_tuple, peer, request};
 use super::*;
-use crate::turn::credentials;
 use crate::turn::wire::Method::{Allocate, Binding, ChannelBind, CreatePermission, Refresh};
 use crate::turn::wire::drafts::{Draft, Kind};
 
@@ -191,7 +191,7 @@ fn somebody_elses_allocation_is_not_touched() {
 fn a_call_outlives_its_credential_but_not_its_room() {
     let mut world = World::new();
     let visitor = world.page("v-1", 3600);
-    world.host.present.insert("v-1".into());
+    world.with_present(|present| present.insert("v-1".into()));
     let ana = five_tuple(1);
     let draft = || request(Allocate).transport(17).lifetime(3600);
     assert_eq!(world.ask(ana, &visitor, draft()).error(), None);
@@ -205,13 +205,13 @@ fn a_call_outlives_its_credential_but_not_its_room() {
         Some(401),
         "expired"
     );
-    world.host.present.clear();
+    world.with_present(BTreeSet::clear);
     assert_eq!(world.answer_to_refresh(ana, &visitor), Some(401));
     let now = world.now.instant;
     world
         .engine
         .revoke(&mut world.host, &Holder::own("v-1"), now);
-    assert_eq!(world.host.ended, [End::Left]);
+    assert_eq!(world.host.ended, [End::Revoked]);
     world.assert_empty();
 }
 

@@ -9,16 +9,12 @@ use std::time::Duration;
 
 use ring::rand::SystemRandom;
 
+use super::directory::{Credentials, Directory, Holder};
 use super::*;
 use crate::net::{LocalAddress, Machine};
-use crate::turn::CredentialMode;
-use crate::turn::credentials::{self, Issuer};
-use crate::turn::login_limit::LoginLimit;
-use crate::turn::unanswered::Unanswered;
 use crate::turn::wire::Method::{Allocate, ChannelBind, CreatePermission, Refresh};
 use crate::turn::wire::drafts::{self, Draft, Kind, Seen};
 use crate::turn::wire::{self, Key};
-use crate::words::secret::Secret;
 
 pub(super) const MAX_PERMISSIONS: usize = 50;
 pub(super) const MAX_CHANNELS: usize = 20;
@@ -53,7 +49,7 @@ impl Login for User {
     }
 }
 
-impl Login for credentials::Credentials {
+impl Login for Credentials {
     fn name(&self) -> &str {
         &self.username
     }
@@ -73,7 +69,6 @@ pub(super) enum Heard {
 
 #[derive(Default)]
 pub(super) struct FakeHost {
-    pub present: BTreeSet<String>,
     pub ended: Vec<End>,
     pub open: BTreeMap<AllocationId, Relayed>,
     pub quota: Option<usize>,
@@ -87,12 +82,8 @@ pub(super) struct FakeHost {
     next_port: u16,
 }
 
-impl Host for FakeHost {
-    fn may_relay(&self, visitor: &str, setting_out: Duration) -> bool {
-        self.present.contains(visitor) || !setting_out.is_zero()
-    }
-
-    fn open(&mut self, id: AllocationId, order: &Order<'_>) -> Result<Relayed, NoRelay> {
+impl Host<Holder> for FakeHost {
+    fn open(&mut self, id: AllocationId, order: &Order<'_, Holder>) -> Result<Relayed, NoRelay> {
         if self.quota.is_some_and(|quota| self.open.len() >= quota) {
             return Err(NoRelay::Quota);
         }
@@ -123,7 +114,7 @@ impl Host for FakeHost {
         Ok(relayed)
     }
 
-    fn close(&mut self, id: AllocationId, ended: &Ended<'_>) {
+    fn close(&mut self, id: AllocationId, ended: &Ended<'_, Holder>) {
         let opened = self.open.remove(&id).map(|relayed| relayed.address);
         assert_eq!(opened, Some(ended.relayed));
         self.ended.push(ended.end);
@@ -169,11 +160,10 @@ impl FakeHost {
 }
 
 pub(super) struct World {
-    pub engine: Engine,
+    pub engine: Engine<Directory>,
     pub host: FakeHost,
     pub now: Now,
     nonces: HashMap<Client, Vec<u8>>,
-    secret: Secret,
     realm: String,
 }
 
@@ -247,24 +237,12 @@ impl World {
             instant: Instant::now(),
             wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000),
         };
-        let secret = Secret::new("0123456789-secret");
-        let users = [ALICE, BOB].map(|(name, password)| (name.to_string(), Secret::new(*password)));
         let rules = Rules {
-            authority: Arc::new(Authority {
-                realm: realm.to_owned(),
-                issuer: Issuer::new(secret.clone(), "of this server"),
-                users: users.into(),
-                mode: CredentialMode::Call,
-                ttl: Duration::from_secs(3600),
-            }),
+            users: Arc::new(Directory::new(realm, bytes_per_second, now.instant)),
             policy: policy(&[PUBLIC], &[]),
             nonces: Nonces::new(&SystemRandom::new(), now.instant).unwrap(),
             max_permissions: MAX_PERMISSIONS,
             max_channels: MAX_CHANNELS,
-            bytes_per_second,
-            check_bytes_per_second: CHECK_RATE,
-            unanswered: Arc::new(Unanswered::new(now.instant)),
-            logins: Arc::new(LoginLimit::new(now.instant)),
             unauthenticated_per_second: 200,
         };
         Self {
@@ -272,7 +250,6 @@ impl World {
             host: FakeHost::default(),
             now,
             nonces: HashMap::new(),
-            secret,
             realm: realm.to_owned(),
         }
     }
@@ -289,20 +266,25 @@ impl World {
     }
 
     /// Credentials of a visitor or a check, minted now.
-    pub(super) fn page(&self, name: &str, seconds: u64) -> credentials::Credentials {
+    pub(super) fn page(&self, name: &str, seconds: u64) -> Credentials {
         let expiry = self.now.wall + Duration::from_secs(seconds);
-        self.engine.rules.authority.issuer.for_page(name, expiry)
+        Directory::mint(name, expiry, true)
     }
 
     /// Credentials that another program has made now.
-    pub(super) fn foreign(&self, name: &str, seconds: u64) -> credentials::Credentials {
+    pub(super) fn foreign(&self, name: &str, seconds: u64) -> Credentials {
         let expiry = self.now.wall + Duration::from_secs(seconds);
-        credentials::mint(&self.secret, name, expiry)
+        Directory::mint(name, expiry, false)
     }
 
     /// Whom a username names.
-    pub(super) fn holder(&self, username: &str) -> Holder {
-        self.engine.rules.authority.read(username).holder
+    pub(super) fn holder(username: &str) -> Holder {
+        Directory::read(username).0
+    }
+
+    /// Whom may relay as long as they are in here.
+    pub(super) fn with_present<T>(&self, f: impl FnOnce(&mut BTreeSet<String>) -> T) -> T {
+        self.engine.rules.users.with_present(f)
     }
 
     pub(super) fn pass(&mut self, seconds: u64) {
@@ -518,7 +500,7 @@ impl World {
         let allocations = || engine.allocations.iter().map(|(_, allocation)| allocation);
         let count = allocations().count();
         assert_eq!(
-            (engine.by_client.len(), engine.by_holder.len()),
+            (engine.by_client.len(), engine.by_user.len()),
             (count, count)
         );
         assert_eq!(self.host.open.len(), count);
@@ -532,7 +514,7 @@ impl World {
     pub(super) fn assert_empty(&self) {
         assert_eq!(self.engine.allocations(), 0);
         assert!(self.engine.by_client.is_empty() && self.engine.by_relayed.is_empty());
-        assert!(self.engine.by_holder.is_empty());
+        assert!(self.engine.by_user.is_empty());
         assert_eq!(self.engine.deadlines.len(), 0);
         assert!(self.host.open.is_empty());
     }

@@ -19,6 +19,7 @@ use rustix::event::epoll;
 
 use super::channel_data::padded;
 use super::counters::{Counters, Drop, Flow};
+use super::directory::Directory;
 use super::engine::Withdrawn;
 use super::engine::{self, AllocationId, Client, Engine, HEADROOM, Now, Rules, Transport, Verdict};
 use super::evictions::{EVICTED, Evictions};
@@ -42,7 +43,7 @@ pub(super) struct Setup {
     /// One socket for each local address.
     pub listeners: Vec<UdpSocket>,
     pub registry: Arc<Registry>,
-    pub rules: Rules,
+    pub rules: Rules<Directory>,
     pub counters: Arc<Counters>,
     pub streams: StreamLimits,
 }
@@ -60,7 +61,7 @@ pub(super) struct Shard {
     timer: Timer,
     commands: Receiver<Command>,
     listeners: Vec<Listener>,
-    engine: Engine,
+    engine: Engine<Directory>,
     sockets: Sockets,
     streams: Streams,
     inbox: Inbox,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::super::world::FakeHost;
+use super::super::world::{FakeHost, World};
 use super::super::{Client, Host, Method, Request, Transport};
 use super::model::{Held, Moved, is_ordinary, is_own, is_reachable};
 use super::{MAX_CHANNELS, MAX_PERMISSIONS, Run};
@@ -25,11 +25,13 @@ impl Run {
         let known = self.known.get(&username)?;
         let now = self.world.now.wall;
         let may_relay = known.expires.is_none_or(|expires| {
-            let holder = self.world.holder(&username);
+            let holder = World::holder(&username);
             // Minted less than a minute ago, as the time to live is an hour.
             let age = (now + Duration::from_secs(3600)).duration_since(expires);
             !holder.is_page()
-                || self.world.host.present.contains(holder.name())
+                || self
+                    .world
+                    .with_present(|present| present.contains(holder.name()))
                 || age.is_ok_and(|age| age < Duration::from_secs(60))
         });
         let runs = self

@@ -3,12 +3,12 @@
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use super::super::world::{ALICE, BOB, GLOBAL_V6, LOCAL, PUBLIC};
+use super::super::directory::Holder;
+use super::super::world::{ALICE, BOB, GLOBAL_V6, LOCAL, PUBLIC, World};
 use super::super::{Client, Method, Relayed};
 use super::model::{Held, Known};
 use super::steps::{Asked, FOREIGN, Login, Nonce, Oddity, Peer, channel_number, client, visitor};
 use super::{ELSEWHERE, Run, VISITORS};
-use crate::turn::credentials::Holder;
 use crate::turn::wire;
 use crate::turn::wire::drafts::{Draft, Kind};
 
@@ -122,7 +122,7 @@ impl Run {
         let login = match username {
             None | Some("alice") => Login::Alice,
             Some("bob") => Login::Bob,
-            Some(other) => match self.world.holder(other) {
+            Some(other) => match World::holder(other) {
                 Holder::Visitor(name) => Login::Visitor(name[2..].parse().unwrap()),
                 _ => Login::Visitor(VISITORS),
             },

@@ -87,7 +87,7 @@ impl Run {
     pub(super) fn dropped(&self, from: Client, bytes: &[u8], reason: Drop) {
         if let (Some((peer, data)), Some(held)) = (self.said(from, bytes), self.held.get(&from)) {
             // What this holds back is told by stories of its own.
-            let page = self.world.holder(&held.username).is_page();
+            let page = World::holder(&held.username).is_page();
             let held_back = page && reason == Drop::Unanswered;
             let passes = !held_back && self.must_pass(held, peer, data);
             assert!(!passes, "dropped: {reason:?}");

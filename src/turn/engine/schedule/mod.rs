@@ -17,9 +17,9 @@ mod steps;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::directory::Holder;
 use super::world::{self, ALICE, BOB, LOCAL, PUBLIC, REALM, World};
 use super::*;
-use crate::turn::credentials::Holder;
 use crate::turn::framing::{self, Frame};
 use crate::turn::wire;
 use crate::turn::wire::drafts::{self, Draft, Kind};
@@ -222,7 +222,8 @@ impl Run {
                 seconds,
             } => self.mint(&visitor(*who), *seconds),
             Step::Enter { visitor: who } => {
-                self.world.host.present.insert(visitor(*who));
+                self.world
+                    .with_present(|present| present.insert(visitor(*who)));
             }
             Step::Leave {
                 visitor: who,
@@ -290,16 +291,15 @@ impl Run {
     }
 
     fn leave(&mut self, name: &str, revoke: bool) {
+        self.world.with_present(|present| present.remove(name));
         let World {
             engine, host, now, ..
         } = &mut self.world;
-        host.present.remove(name);
         if revoke {
             let gone = Holder::own(name);
             engine.revoke(host, &gone, now.instant);
-            let authority = &engine.rules.authority;
             self.held
-                .retain(|_, held| authority.read(&held.username).holder != gone);
+                .retain(|_, held| World::holder(&held.username) != gone);
         }
     }
 

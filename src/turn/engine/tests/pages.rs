@@ -1,13 +1,14 @@
 //! What a page may send to peers that do not answer.
 
 use super::*;
+use crate::turn::engine::directory::Credentials;
 
 const PEER: u8 = 1;
 
 /// A page that callbox calls `name`, with an allocation of its own for each number.
-fn page(world: &mut World, name: &str, numbers: &[u8]) -> credentials::Credentials {
+fn page(world: &mut World, name: &str, numbers: &[u8]) -> Credentials {
     let page = world.page(name, 3600);
-    world.host.present.insert(name.to_owned());
+    world.with_present(|present| present.insert(name.to_owned()));
     for number in numbers {
         let draft = request(Allocate).transport(17).lifetime(3600);
         let client = five_tuple(*number);
