@@ -38,7 +38,7 @@ const FLOORS: &[(&str, &str)] = &[
         "app",
         "access admin check cli clock config front ice limits listen net presence shutdown signaling state tls turn web",
     ),
-    ("fuzzing", "front turn"),
+    ("fuzzing", "front"),
     ("floors", ""),
 ];
 

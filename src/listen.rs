@@ -5,11 +5,12 @@ mod inherited;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
+use callbox_turn::is_link_local;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::config::{Config, ConfigError, Turn};
-use crate::net::{Machine, is_link_local};
+use crate::net::Machine;
 use crate::turn;
 pub(crate) use inherited::Inherited;
 
@@ -275,7 +276,7 @@ impl Blame<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::LocalAddress;
+    use callbox_turn::LocalAddress;
 
     #[test]
     fn all_addresses_means_each_of_them_but_link_local() {

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| callbox::fuzzing::engine(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| callbox_turn::fuzzing::engine(bytes));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| callbox::fuzzing::framing(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| callbox_turn::fuzzing::framing(bytes));

@@ -20,6 +20,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use callbox_turn::{CODES, DropReason, FailedLogin};
 use metrics::{counter, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
@@ -29,7 +30,7 @@ use crate::front;
 use crate::refused;
 use crate::signaling::{self, Hub};
 use crate::tls::Served;
-use crate::turn::counters::{CODES, Drop, FailedLogin, Flow};
+use crate::turn::counters::Flow;
 use crate::turn::{self, Relay};
 
 /// The text format that Prometheus reads.
@@ -196,7 +197,7 @@ fn look_at_relay(relay: &Relay) {
             .absolute(totals.packets[index]);
         counter!("callbox_turn_relayed_bytes_total", "way" => name).absolute(totals.bytes[index]);
     }
-    for reason in Drop::ALL {
+    for reason in DropReason::ALL {
         counter!("callbox_turn_dropped_packets_total", "reason" => reason.name())
             .absolute(totals.drops[*reason as usize]);
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use callbox_turn::{PeerPolicy, PolicySettings};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -17,7 +18,7 @@ use crate::net::changes::{Change, Changes};
 use crate::presence::Presence;
 use crate::tls::Trust;
 use crate::turn::credentials::{Authority, Issuer};
-use crate::turn::{PeerPolicy, Relay, Setup, StreamLimits};
+use crate::turn::{Relay, Setup, StreamLimits};
 
 const ADDRESS_CHECK: Duration = Duration::from_secs(10);
 /// A burst of changes is looked at when it begins and when it is over.
@@ -75,7 +76,15 @@ pub(super) fn start(
     let proxies = config.trusted_proxies.clone();
     let policy: PolicyFor = Box::new(move |machine: &Machine| {
         let peers = peers.as_deref();
-        PeerPolicy::new(machine, &public, peers, loopback, ports.clone(), &proxies)
+        PeerPolicy::new(&PolicySettings {
+            addresses: &machine.addresses,
+            gateways: &machine.gateways,
+            public: &public,
+            peers,
+            loopback,
+            listeners: &ports,
+            proxies: &proxies,
+        })
     });
     let relay = Relay::start(Setup {
         sockets: udp,

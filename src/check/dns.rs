@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::fault::Fault;
 use super::report::Row;
-use crate::net::is_link_local;
+use callbox_turn::is_link_local;
 
 /// What a resolver said.
 #[derive(Debug, Clone, PartialEq, Eq)]

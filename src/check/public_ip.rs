@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::report::Row;
-use crate::net::is_global;
+use callbox_turn::is_global;
 
 const NAME: &str = "public address";
 

@@ -4,9 +4,10 @@ use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
+use callbox_turn::is_global;
 use fast_qr::QRBuilder;
 
-use crate::net::{self, Machine};
+use crate::net::Machine;
 use crate::tls::Facts;
 use crate::words::site::url_host;
 
@@ -169,7 +170,7 @@ impl Banner<'_> {
                     .to_owned(),
             );
         }
-        for ip in self.public.iter().filter(|ip| !net::is_global(**ip)) {
+        for ip in self.public.iter().filter(|ip| !is_global(**ip)) {
             notes.push(format!(
                 "`public_ip` {ip} is not an address of the Internet"
             ));
@@ -211,7 +212,7 @@ fn write_qr(text: &mut String, code: &str, url: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::LocalAddress;
+    use callbox_turn::LocalAddress;
 
     fn machine(addresses: &[&str]) -> Machine {
         let address = |text: &&str| LocalAddress {

@@ -14,9 +14,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::http::HeaderValue;
+use callbox_turn::PortRange;
 use ipnet::IpNet;
 
-use crate::turn::{CredentialMode, Limits as TurnLimits, PortRange};
+use crate::turn::{CredentialMode, Limits as TurnLimits};
 use crate::words::password::PasswordHash;
 use crate::words::secret::Secret;
 

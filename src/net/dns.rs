@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::kinds::is_global;
+use callbox_turn::is_global;
+
 use super::machine::{Machine, one_of_each_family};
 
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -4,28 +4,8 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
-use ipnet::IpNet;
-
-use super::kinds::{is_global, is_link_local};
 use crate::words::site::is_host_name;
-
-/// An address of one of the machine's interfaces.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LocalAddress {
-    pub ip: IpAddr,
-    /// Length of the subnet's prefix, in bits.
-    pub prefix: u8,
-    /// Of the interface: addresses of the same one are on the same link.
-    pub interface: String,
-    /// Worth telling people: neither loopback, link-local, temporary (RFC 8981) nor of a bridge.
-    pub stable: bool,
-}
-
-impl LocalAddress {
-    pub(crate) fn subnet(&self) -> Option<IpNet> {
-        IpNet::new(self.ip, self.prefix).ok().map(|net| net.trunc())
-    }
-}
+use callbox_turn::{LocalAddress, is_global, is_link_local};
 
 /// What callbox knows of the machine that it runs on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -5,101 +5,25 @@
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Declares an enum of things that are counted, with a name for each.
-macro_rules! counted {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub(crate) enum $name { $($(#[$variant_doc])* $variant,)* }
+use callbox_turn::{CODES, DropReason, FailedLogin, FailedLogins, Refusals};
 
-        impl $name {
-            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            pub(crate) fn name(self) -> &'static str {
-                match self { $(Self::$variant => $text,)* }
-            }
-        }
-    };
+/// What is counted in packets and bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Flow {
+    ToPeers,
+    ToClients,
+    /// Messages to clients that came from another client's relayed address without leaving the process.
+    Inside,
 }
 
-counted! {
-    /// Why a message goes nowhere.
-    Drop {
-        /// Nothing that STUN or TURN speak, or cut.
-        Malformed = "malformed",
-        /// A response, or an indication or method that is not known.
-        NotARequest = "not_a_request",
-        NoAllocation = "no_allocation",
-        NoChannel = "no_channel",
-        NoPermission = "no_permission",
-        PeerRefused = "peer_refused",
-        /// More than the message to the client can hold.
-        TooLong = "too_long",
-        Bitrate = "bitrate",
-        /// More than may go to a peer from which nothing has come.
-        Unanswered = "unanswered",
-        /// Too many answers to strangers at one address.
-        AnswerLimit = "answer_limit",
-        /// Too many wrong passwords for a name from one network: not looked at.
-        LoginLimit = "login_limit",
-        /// The answer would be too long for its request.
-        Amplification = "amplification",
-        /// A stream whose reader is too slow.
-        SlowReader = "slow_reader",
-        /// The kernel would not take it.
-        NotSent = "not_sent",
-    }
-}
+impl Flow {
+    pub(crate) const ALL: &[Self] = &[Self::ToPeers, Self::ToClients, Self::Inside];
 
-counted! {
-    /// What is counted in packets and bytes.
-    Flow {
-        ToPeers = "to_peers",
-        ToClients = "to_clients",
-        /// Messages to clients that came from another client's relayed address without leaving the process.
-        Inside = "inside",
-    }
-}
-
-counted! {
-    /// Why a signed request is answered with 401.
-    FailedLogin {
-        /// Neither a user of the configuration nor a time-limited name.
-        UnknownUser = "unknown_user",
-        /// Of a user of the configuration.
-        WrongPassword = "wrong_password",
-        /// A time-limited name whose password was not made with the secret.
-        WrongSecret = "wrong_secret",
-        WrongRealm = "wrong_realm",
-        Expired = "expired",
-        /// More than a year ahead, such as one in milliseconds.
-        ExpiryTooFar = "expiry_too_far",
-        /// A visitor who is not in a room, or a check whose time is over.
-        NotInCall = "not_in_call",
-    }
-}
-
-/// How often it was so for each of [`FailedLogin::ALL`].
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct FailedLogins(pub [u64; FailedLogin::ALL.len()]);
-
-impl FailedLogins {
-    pub(crate) fn count(&mut self, why: FailedLogin) {
-        self.0[why as usize] += 1;
-    }
-}
-
-/// The codes with which requests are refused (RFC 8489 §14.8, RFC 8656 §19).
-pub(crate) const CODES: [u16; 12] = [400, 401, 403, 420, 437, 438, 440, 441, 442, 443, 486, 508];
-
-/// How often it was refused with each of [`CODES`]; other codes are not counted.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Refusals(pub [u64; CODES.len()]);
-
-impl Refusals {
-    pub(crate) fn count(&mut self, code: u16) {
-        if let Some(index) = CODES.iter().position(|known| *known == code) {
-            self.0[index] += 1;
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ToPeers => "to_peers",
+            Self::ToClients => "to_clients",
+            Self::Inside => "inside",
         }
     }
 }
@@ -108,7 +32,7 @@ impl Refusals {
 pub(crate) struct Counters {
     refusals: [AtomicU64; CODES.len()],
     failed_logins: [AtomicU64; FailedLogin::ALL.len()],
-    drops: [AtomicU64; Drop::ALL.len()],
+    drops: [AtomicU64; DropReason::ALL.len()],
     packets: [AtomicU64; Flow::ALL.len()],
     bytes: [AtomicU64; Flow::ALL.len()],
     answers: AtomicU64,
@@ -129,7 +53,7 @@ impl Default for Counters {
 }
 
 impl Counters {
-    pub(crate) fn dropped(&self, reason: Drop) {
+    pub(crate) fn dropped(&self, reason: DropReason) {
         add(&self.drops[reason as usize], 1);
     }
 
@@ -161,7 +85,7 @@ fn add(counter: &AtomicU64, amount: u64) {
 /// The sum over all shards at one time.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Totals {
-    pub drops: [u64; Drop::ALL.len()],
+    pub drops: [u64; DropReason::ALL.len()],
     pub packets: [u64; Flow::ALL.len()],
     pub bytes: [u64; Flow::ALL.len()],
     pub answers: u64,
@@ -187,7 +111,7 @@ impl Totals {
     /// What was dropped since `before`, as an operator reads it; `None` if nothing was.
     pub(crate) fn drops_since(&self, before: &Self) -> Option<String> {
         let mut text = String::new();
-        for reason in Drop::ALL {
+        for reason in DropReason::ALL {
             let count = self.drops[*reason as usize] - before.drops[*reason as usize];
             if count > 0 {
                 let _ = write!(
@@ -235,9 +159,9 @@ mod tests {
         let before = Totals::of(&shards);
         assert_eq!((before.packets[0], before.bytes[0]), (2, 120));
         assert_eq!(before.drops_since(&Totals::default()), None);
-        shards[0].dropped(Drop::NoPermission);
-        shards[1].dropped(Drop::NoPermission);
-        shards[1].dropped(Drop::Malformed);
+        shards[0].dropped(DropReason::NoPermission);
+        shards[1].dropped(DropReason::NoPermission);
+        shards[1].dropped(DropReason::Malformed);
         let told = Totals::of(&shards).drops_since(&before);
         assert_eq!(told.as_deref(), Some("malformed=1 no_permission=2"));
     }

@@ -7,12 +7,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use callbox_turn::{FailedLogin, Key, key};
 use ring::hmac;
 
 use super::CredentialMode;
-use super::counters::FailedLogin;
 use super::usernames::Names;
-use super::wire::{self, Key};
 use crate::words::secret::Secret;
 
 pub(crate) use super::usernames::{Holder, Named};
@@ -114,7 +113,7 @@ impl Authority {
             }
             _ => password(&self.issuer.secret, username),
         };
-        Ok(wire::key(username, &self.realm, &password))
+        Ok(key(username, &self.realm, &password))
     }
 
     /// May the holder of a username, whose password was right, relay? A call outlives its credential, but not its room:
@@ -180,7 +179,7 @@ mod tests {
     fn named_users_and_live_credentials_are_known_and_no_others() {
         let authority = authority(CredentialMode::Timed);
         let known = |name: &str| authority.key(name, &authority.read(name), at(1000));
-        let key = |name: &str, password: &str| Ok(wire::key(name, "callbox", password));
+        let key = |name: &str, password: &str| Ok(key(name, "callbox", password));
         assert_eq!(known("alice"), key("alice", "wonder"));
         assert_eq!(known("bob"), Err(FailedLogin::UnknownUser));
         assert_eq!(known("1000:v-1"), Err(FailedLogin::Expired));

@@ -3,11 +3,9 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::counters::Drop;
+use callbox_turn::{Account, DropReason, LoginLimit, NoAccount, Now, Target, Unanswered, Users};
+
 use super::credentials::{Authority, Holder, Named};
-use super::engine::{Account, NoAccount, Now, Target, Users};
-use super::login_limit::LoginLimit;
-use super::unanswered::Unanswered;
 use crate::presence::Presence;
 
 /// All that shards ask about users.
@@ -47,7 +45,7 @@ impl Users for Directory {
         let Named { holder, expires } = self.authority.read(username);
         let guessable = expires.is_none();
         if guessable && !self.logins.allows(client, username, now.instant) {
-            return Err(NoAccount::Ignored(Drop::LoginLimit));
+            return Err(NoAccount::Ignored(DropReason::LoginLimit));
         }
         let named = Named { holder, expires };
         let key = self.authority.key(username, &named, now.wall);
@@ -91,9 +89,10 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::{Duration, SystemTime};
 
+    use callbox_turn::FailedLogin;
+
     use super::*;
     use crate::turn::CredentialMode;
-    use crate::turn::counters::FailedLogin;
     use crate::turn::credentials::{Issuer, mint};
     use crate::words::secret::Secret;
 
@@ -173,7 +172,11 @@ mod tests {
         }
         for name in ["carol", "alice"] {
             let ignored = directory.find(name, HERE, now).unwrap_err();
-            assert_eq!(ignored, NoAccount::Ignored(Drop::LoginLimit), "{name}");
+            assert_eq!(
+                ignored,
+                NoAccount::Ignored(DropReason::LoginLimit),
+                "{name}"
+            );
         }
         let soon = now.wall + Duration::from_secs(60);
         let page = directory.authority.issuer.for_page("v-1", soon).username;

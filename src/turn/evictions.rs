@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::engine::AllocationId;
-use super::wake::Wake;
+use callbox_turn::AllocationId;
+use callbox_turn::linux::Wake;
 
 /// How many had to go.
 pub(super) const EVICTED: &str = "callbox_turn_evicted_allocations_total";

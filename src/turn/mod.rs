@@ -7,21 +7,10 @@
 //!  TCP, TLS ──── front (sniffed) ── handed over to a shard
 //! ```
 
-pub(crate) mod channel_data;
 pub(crate) mod counters;
 pub(crate) mod credentials;
 mod directory;
-pub(crate) mod engine;
 mod evictions;
-pub(crate) mod framing;
-mod gathering;
-pub(crate) mod indication;
-mod login_limit;
-mod peer_policy;
-mod poll;
-mod ports;
-mod rate;
-mod recent;
 mod registry;
 mod routes;
 mod settings;
@@ -29,12 +18,7 @@ mod shard;
 mod sockets;
 mod stream;
 mod streams;
-mod sys;
-mod timer;
-mod unanswered;
 pub(crate) mod usernames;
-mod wake;
-pub(crate) mod wire;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -44,22 +28,20 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use callbox_turn::{
+    FailedLogin, LoginLimit, Nonces, PeerPolicy, PortRange, RelayedAddresses, Rules, Unanswered,
+};
 use ring::rand::SystemRandom;
 use tokio::sync::Notify;
 
 use crate::presence::Presence;
-use counters::{Counters, FailedLogin, Totals};
+use counters::{Counters, Totals};
 use credentials::{Authority, Holder};
 use directory::Directory;
-use engine::{Nonces, Rules};
-use login_limit::LoginLimit;
-use ports::RelayedAddresses;
 use registry::Registry;
 use shard::{Command, Shard, ShardHandle};
-use unanswered::Unanswered;
 
-pub(crate) use peer_policy::PeerPolicy;
-pub(crate) use settings::{CredentialMode, Limits, PortRange};
+pub(crate) use settings::{CredentialMode, Limits};
 pub(crate) use sockets::{LISTENER_BUFFER, set_receive_buffer};
 pub(crate) use stream::{Handover, Place};
 pub(crate) use streams::StreamLimits;

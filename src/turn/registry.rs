@@ -5,12 +5,11 @@ use std::net::{IpAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use callbox_turn::{AllocationId, Claim, NoRelay, RelayedAddresses, SharedRate};
+
 use super::Limits;
 use super::credentials::Holder;
-use super::engine::{AllocationId, NoRelay};
 use super::evictions::{Evicted, Evictions};
-use super::ports::{Claim, RelayedAddresses};
-use super::rate::SharedRate;
 use crate::limits::{AddressKey, Bounds, Full, KeyedRate, Network, SHARE, Tally};
 use crate::presence::Presence;
 use crate::refused::Refused;

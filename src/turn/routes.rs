@@ -7,7 +7,8 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::net::embedded_ipv4;
+use callbox_turn::embedded_ipv4;
+
 use crate::net::route::{Kind, Routes};
 
 const GOOD_FOR: Duration = Duration::from_secs(10);

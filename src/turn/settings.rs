@@ -32,17 +32,3 @@ pub struct Limits {
     /// Of all together.
     pub total_bytes_per_second: Option<u64>,
 }
-
-/// Ports from `low` to `high`, both included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PortRange {
-    pub low: u16,
-    pub high: u16,
-}
-
-impl PortRange {
-    /// How many ports there are.
-    pub fn size(self) -> u32 {
-        u32::from(self.high - self.low) + 1
-    }
-}

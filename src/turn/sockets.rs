@@ -8,20 +8,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use callbox_turn::linux::{Batch, Token, set_dont_fragment};
+use callbox_turn::{
+    AllocationId, Claim, Client, End, Ended, Families, Host, NoRelay, Order, Relayed, Transport,
+    Wish,
+};
 use ring::rand::{SecureRandom, SystemRandom};
 use rustix::event::epoll;
 use socket2::{Domain, Socket, Type};
 
 use super::credentials::Holder;
-use super::engine::{
-    AllocationId, Client, End, Ended, Host, NoRelay, Order, Relayed, Transport, Wish,
-};
 use super::evictions::{Evicted, Evictions};
-use super::poll::{Batch, Token};
-use super::ports::{Claim, Families};
 use super::registry::{Place, Registry};
 use super::routes::PeerRoutes;
-use super::sys;
 use crate::refused::Refused;
 
 /// Bytes that may wait in a relay socket.
@@ -312,7 +311,7 @@ fn relay_socket(address: SocketAddr) -> io::Result<UdpSocket> {
         socket.set_only_v6(true)?;
     }
     set_receive_buffer(&socket, RELAY_BUFFER, "relay")?;
-    sys::set_dont_fragment(&socket, address.is_ipv6(), false)?;
+    set_dont_fragment(&socket, address.is_ipv6(), false)?;
     socket.bind(&address.into())?;
     Ok(socket.into())
 }

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use rustls::ServerConnection;
 
-use super::engine::Client;
-use super::framing::{self, Frame};
+use callbox_turn::Client;
+use callbox_turn::framing::{self, Frame};
 
 /// Bytes that are read at once.
 pub(super) const CHUNK: usize = 64 * 1024;

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use rustix::event::epoll;
 use slab::Slab;
 
-use super::engine::{Client, Engine, Transport, Users};
-use super::framing::{Frame, MAX_MESSAGE};
-use super::poll::Token;
+use callbox_turn::framing::{Frame, MAX_MESSAGE};
+use callbox_turn::linux::Token;
+use callbox_turn::{Client, Engine, MAX_REQUEST, Transport, Users};
+
 use super::stream::{CHUNK, Handover, Stream};
-use super::wire::MAX_REQUEST;
 use crate::net::canonical;
 
 /// What one stream may take.

@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use callbox_turn::channel_data::{self, is_channel_data};
+use callbox_turn::framing::{self, Frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::UdpSocket;
 use tokio::sync::{Mutex, watch};
@@ -15,9 +17,7 @@ use webrtc_util::{Conn, Error};
 
 use super::super::fault::Fault;
 use super::connect::Stream;
-use crate::turn::channel_data::{self, is_channel_data};
-use crate::turn::framing::{self, Frame};
-use crate::turn::wire::is_readable;
+use super::readable::is_readable;
 
 const CHUNK: usize = 4096;
 

@@ -6,6 +6,7 @@ mod link;
 pub(super) mod machine;
 pub(super) mod passage;
 pub(super) mod proxy;
+mod readable;
 pub(super) mod tls;
 pub(super) mod turn;
 pub(super) mod websocket;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use callbox_turn::PortRange;
 use ipnet::IpNet;
 
 use super::Context;
@@ -11,7 +12,7 @@ use super::network;
 use crate::config::file::AutoNumber;
 use crate::config::file::File;
 use crate::config::{ConfigError, Turn};
-use crate::turn::{CredentialMode, Limits, PortRange};
+use crate::turn::{CredentialMode, Limits};
 use crate::words::secret::Secret;
 
 const MIN_SECRET: usize = 16;

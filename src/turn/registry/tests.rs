@@ -1,6 +1,6 @@
 use super::*;
-use crate::turn::PortRange;
-use crate::turn::wake::Wake;
+use callbox_turn::PortRange;
+use callbox_turn::linux::Wake;
 
 fn other(name: &str) -> Holder {
     Holder::Other(name.into())

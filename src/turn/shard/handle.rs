@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use crate::turn::credentials::Holder;
-use crate::turn::peer_policy::PeerPolicy;
 use crate::turn::stream::Handover;
-use crate::turn::wake::Wake;
+use callbox_turn::PeerPolicy;
+use callbox_turn::linux::Wake;
 
 /// What others tell a shard.
 pub(crate) enum Command {

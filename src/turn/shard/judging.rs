@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::Shard;
-use crate::turn::engine::Withdrawn;
-use crate::turn::peer_policy::PeerPolicy;
+use callbox_turn::{PeerPolicy, Withdrawn};
 
 /// Peers that are judged by another policy before packets have their turn again.
 const JUDGED_AT_ONCE: usize = 256;

@@ -15,23 +15,20 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime};
 
+use callbox_turn::channel_data::padded;
+use callbox_turn::linux::{Batch, Gathering, Inbox, Outgoing, PAUSE, SLOTS, Timer, Token, Wake};
+use callbox_turn::{
+    AllocationId, Client, DropReason, Engine, Families, HEADROOM, Now, Rules, Transport, Verdict,
+    Withdrawn, is_data,
+};
 use rustix::event::epoll;
 
-use super::channel_data::padded;
-use super::counters::{Counters, Drop, Flow};
+use super::counters::{Counters, Flow};
 use super::directory::Directory;
-use super::engine::Withdrawn;
-use super::engine::{self, AllocationId, Client, Engine, HEADROOM, Now, Rules, Transport, Verdict};
 use super::evictions::{EVICTED, Evictions};
-use super::gathering::{Gathering, PAUSE};
-use super::poll::{Batch, Token};
-use super::ports::Families;
 use super::registry::Registry;
 use super::sockets::Sockets;
 use super::streams::{StreamLimits, Streams};
-use super::sys::{Inbox, Outgoing, SLOTS};
-use super::timer::Timer;
-use super::wake::Wake;
 pub(super) use handle::{Command, ShardHandle};
 
 const EVENTS: usize = 256;
@@ -150,7 +147,7 @@ impl Shard {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let engine = self.engine.next_deadline();
+        let engine = self.engine.poll_timeout();
         engine.into_iter().chain(self.streams.next_deadline()).min()
     }
 
@@ -189,7 +186,7 @@ impl Shard {
     }
 
     fn expire(&mut self, now: Instant) {
-        self.engine.timeout(&mut self.sockets, now);
+        self.engine.handle_timeout(&mut self.sockets, now);
         // Before their keys can be another stream's.
         self.close_orphans();
         self.streams.expire(&self.engine, now);
@@ -268,9 +265,9 @@ impl Shard {
         for slot in first..self.used {
             if let Some((from, length)) = self.inbox.received(slot) {
                 let buffer = self.inbox.slot(slot);
-                let verdict = self
-                    .engine
-                    .peer_packet(&self.sockets, id, from, buffer, length, now);
+                let verdict =
+                    self.engine
+                        .handle_peer_packet(&self.sockets, id, from, buffer, length, now);
                 self.carry_out(None, slot, verdict);
             }
         }
@@ -286,14 +283,14 @@ impl Shard {
 
     fn client_message(&mut self, client: Client, slot: usize, length: usize, now: Now) {
         let message = &self.inbox.slot(slot)[HEADROOM..HEADROOM + length];
-        if !engine::is_data(message) {
+        if !is_data(message) {
             // It may end the allocation that waiting data belongs to.
             self.flush_to_peers();
         }
         let buffer = self.inbox.slot(slot);
-        let verdict = self
-            .engine
-            .client_packet(&mut self.sockets, client, buffer, length, now);
+        let verdict =
+            self.engine
+                .handle_client_packet(&mut self.sockets, client, buffer, length, now);
         self.carry_out(Some(client), slot, verdict);
     }
 
@@ -338,7 +335,7 @@ impl Shard {
             Transport::Udp => {
                 let socket = &self.listeners[client.via as usize].socket;
                 if socket.send_to(answer, client.address).is_err() {
-                    self.counters.dropped(Drop::NotSent);
+                    self.counters.dropped(DropReason::NotSent);
                 }
             }
             Transport::Tcp | Transport::Tls => {
@@ -360,7 +357,7 @@ impl Shard {
                 let padded = message.start..message.start + padded(length);
                 let bytes = &mut self.inbox.slot(slot)[padded];
                 if !self.streams.data(client.via, bytes, length) {
-                    self.counters.dropped(Drop::SlowReader);
+                    self.counters.dropped(DropReason::SlowReader);
                 }
             }
         }

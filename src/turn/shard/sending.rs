@@ -4,9 +4,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 use super::Shard;
-use crate::turn::counters::{Counters, Drop};
-use crate::turn::engine::AllocationId;
-use crate::turn::sys::{self, Inbox, Outgoing};
+use callbox_turn::linux::{Inbox, Outgoing, set_dont_fragment};
+use callbox_turn::{AllocationId, DropReason};
+
+use crate::turn::counters::Counters;
 
 impl Shard {
     /// With the DF bit, which is the socket's, so that nothing else must go along.
@@ -15,14 +16,14 @@ impl Shard {
             return;
         };
         let ipv6 = outgoing.to.is_ipv6();
-        let sent = sys::set_dont_fragment(&relay.socket, ipv6, true).and_then(|()| {
+        let sent = set_dont_fragment(&relay.socket, ipv6, true).and_then(|()| {
             self.inbox
                 .send(relay.socket.as_fd(), std::slice::from_ref(outgoing))
         });
         if sent.is_err() {
-            self.counters.dropped(Drop::NotSent);
+            self.counters.dropped(DropReason::NotSent);
         }
-        if let Err(error) = sys::set_dont_fragment(&relay.socket, ipv6, false) {
+        if let Err(error) = set_dont_fragment(&relay.socket, ipv6, false) {
             tracing::debug!("a relay socket keeps its DF bit: {error}");
         }
     }
@@ -78,7 +79,7 @@ fn send_all(inbox: &Inbox, socket: BorrowedFd<'_>, outgoing: &[Outgoing], counte
         let taken = if let Ok(sent) = inbox.send(socket, rest) {
             sent.max(1)
         } else {
-            counters.dropped(Drop::NotSent);
+            counters.dropped(DropReason::NotSent);
             1
         };
         rest = &rest[taken.min(rest.len())..];

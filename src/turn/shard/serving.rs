@@ -5,8 +5,8 @@ use std::time::Instant;
 use rustix::event::epoll;
 
 use super::Shard;
-use crate::turn::engine::{HEADROOM, Now};
 use crate::turn::stream::Handover;
+use callbox_turn::{HEADROOM, Now};
 
 impl Shard {
     pub(super) fn take_stream(&mut self, handover: Handover, now: Now) {

@@ -1,0 +1,139 @@
+//! What the engine asks of the world around it, and what it tells it.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::{AllocationId, Client};
+
+/// Which relayed address a client wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    Any,
+    Even,
+    /// An even port, and the next one kept for whoever brings the token.
+    Pair,
+    Reserved([u8; 8]),
+}
+
+/// The request for a relayed address.
+#[derive(Debug)]
+pub struct Order<'a, U> {
+    pub client: Client,
+    pub user: &'a U,
+    pub ipv6: bool,
+    pub wish: Wish,
+}
+
+/// A relayed address that was given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Relayed {
+    /// As clients and peers know it.
+    pub address: SocketAddr,
+    /// As the socket is bound; another address behind 1:1 NAT.
+    pub bound: SocketAddr,
+    /// For the next port, where that was wished.
+    pub token: Option<[u8; 8]>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoRelay {
+    /// There is no address of that family.
+    Family,
+    /// The user, the address or the server has as many allocations as it may.
+    Quota,
+    /// No port is left, or the token is of no use.
+    Capacity,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The client gave it up.
+    Released,
+    /// Not refreshed in time.
+    Expired,
+    /// The client's stream ended.
+    Disconnected,
+    /// The user may not relay any longer.
+    Revoked,
+    /// It was idle, and somebody else needed its place.
+    Evicted,
+    /// The server stops.
+    Stopped,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Released => "released by the client",
+            Self::Expired => "not refreshed",
+            Self::Disconnected => "disconnected",
+            Self::Revoked => "the visitor left",
+            Self::Evicted => "idle, and its place was needed",
+            Self::Stopped => "the server stops",
+        })
+    }
+}
+
+/// An allocation that has ended.
+#[derive(Debug)]
+pub struct Ended<'a, U> {
+    pub client: Client,
+    pub user: &'a U,
+    pub relayed: SocketAddr,
+    pub usage: Usage,
+    pub lived: Duration,
+    pub end: End,
+}
+
+/// What passed through an allocation.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    pub to_peers: Tally,
+    pub to_client: Tally,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+impl Tally {
+    pub(super) fn count(&mut self, bytes: usize) {
+        self.packets += 1;
+        self.bytes += bytes as u64;
+    }
+}
+
+/// The world around an engine whose users are `U`.
+pub trait Host<U> {
+    /// Opens the relayed address of a new allocation.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn open(&mut self, id: AllocationId, order: &Order<'_, U>) -> Result<Relayed, NoRelay>;
+
+    /// Closes it when the allocation has ended.
+    fn close(&mut self, id: AllocationId, ended: &Ended<'_, U>);
+
+    /// Where a relayed address of this server is bound, if `address` is one, as advertised or as bound.
+    fn bound(&self, address: SocketAddr) -> Option<SocketAddr>;
+
+    /// How clients know the relayed address that is bound to `address`.
+    fn advertised(&self, address: SocketAddr) -> Option<SocketAddr>;
+
+    /// Does any relayed address live on this address?
+    fn is_relaying_on(&self, ip: IpAddr) -> bool;
+
+    /// Do packets from the relay socket bound to `from` reach another machine at `to`, and not this one by an address
+    /// that no interface lists? Where the kernel does not say, they do not.
+    fn leads_elsewhere(&mut self, to: IpAddr, from: IpAddr) -> bool;
+
+    /// Is it certain that packets do not reach this machine? They may reach nobody: while an address or a route is away for a
+    /// moment they do not, and what was permitted before is to be there when it comes back.
+    fn leads_not_here(&mut self, to: IpAddr, from: IpAddr) -> bool;
+
+    /// May so many bytes of this allocation pass under the bitrate of its client's network, and of the whole server?
+    fn spend(&self, id: AllocationId, bytes: usize, now: Instant) -> bool;
+}
