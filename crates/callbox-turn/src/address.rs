@@ -17,6 +17,7 @@ pub fn embedded_ipv4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
+/// Is it an address of one link only: 169.254.0.0/16 (RFC 3927) or `fe80::/10` (RFC 4291)?
 pub fn is_link_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => v4.is_link_local(),

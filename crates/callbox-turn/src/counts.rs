@@ -8,8 +8,10 @@ macro_rules! counted {
         pub enum $name { $($(#[$variant_doc])* $variant,)* }
 
         impl $name {
+            /// Each of them, in the order of its number.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
+            /// As it stands in metrics: lower case, words joined by `_`.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
@@ -24,12 +26,17 @@ counted! {
         Malformed = "malformed",
         /// A response, or an indication or method that is not known.
         NotARequest = "not_a_request",
+        /// The client has no allocation.
         NoAllocation = "no_allocation",
+        /// The channel is not bound.
         NoChannel = "no_channel",
+        /// There is no permission for the peer.
         NoPermission = "no_permission",
+        /// The policy does not permit the peer, or it is of the other family.
         PeerRefused = "peer_refused",
         /// More than the message to the client can hold.
         TooLong = "too_long",
+        /// More than may pass in this time.
         Bitrate = "bitrate",
         /// More than may go to a peer from which nothing has come.
         Unanswered = "unanswered",
@@ -55,7 +62,9 @@ counted! {
         WrongPassword = "wrong_password",
         /// A time-limited name whose password was not made with the secret.
         WrongSecret = "wrong_secret",
+        /// Another realm than this server's.
         WrongRealm = "wrong_realm",
+        /// The time of the credential is over.
         Expired = "expired",
         /// More than a year ahead, such as one in milliseconds.
         ExpiryTooFar = "expiry_too_far",
@@ -69,6 +78,7 @@ counted! {
 pub struct FailedLogins(pub [u64; FailedLogin::ALL.len()]);
 
 impl FailedLogins {
+    /// Counts one.
     pub fn count(&mut self, why: FailedLogin) {
         self.0[why as usize] += 1;
     }
@@ -82,6 +92,7 @@ pub const CODES: [u16; 12] = [400, 401, 403, 420, 437, 438, 440, 441, 442, 443, 
 pub struct Refusals(pub [u64; CODES.len()]);
 
 impl Refusals {
+    /// Counts one, if it is among [`CODES`].
     pub fn count(&mut self, code: u16) {
         if let Some(index) = CODES.iter().position(|known| *known == code) {
             self.0[index] += 1;

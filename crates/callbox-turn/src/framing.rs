@@ -8,7 +8,12 @@ use super::wire;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frame {
     /// A message of `length` bytes, and `taken` with its padding.
-    Whole { length: usize, taken: usize },
+    Whole {
+        /// Bytes of the message.
+        length: usize,
+        /// Bytes until the next message.
+        taken: usize,
+    },
     /// The rest is not there yet.
     Partial,
     /// Nothing that TURN speaks; the place of the next message cannot be known.

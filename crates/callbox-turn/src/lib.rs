@@ -1,4 +1,5 @@
-//! A TURN server as a state machine.
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs, missing_debug_implementations)]
 
 mod address;
 pub mod channel_data;
@@ -11,6 +12,7 @@ mod indication;
 #[cfg(all(feature = "linux", target_os = "linux"))]
 pub mod linux;
 mod login_limit;
+mod passwords;
 mod peer_policy;
 mod ports;
 mod rate;
@@ -26,6 +28,7 @@ pub use engine::{
     Withdrawn, is_data,
 };
 pub use login_limit::LoginLimit;
+pub use passwords::Passwords;
 pub use peer_policy::{LocalAddress, PeerPolicy, PolicySettings, Standing};
 pub use ports::{Claim, Families, PortRange, RelayedAddresses};
 pub use rate::SharedRate;

@@ -5,6 +5,7 @@
 //! that nobody's guesses keep others out who are elsewhere. Where a name is guessed from many networks, each of them has
 //! one attempt a minute left. Shards share the table.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,7 +25,14 @@ const FROM_ALL_NETWORKS: u32 = 60;
 /// So many times as much may come from the larger network around.
 const LARGER: u32 = 4;
 
+/// Failed logins of late, by name and by network. Of bounded size, whoever tries whatever.
 pub struct LoginLimit(Mutex<Recent<Instant>>);
+
+impl fmt::Debug for LoginLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginLimit").finish_non_exhaustive()
+    }
+}
 
 #[derive(Hash)]
 enum Counted<'a> {
@@ -34,6 +42,7 @@ enum Counted<'a> {
 }
 
 impl LoginLimit {
+    /// Without a failure so far.
     pub fn new(now: Instant) -> Self {
         Self(Mutex::new(Recent::new(now)))
     }

@@ -13,6 +13,7 @@ use crate::address::{embedded_ipv4, is_global, is_link_local, is_private};
 /// An address of one of the machine's interfaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalAddress {
+    /// The address itself.
     pub ip: IpAddr,
     /// Length of the subnet's prefix, in bits.
     pub prefix: u8,
@@ -23,6 +24,7 @@ pub struct LocalAddress {
 }
 
 impl LocalAddress {
+    /// The network that is on its link.
     pub fn subnet(&self) -> Option<IpNet> {
         IpNet::new(self.ip, self.prefix).ok().map(|net| net.trunc())
     }
@@ -84,6 +86,7 @@ pub enum Standing {
     Away,
     /// On a LAN that the machine is on.
     OnLink(usize),
+    /// On this machine, by loopback.
     OnMachine,
 }
 

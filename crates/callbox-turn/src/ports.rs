@@ -15,7 +15,9 @@ const WORDS: usize = 65_536 / 64;
 /// Ports from `low` to `high`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PortRange {
+    /// The first.
     pub low: u16,
+    /// The last.
     pub high: u16,
 }
 
@@ -41,6 +43,7 @@ pub struct Families {
 }
 
 impl Families {
+    /// The number of the address of that family, if there is one.
     pub fn of(self, ipv6: bool) -> Option<usize> {
         if ipv6 { self.v6 } else { self.v4 }
     }
@@ -222,6 +225,7 @@ impl RelayedAddresses {
             .map(|(home, _)| home)
     }
 
+    /// Does any relayed address live on this address, as advertised or as bound?
     pub fn is_relaying_on(&self, ip: IpAddr) -> bool {
         self.homes.iter().any(|(home, ports)| {
             (home.advertised == ip || home.bound == ip) && ports.count.load(Ordering::Relaxed) > 0
@@ -243,10 +247,12 @@ impl Claim {
         self.port
     }
 
+    /// As a socket binds it.
     pub fn bound(&self) -> SocketAddr {
         SocketAddr::new(self.addresses.homes[self.home].0.bound, self.port)
     }
 
+    /// As clients and peers know it.
     pub fn advertised(&self) -> SocketAddr {
         SocketAddr::new(self.addresses.homes[self.home].0.advertised, self.port)
     }

@@ -41,6 +41,7 @@ pub struct SharedRate {
 }
 
 impl SharedRate {
+    /// So many units a second, from now on.
     pub fn new(per_second: u64, start: Instant) -> Self {
         Self {
             per_second,

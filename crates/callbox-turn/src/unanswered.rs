@@ -5,6 +5,7 @@
 //! pages in one network together, so that many names do not help. Shards share the table. It is asked only while a peer
 //! has not answered: what was answered, an allocation knows itself.
 
+use std::fmt;
 use std::hash::Hash;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
@@ -41,7 +42,14 @@ impl From<Target> for Peer {
 /// Packets to peers that have not answered.
 pub struct Unanswered(Mutex<Recent<Trial>>);
 
+impl fmt::Debug for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unanswered").finish_non_exhaustive()
+    }
+}
+
 impl Unanswered {
+    /// Without a packet so far.
     pub fn new(now: Instant) -> Self {
         Self(Mutex::new(Recent::new(now)))
     }

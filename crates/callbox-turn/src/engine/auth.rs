@@ -7,6 +7,7 @@
 //! base64( seconds since the start, 4 bytes | HMAC-SHA256(seconds | address | port), 14 bytes )
 //! ```
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,6 +34,12 @@ pub struct Nonces {
     start: Instant,
 }
 
+impl fmt::Debug for Nonces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nonces").finish_non_exhaustive()
+    }
+}
+
 impl Nonces {
     /// # Errors
     /// When the operating system has no randomness.
@@ -44,6 +51,7 @@ impl Nonces {
         Ok(Self { key, start })
     }
 
+    /// A nonce for the client at this address, good for an hour.
     pub fn issue(&self, client: SocketAddr, now: Instant) -> String {
         let time = self.seconds(now).to_be_bytes();
         let mut nonce = [0; TIME + MAC];
@@ -52,6 +60,7 @@ impl Nonces {
         STANDARD.encode(nonce)
     }
 
+    /// Was this nonce made for this client, within the last hour?
     pub fn holds(&self, nonce: &[u8], client: SocketAddr, now: Instant) -> bool {
         let Ok(bytes) = STANDARD.decode(nonce) else {
             return false;

@@ -9,19 +9,26 @@ use super::{AllocationId, Client};
 /// Which relayed address a client wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
+    /// Whatever is free.
     Any,
+    /// An even port (EVEN-PORT, RFC 8656 §14.5).
     Even,
     /// An even port, and the next one kept for whoever brings the token.
     Pair,
+    /// The one that was kept under this RESERVATION-TOKEN (RFC 8656 §14.9).
     Reserved([u8; 8]),
 }
 
 /// The request for a relayed address.
 #[derive(Debug)]
 pub struct Order<'a, U> {
+    /// Who asks.
     pub client: Client,
+    /// Whose it will be.
     pub user: &'a U,
+    /// Of IPv6, rather than IPv4?
     pub ipv6: bool,
+    /// Which port.
     pub wish: Wish,
 }
 
@@ -36,6 +43,18 @@ pub struct Relayed {
     pub token: Option<[u8; 8]>,
 }
 
+impl Relayed {
+    /// Bound to the very address that clients and peers know, with no port kept beside it.
+    pub fn at(address: SocketAddr) -> Self {
+        Self {
+            address,
+            bound: address,
+            token: None,
+        }
+    }
+}
+
+/// Why there is no relayed address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoRelay {
     /// There is no address of that family.
@@ -46,6 +65,7 @@ pub enum NoRelay {
     Capacity,
 }
 
+/// Why an allocation has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// The client gave it up.
@@ -78,24 +98,35 @@ impl fmt::Display for End {
 /// An allocation that has ended.
 #[derive(Debug)]
 pub struct Ended<'a, U> {
+    /// Whose client it was.
     pub client: Client,
+    /// Whose it was.
     pub user: &'a U,
+    /// As advertised.
     pub relayed: SocketAddr,
+    /// What passed through it.
     pub usage: Usage,
+    /// From its beginning to its end.
     pub lived: Duration,
+    /// Why it has ended.
     pub end: End,
 }
 
 /// What passed through an allocation.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
+    /// From the client.
     pub to_peers: Tally,
+    /// From peers.
     pub to_client: Tally,
 }
 
+/// A number of packets and their bytes of payload.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
+    /// How many.
     pub packets: u64,
+    /// How long all of them were.
     pub bytes: u64,
 }
 
@@ -128,12 +159,20 @@ pub trait Host<U> {
 
     /// Do packets from the relay socket bound to `from` reach another machine at `to`, and not this one by an address
     /// that no interface lists? Where the kernel does not say, they do not.
-    fn leads_elsewhere(&mut self, to: IpAddr, from: IpAddr) -> bool;
+    fn leads_elsewhere(&mut self, to: IpAddr, from: IpAddr) -> bool {
+        let _ = (to, from);
+        true
+    }
 
     /// Is it certain that packets do not reach this machine? They may reach nobody: while an address or a route is away for a
     /// moment they do not, and what was permitted before is to be there when it comes back.
-    fn leads_not_here(&mut self, to: IpAddr, from: IpAddr) -> bool;
+    fn leads_not_here(&mut self, to: IpAddr, from: IpAddr) -> bool {
+        self.leads_elsewhere(to, from)
+    }
 
     /// May so many bytes of this allocation pass under the bitrate of its client's network, and of the whole server?
-    fn spend(&self, id: AllocationId, bytes: usize, now: Instant) -> bool;
+    fn spend(&self, id: AllocationId, bytes: usize, now: Instant) -> bool {
+        let _ = (id, bytes, now);
+        true
+    }
 }

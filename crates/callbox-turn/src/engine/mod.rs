@@ -31,11 +31,13 @@ mod world;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use ring::rand::SystemRandom;
 use slab::Slab;
 
 use super::channel_data;
@@ -56,10 +58,14 @@ pub const HEADROOM: usize = indication::MAX_HEADER;
 /// Room behind it, for padding.
 pub const TAILROOM: usize = 3;
 
+/// How a client reaches the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Transport {
+    /// Datagrams.
     Udp,
+    /// A stream.
     Tcp,
+    /// A stream over TLS.
     Tls,
 }
 
@@ -76,12 +82,26 @@ impl fmt::Display for Transport {
 /// A client's five-tuple: how it came, and from where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Client {
+    /// How it came.
     pub transport: Transport,
     /// Which listening socket, or which stream.
     pub via: u32,
+    /// From where: an IPv4 client of a dual-stack socket as IPv4.
     pub address: SocketAddr,
     /// Has a proxy passed its stream on? Then `address` is what the proxy says.
     pub proxied: bool,
+}
+
+impl Client {
+    /// A client that sends datagrams to the one listening socket.
+    pub fn over_udp(address: SocketAddr) -> Self {
+        Self {
+            transport: Transport::Udp,
+            via: 0,
+            address,
+            proxied: false,
+        }
+    }
 }
 
 /// Names an allocation as long as it lives.
@@ -91,6 +111,7 @@ pub struct AllocationId(pub u32);
 /// The moment in which something happens, on both clocks.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
+    /// The clock that only goes forwards: of all deadlines.
     pub instant: Instant,
     /// Credentials expire by this one.
     pub wall: SystemTime,
@@ -101,16 +122,25 @@ pub struct Now {
 pub enum Verdict {
     /// Back to the client.
     Answer(Vec<u8>),
+    /// Out through the socket of an allocation.
     ToPeer {
+        /// Through whose socket.
         from: AllocationId,
+        /// The peer; a relayed address of another engine as it is bound.
         to: SocketAddr,
+        /// The payload, in the buffer.
         data: Range<usize>,
+        /// Has the client asked that it be sent unfragmented (RFC 8656 §14.6)? Only by a Send indication.
         dont_fragment: bool,
     },
+    /// To the client of an allocation.
     ToClient {
+        /// Which one.
         client: Client,
+        /// The message, in the buffer; on a stream it is padded to four bytes.
         message: Range<usize>,
     },
+    /// Nowhere.
     Drop(DropReason),
 }
 
@@ -122,14 +152,43 @@ pub fn is_data(message: &[u8]) -> bool {
 
 /// What an engine holds to.
 pub struct Rules<U> {
+    /// Who the users are.
     pub users: Arc<U>,
+    /// Which peers may be relayed to.
     pub policy: Arc<PeerPolicy>,
+    /// Makes and checks nonces.
     pub nonces: Nonces,
     /// Of one allocation.
     pub max_permissions: usize,
+    /// Of one allocation.
     pub max_channels: usize,
     /// Answers to requests without valid credentials, per source and second.
     pub unauthenticated_per_second: u32,
+}
+
+impl<U> fmt::Debug for Rules<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rules").finish_non_exhaustive()
+    }
+}
+
+impl<U> Rules<U> {
+    /// The rules of a server that gives each allocation 256 permissions and channels, and strangers at one address 200 answers a
+    /// second.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn new(users: U, policy: PeerPolicy) -> io::Result<Self> {
+        let nonces = Nonces::new(&SystemRandom::new(), Instant::now());
+        Ok(Self {
+            users: Arc::new(users),
+            policy: Arc::new(policy),
+            nonces: nonces.map_err(|_| io::Error::other("no randomness"))?,
+            max_permissions: 256,
+            max_channels: 256,
+            unauthenticated_per_second: 200,
+        })
+    }
 }
 
 impl<U> Clone for Rules<U> {
@@ -161,7 +220,14 @@ pub struct Engine<U: Users> {
     failed_logins: FailedLogins,
 }
 
+impl<U: Users> fmt::Debug for Engine<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
 impl<U: Users> Engine<U> {
+    /// An engine without allocations.
     pub fn new(rules: Rules<U>) -> Self {
         let answer_limit = AnswerLimit::new(rules.unauthenticated_per_second);
         Self {
@@ -302,7 +368,7 @@ impl<U: Users> Engine<U> {
         }
     }
 
-    #[cfg(any(test, fuzzing))]
+    /// How many allocations there are.
     pub fn allocations(&self) -> usize {
         self.allocations.len()
     }

@@ -11,7 +11,9 @@ use crate::peer_policy::{PeerPolicy, Standing};
 /// What has ended.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Withdrawn {
+    /// How many permissions.
     pub permissions: usize,
+    /// How many channels.
     pub channels: usize,
 }
 

@@ -13,6 +13,7 @@ const WINDOW: Duration = Duration::from_millis(5);
 /// Where so many come in a pause, they are there without it.
 const PLENTY: u32 = 16;
 
+/// Tells from the packets of the last milliseconds whether a pause pays.
 #[derive(Debug)]
 pub struct Gathering {
     since: Instant,
@@ -22,6 +23,7 @@ pub struct Gathering {
 }
 
 impl Gathering {
+    /// Without a packet so far.
     pub fn new(now: Instant) -> Self {
         Self {
             since: now,

@@ -7,10 +7,15 @@ use crate::engine::AllocationId;
 /// What the poll tells about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Token {
+    /// Somebody has woken the thread.
     Commands,
+    /// A deadline has come.
     Timer,
+    /// A listening socket, by its number.
     Listener(u32),
+    /// The socket of an allocation.
     Relay(AllocationId),
+    /// A stream, by its number.
     Stream(u32),
 }
 
@@ -54,6 +59,7 @@ impl Default for Batch {
 impl Batch {
     const MAX: u8 = 64;
 
+    /// How many to ask for: 1 to 64.
     pub fn size(self) -> usize {
         self.0.into()
     }

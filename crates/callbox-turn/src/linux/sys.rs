@@ -4,6 +4,7 @@
 //! here is the calls into the C library alone.
 #![allow(unsafe_code)]
 
+use std::fmt;
 use std::io;
 use std::mem::{self, size_of};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -78,6 +79,12 @@ pub struct Inbox {
     headers: Vec<libc::mmsghdr>,
 }
 
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox").finish_non_exhaustive()
+    }
+}
+
 // SAFETY: the pointers in `iovecs` and `headers` lead into the heap memory that this owns, wherever it is moved.
 unsafe impl Send for Inbox {}
 
@@ -88,6 +95,7 @@ impl Default for Inbox {
 }
 
 impl Inbox {
+    /// Empty, with all its memory reserved.
     pub fn new() -> Self {
         let mut memory = vec![0; SLOTS * SLOT];
         let mut names = vec![RawAddress::EMPTY; SLOTS];
@@ -321,8 +329,11 @@ fn count(number: usize) -> u32 {
 /// A part of a slot, and to whom it goes.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
+    /// Of the inbox.
     pub slot: usize,
+    /// Of the slot.
     pub part: Range<usize>,
+    /// Where it goes.
     pub to: SocketAddr,
 }
 

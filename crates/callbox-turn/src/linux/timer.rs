@@ -3,6 +3,7 @@
 //! A timer of the kernel that stays set: giving the poll a timeout instead would set and cancel one with every wait,
 //! which costs as much as a system call or two.
 
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -12,9 +13,16 @@ use rustix::time::{
     timerfd_settime,
 };
 
+/// A timer that the poll can wait for.
 pub struct Timer {
     fd: OwnedFd,
     set_to: Option<Instant>,
+}
+
+impl fmt::Debug for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timer").finish_non_exhaustive()
+    }
 }
 
 impl Timer {

@@ -18,6 +18,7 @@ impl Wake {
         Ok(Self(Arc::new(fd)))
     }
 
+    /// Wakes the thread, now or when it waits next.
     pub fn wake(&self) {
         // It only fails when the counter is full, and then the shard is awake.
         let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());

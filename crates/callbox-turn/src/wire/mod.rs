@@ -20,6 +20,7 @@ pub(crate) type TransactionId = [u8; 12];
 /// The key of long-term credentials: MD5 of `username:realm:password` (RFC 8489 §9.2.2).
 pub type Key = [u8; 16];
 
+/// The key of a user's long-term credential.
 pub fn key(username: &str, realm: &str, password: &str) -> Key {
     let digest = turn::auth::generate_auth_key(username, realm, password);
     std::array::from_fn(|i| digest.get(i).copied().unwrap_or_default())
