@@ -1,6 +1,6 @@
 //! What a person says to each of the servers, and how it is read: docs/signaling.md, and Socket.IO 5 over Engine.IO 4. Pure.
 
-use crate::servers::Kind;
+use crate::kind::Kind;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {

@@ -20,6 +20,7 @@ mod cpu;
 mod dialect;
 mod files;
 mod http_load;
+mod kind;
 mod measure;
 mod people;
 #[allow(dead_code, reason = "the other benchmark needs the rest")]
@@ -42,10 +43,11 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use clap::Parser;
 
+use kind::Kind;
 use measure::{Lengths, measure};
 use process::Ticks;
 use rows::Row;
-use servers::{Kind, Setting};
+use servers::Setting;
 use table::Round;
 
 /// Compares callbox's web server and signaling with others, on this machine, over loopback.

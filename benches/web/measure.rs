@@ -8,10 +8,11 @@ use tokio::time::sleep;
 
 use crate::cpu::Spent;
 use crate::http_load::{self, Wanted};
+use crate::kind::Kind;
 use crate::people::{Door, pair};
 use crate::process::resident;
 use crate::rows::{Coding, Row, Version};
-use crate::servers::{Kind, Server, Setting};
+use crate::servers::{Server, Setting};
 use crate::stats::percentile;
 use crate::talk::{Pace, Talk, talk};
 

@@ -1,6 +1,6 @@
 //! The rows of the table: what is measured, on which servers, and what callbox is to reach. Pure.
 
-use crate::servers::Kind;
+use crate::kind::Kind;
 
 /// The files that are fetched, from a kilobyte to sixteen.
 pub(crate) const FILES: [&str; 5] = [

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tokio::runtime;
 use tokio_rustls::TlsConnector;
 
+use crate::kind::Kind;
 use crate::rows::Row;
 use crate::{files, python, tls};
 
@@ -24,28 +25,6 @@ const READY_WITHIN: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_millis(20);
 /// Of Debian's package libnginx-mod-http-brotli-static.
 const BROTLI: &str = "/usr/lib/nginx/modules/ngx_http_brotli_static_module.so";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
-    Callbox,
-    /// Another callbox, to compare the one with.
-    Before,
-    Nginx,
-    SocketIo,
-}
-
-impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Callbox, Self::Before, Self::Nginx, Self::SocketIo];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Callbox => "callbox",
-            Self::Before => "before",
-            Self::Nginx => "nginx",
-            Self::SocketIo => "python-socketio",
-        }
-    }
-}
 
 /// What is the same for every start of a server.
 pub(crate) struct Setting {

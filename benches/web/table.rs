@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use crate::kind::Kind;
 use crate::measure::Outcome;
 use crate::rows::Row;
-use crate::servers::{Kind, Setting};
+use crate::servers::Setting;
 use crate::stats::Summary;
 
 /// What was measured in one round.

@@ -10,7 +10,8 @@
 use std::time::Duration;
 
 use crate::channel_data;
-use crate::engine::{HEADROOM, TAILROOM, schedule};
+use crate::engine::tests::schedule;
+use crate::engine::{HEADROOM, TAILROOM};
 use crate::framing::{self, Frame};
 use crate::indication;
 use crate::wire::drafts::{Draft, Kind, Seen};

@@ -14,20 +14,14 @@ mod answer_limit;
 mod auth;
 mod contact;
 mod deadlines;
-#[cfg(any(test, fuzzing))]
-mod directory;
 mod host;
 mod policy_change;
 mod relaying;
 mod reply;
 mod requests;
 #[cfg(any(test, fuzzing))]
-pub(crate) mod schedule;
-#[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod users;
-#[cfg(any(test, fuzzing))]
-mod world;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;

@@ -3,8 +3,8 @@
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use super::super::directory::Holder;
-use super::super::world::{ALICE, BOB, GLOBAL_V6, LOCAL, PUBLIC, World};
+use super::super::directory::{ALICE, BOB, Holder};
+use super::super::world::{GLOBAL_V6, LOCAL, PUBLIC, World};
 use super::super::{Client, Method, Relayed};
 use super::model::{Held, Known};
 use super::steps::{Asked, FOREIGN, Login, Nonce, Oddity, Peer, channel_number, client, visitor};

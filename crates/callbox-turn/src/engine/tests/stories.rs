@@ -5,8 +5,8 @@ mod properties;
 
 use std::net::SocketAddr;
 
-use super::directory::Holder;
-use super::world::{self, ALICE, BOB, World, five_tuple, peer, request};
+use super::directory::{self, ALICE, BOB, Holder};
+use super::world::{self, World, five_tuple, peer, request};
 use super::*;
 use crate::wire::Method::{Allocate, Binding, ChannelBind, CreatePermission, Refresh};
 use crate::wire::drafts::{Draft, Kind};
@@ -415,7 +415,10 @@ fn a_check_relays_slowly() {
     assert_eq!(world.ask(client, &check, draft).error(), None);
     world.permit_as(client, &check, peer(1));
     let sent = (0..1000).filter(|_| world.sends(client, peer(1))).count();
-    assert_eq!(sent as u64, world::CHECK_RATE / world::PAYLOAD.len() as u64);
+    assert_eq!(
+        sent as u64,
+        directory::CHECK_RATE / world::PAYLOAD.len() as u64
+    );
 }
 
 #[test]
@@ -442,7 +445,7 @@ fn answers_to_strangers_are_limited_and_never_amplify() {
 fn guesses_are_slowed_and_nobody_else_is() {
     let mut world = World::new();
     let (ana, mallory, bo) = (world.allocated(1), five_tuple(2), five_tuple(3));
-    let guess: &world::User = &("alice", "guess");
+    let guess: &directory::User = &("alice", "guess");
     let draft = || request(Allocate).transport(17);
     let mut refused = 0;
     while let Some(seen) = world.try_ask(mallory, guess, draft()) {

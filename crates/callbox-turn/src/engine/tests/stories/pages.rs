@@ -1,7 +1,7 @@
 //! What a page may send to peers that do not answer.
 
 use super::*;
-use crate::engine::directory::Credentials;
+use crate::engine::tests::directory::Credentials;
 
 const PEER: u8 = 1;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ring::rand::SystemRandom;
 
-use super::directory::{Credentials, Directory, Holder};
+use super::directory::{ALICE, Credentials, Directory, Holder, User};
 use super::*;
 use crate::peer_policy::{LocalAddress, PolicySettings};
 use crate::wire::Method::{Allocate, ChannelBind, CreatePermission, Refresh};
@@ -19,8 +19,6 @@ use crate::wire::{self, Key};
 pub(super) const MAX_PERMISSIONS: usize = 50;
 pub(super) const MAX_CHANNELS: usize = 20;
 pub(super) const PAYLOAD: &[u8] = b"ten bytes.";
-/// Bytes per second of a check.
-pub(super) const CHECK_RATE: u64 = 100;
 pub(super) const REALM: &str = "callbox";
 
 /// Where relayed addresses are: as the world knows them, and as they are bound.
@@ -28,10 +26,6 @@ pub(super) const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::new(5, 6, 7, 8));
 pub(super) const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5));
 /// Both at once.
 pub(super) const GLOBAL_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 5, 0, 0, 0, 0, 5));
-
-pub(super) type User = (&'static str, &'static str);
-pub(super) const ALICE: &User = &("alice", "wonderland");
-pub(super) const BOB: &User = &("bob", "builder");
 
 /// A username and its password.
 pub(super) trait Login {

@@ -17,8 +17,8 @@ mod steps;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::directory::Holder;
-use super::world::{self, ALICE, BOB, LOCAL, PUBLIC, REALM, World};
+use super::directory::{ALICE, BOB, Holder};
+use super::world::{self, LOCAL, PUBLIC, REALM, World};
 use super::*;
 use crate::framing::{self, Frame};
 use crate::wire;

@@ -5,13 +5,17 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::Now;
-use super::users::{Account, NoAccount, Target, Users};
-use super::world::{ALICE, BOB, CHECK_RATE};
+use super::{Account, NoAccount, Now, Target, Users};
 use crate::counts::{DropReason, FailedLogin};
 use crate::login_limit::LoginLimit;
 use crate::unanswered::Unanswered;
 use crate::wire;
+
+/// Bytes per second of a check.
+pub(super) const CHECK_RATE: u64 = 100;
+pub(super) type User = (&'static str, &'static str);
+pub(super) const ALICE: &User = &("alice", "wonderland");
+pub(super) const BOB: &User = &("bob", "builder");
 
 /// How long what is minted for a page is good.
 const TTL: Duration = Duration::from_secs(3600);
