@@ -27,7 +27,7 @@ function portsIn(banner) {
   };
   const https = found(/https:\/\/\S+:(\d+)\//);
   if (https === undefined) throw new Error(`no port in ${banner}`);
-  return { https, turn: found(/STUN\/TURN .*?:(\d+)  \(UDP, TCP\)/), tls: found(/STUN\/TURN .*:(\d+)  \(TLS\)/) };
+  return { https, turn: found(/STUN\/TURN .*?:(\d+) {2}\(UDP, TCP\)/), tls: found(/STUN\/TURN .*:(\d+) {2}\(TLS\)/) };
 }
 
 export class Server {
