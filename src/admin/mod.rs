@@ -30,7 +30,7 @@ use crate::front;
 use crate::refused;
 use crate::signaling::{self, Hub};
 use crate::tls::Served;
-use crate::turn::counters::Flow;
+use crate::turn::counters::{self, Flow};
 use crate::turn::{self, Relay};
 
 /// The text format that Prometheus reads.
@@ -206,7 +206,8 @@ fn look_at_relay(relay: &Relay) {
         counter!("callbox_turn_refusals_total", "code" => code.to_string()).absolute(count);
     }
     for (reason, count) in FailedLogin::ALL.iter().zip(totals.failed_logins) {
-        counter!("callbox_turn_failed_logins_total", "reason" => reason.name()).absolute(count);
+        counter!("callbox_turn_failed_logins_total", "reason" => counters::label(*reason))
+            .absolute(count);
     }
     for (shard, used) in cpu::shards() {
         gauge!("callbox_turn_shard_cpu_seconds", "shard" => shard).set(used.as_secs_f64());

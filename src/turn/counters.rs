@@ -28,6 +28,14 @@ impl Flow {
     }
 }
 
+/// What a failed login is called in metrics: whoever may not relay is in no call.
+pub(crate) fn label(why: FailedLogin) -> &'static str {
+    match why {
+        FailedLogin::NotAdmitted => "not_in_call",
+        other => other.name(),
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Counters {
     refusals: [AtomicU64; CODES.len()],
@@ -164,5 +172,14 @@ mod tests {
         shards[1].dropped(DropReason::Malformed);
         let told = Totals::of(&shards).drops_since(&before);
         assert_eq!(told.as_deref(), Some("malformed=1 no_permission=2"));
+    }
+
+    #[test]
+    fn failed_logins_are_called_as_the_documentation_says() {
+        let documented = include_str!("../../docs/turn.md");
+        for why in FailedLogin::ALL {
+            let label = label(*why);
+            assert!(documented.contains(&format!("`{label}`")), "{label}");
+        }
     }
 }

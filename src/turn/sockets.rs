@@ -252,7 +252,7 @@ impl Host<Holder> for Sockets {
             packets_in = ended.usage.to_client.packets,
             bytes_in = ended.usage.to_client.bytes,
             seconds = ended.lived.as_secs(),
-            reason = %ended.end,
+            reason = %reason(ended.end),
             "relaying ended"
         );
     }
@@ -328,6 +328,14 @@ pub(crate) fn set_receive_buffer(socket: &Socket, bytes: usize, what: &str) -> i
         tracing::warn!("{warning}");
     }
     Ok(())
+}
+
+/// Why relaying has ended, for the log.
+fn reason(end: End) -> String {
+    match end {
+        End::Revoked => "the visitor left".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 fn shortfall(granted: usize, wanted: usize, what: &str) -> Option<String> {

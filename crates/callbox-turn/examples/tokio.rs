@@ -84,14 +84,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = Arc::new(UdpSocket::bind((ip, 3478)).await?);
     let (sender, mut inbox) = channel(1024);
     receive(Arc::clone(&listener), None, sender.clone());
-    let users = Passwords::new("example", [("alice", "wonderland")]);
+    let users = Passwords::new("example", [("alice", "wonderland")], Instant::now());
     let policy = PeerPolicy::new(&PolicySettings {
         public: &[ip],
         loopback: ip.is_loopback(),
         listeners: &[3478],
         ..PolicySettings::default()
     });
-    let mut engine = Engine::new(Rules::new(users, policy)?);
+    let mut engine = Engine::new(Rules::new(users, policy, Instant::now())?);
     let mut sockets = Sockets {
         ip,
         by_allocation: HashMap::new(),

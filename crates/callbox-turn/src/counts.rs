@@ -56,20 +56,20 @@ counted! {
 counted! {
     /// Why a signed request is answered with 401.
     FailedLogin {
-        /// Neither a user of the configuration nor a time-limited name.
+        /// The username names nobody.
         UnknownUser = "unknown_user",
-        /// Of a user of the configuration.
+        /// Of a username whose credential does not end.
         WrongPassword = "wrong_password",
-        /// A time-limited name whose password was not made with the secret.
+        /// Of a time-limited username: its password was not made with the secret.
         WrongSecret = "wrong_secret",
         /// Another realm than this server's.
         WrongRealm = "wrong_realm",
         /// The time of the credential is over.
         Expired = "expired",
-        /// More than a year ahead, such as one in milliseconds.
+        /// The time of the credential ends too far ahead to be meant, such as one in milliseconds.
         ExpiryTooFar = "expiry_too_far",
-        /// A visitor who is not in a room, or a check whose time is over.
-        NotInCall = "not_in_call",
+        /// The password was right, but the user may not relay now.
+        NotAdmitted = "not_admitted",
     }
 }
 

@@ -22,6 +22,7 @@ impl Passwords {
     pub fn new<N: Into<String>, P: Into<String>>(
         realm: impl Into<String>,
         users: impl IntoIterator<Item = (N, P)>,
+        now: Instant,
     ) -> Self {
         let users = users.into_iter();
         Self {
@@ -29,7 +30,7 @@ impl Passwords {
             by_name: users
                 .map(|(name, password)| (name.into(), password.into()))
                 .collect(),
-            logins: LoginLimit::new(Instant::now()),
+            logins: LoginLimit::new(now),
         }
     }
 }

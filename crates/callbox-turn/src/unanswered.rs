@@ -1,8 +1,8 @@
-//! What a page may send to a peer from which nothing has come: enough to find out whether it answers (ICE, RFC 8445), and
-//! too little to flood anybody. Pure.
+//! What a user on trial may send to a peer from which nothing has come: enough to find out whether it answers (ICE, RFC 8445),
+//! and too little to flood anybody. Pure.
 //!
-//! Counted are packets of a page to an address, over all its allocations and all ports of the address; and those of all
-//! pages in one network together, so that many names do not help. Shards share the table. It is asked only while a peer
+//! Counted are packets of a user to an address, over all its allocations and all ports of the address; and those of all
+//! users in one network together, so that many names do not help. Engines share the table. It is asked only while a peer
 //! has not answered: what was answered, an allocation knows itself.
 
 use std::fmt;
@@ -16,7 +16,7 @@ use super::recent::Recent;
 use crate::address::NetworkKey;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// Packets of a page in the first second.
+/// Packets of a user in the first second.
 const AT_FIRST: u32 = 20;
 /// Packets a second after that.
 const PER_SECOND: u32 = 5;
@@ -39,7 +39,7 @@ impl From<Target> for Peer {
     }
 }
 
-/// Packets to peers that have not answered.
+/// Packets to peers that have not answered. Of bounded size, whoever sends whatever.
 pub struct Unanswered(Mutex<Recent<Trial>>);
 
 impl fmt::Debug for Unanswered {
@@ -71,12 +71,12 @@ impl Unanswered {
             (Sender::User(user), 1),
         ];
         let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let [network, page] = senders.map(|(sender, times)| {
+        let [network, user] = senders.map(|(sender, times)| {
             let trial = recent.get(&(sender, to), now);
             trial.unwrap_or_else(|| Trial::new(now)).next(times, now)
         });
-        if network.max(page) > now {
-            return Err(network.max(page));
+        if network.max(user) > now {
+            return Err(network.max(user));
         }
         for (sender, times) in senders {
             let trial = recent.entry(&(sender, to), now, || Trial::new(now));
@@ -120,7 +120,7 @@ impl Trial {
         }
     }
 
-    /// When the next packet may go; `times` as many as of one page.
+    /// When the next packet may go; `times` as many as of one user.
     fn next(&self, times: u32, now: Instant) -> Instant {
         if now < self.begun + SECOND && self.sent < AT_FIRST * times {
             return now;

@@ -19,7 +19,7 @@ pub(super) const CHANNEL_LIFETIME: Duration = Duration::from_secs(600);
 /// Peers a second for which the kernel is asked where they are; that of a call has a few dozen in all.
 const QUESTIONS: u64 = 256;
 
-/// Relayed addresses of this server that an allocation of a page may be sending to; that of a call has a handful.
+/// Relayed addresses of this server that an allocation on trial may be sending to; that of a call has a handful.
 const MAX_INSIDE: usize = 256;
 
 pub(super) struct Allocation<U> {
@@ -43,7 +43,7 @@ pub(super) struct Allocation<U> {
     to_client: Rate,
     questions: Rate,
     permissions: BTreeMap<IpAddr, Permission>,
-    /// Relayed addresses of this server to which a page has sent.
+    /// Relayed addresses of this server to which it has sent while on trial.
     inside: BTreeMap<SocketAddr, Contact>,
     channels: BTreeMap<u16, Channel>,
     numbers: BTreeMap<SocketAddr, u16>,

@@ -158,7 +158,7 @@ impl<U: Users> Engine<U> {
         // Asked last: only who knows the password may be on the way to somewhere.
         let asked = is_new || request.method == Method::Refresh;
         if asked && !users.may_relay(&account, now) {
-            return Err(self.failed(FailedLogin::NotInCall));
+            return Err(self.failed(FailedLogin::NotAdmitted));
         }
         Ok(account)
     }

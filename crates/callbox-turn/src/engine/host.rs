@@ -88,7 +88,7 @@ impl fmt::Display for End {
             Self::Released => "released by the client",
             Self::Expired => "not refreshed",
             Self::Disconnected => "disconnected",
-            Self::Revoked => "the visitor left",
+            Self::Revoked => "the user may not relay any longer",
             Self::Evicted => "idle, and its place was needed",
             Self::Stopped => "the server stops",
         })

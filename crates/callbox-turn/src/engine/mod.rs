@@ -172,8 +172,8 @@ impl<U> Rules<U> {
     ///
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn new(users: U, policy: PeerPolicy) -> io::Result<Self> {
-        let nonces = Nonces::new(&SystemRandom::new(), Instant::now());
+    pub fn new(users: U, policy: PeerPolicy, now: Instant) -> io::Result<Self> {
+        let nonces = Nonces::new(&SystemRandom::new(), now);
         Ok(Self {
             users: Arc::new(users),
             policy: Arc::new(policy),
