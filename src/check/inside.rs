@@ -11,7 +11,7 @@ use super::ice::Transport;
 use super::probe::{Budget, connect, machine};
 use super::public_ip::Here;
 use super::report::{Report, Row};
-use super::site;
+use super::steps;
 use super::subject::{Local, OwnFile, Roots, Subject};
 use super::target::Target;
 use super::unit::{self, Unit};
@@ -61,7 +61,7 @@ pub(super) async fn check(inside: &Inside, roots: &Roots, budget: Budget) -> Rep
             rows.extend(way_rows(config, &here, names, budget).await);
             let local = Some(local(inside, address.ip(), here));
             let key = key(inside);
-            rows.extend(site::check(&Subject { target, key, local }, roots, budget).await);
+            rows.extend(steps::check(&Subject { target, key, local }, roots, budget).await);
         }
         Err(problem) => {
             rows.push(problem_row(inside, address, &problem));
@@ -271,14 +271,14 @@ fn rows_without_server(inside: &Inside, machine: &Machine, here: &Here, roots: &
     let disk = machine::certificates(&file);
     rows.push(certificate_file::row(&disk, &file, None, maker));
     if let OnDisk::There(chain) = &disk {
-        rows.extend(site::certificate_rows(
+        rows.extend(steps::certificate_rows(
             names(config),
             roots,
             chain,
             SystemTime::now(),
         ));
     }
-    rows.extend(site::skip(
+    rows.extend(steps::skip(
         "the server does not run",
         &["WebSocket", "STUN", "TURN"],
     ));

@@ -3,7 +3,7 @@
 //! ```text
 //!  the configuration ── inside ── probe: the machine ────────────────────────────── unit, limits, state, running, …
 //!                         │
-//!  a URL ────────────── site ─┬─ probe: DNS, TCP, proxy, TLS, HTTP, WebSocket ── page, certificate, clock, websocket, …
+//!  a URL ───────────── steps ─┬─ probe: DNS, TCP, proxy, TLS, HTTP, WebSocket ── page, certificate, clock, websocket, …
 //!                             └─ relaying ── probe: STUN, TURN, packets ──────── stun, relay, packets, public_ip
 //! ```
 //!
@@ -29,9 +29,9 @@ mod relay;
 mod relaying;
 mod report;
 mod running;
-mod site;
 mod start;
 mod state;
+mod steps;
 mod stun;
 mod subject;
 mod target;
@@ -75,7 +75,7 @@ pub async fn outside(
         local: None,
     };
     Ok(Report {
-        rows: site::check(&subject, &roots, Budget::start()).await,
+        rows: steps::check(&subject, &roots, Budget::start()).await,
         url: subject.target.url(),
     })
 }

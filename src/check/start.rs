@@ -7,7 +7,7 @@ use rustls::pki_types::CertificateDer;
 
 use super::probe::{Budget, connect, machine};
 use super::report::{Row, Status};
-use super::site::certificate_rows;
+use super::steps::certificate_rows;
 use super::subject::Roots;
 use super::{authority, certificate, dns, limits};
 use crate::config::Config;
