@@ -140,7 +140,6 @@ mod tests {
             ip: [192, 0, 2, 1].into(),
             site: Site::parse(site).unwrap(),
             direct: true,
-            https: true,
         }
     }
 

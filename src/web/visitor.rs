@@ -58,7 +58,6 @@ pub(super) fn identify(trusted: &[IpNet], request: &mut Request) {
                 .unwrap_or(peer.ip()),
             site,
             direct: told.is_none(),
-            https: request.extensions().get::<Plain>().is_none(),
         };
         request.extensions_mut().insert(visitor);
     }

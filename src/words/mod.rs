@@ -1,4 +1,4 @@
-//! The vocabulary of the whole program: types that say what a secret, a password or a name is. Pure, and the ground floor: nothing
+//! The vocabulary of the whole program: types that say what a secret, a password, a name or a site is. The ground floor: nothing
 //! here imports anything else of callbox.
 
 pub(crate) mod names;

@@ -12,6 +12,4 @@ pub(crate) struct Visitor {
     pub site: Site,
     /// No proxy for HTTP stands between them: at this site there is this server itself, and so its TURN, too.
     pub direct: bool,
-    /// The browser has come over HTTPS.
-    pub https: bool,
 }

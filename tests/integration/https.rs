@@ -282,6 +282,37 @@ async fn handshakes_headers_and_idle_connections_have_deadlines() {
     );
 }
 
+/// What is made for a visitor needs the host under which it came; files and health do not.
+#[tokio::test]
+async fn a_request_that_names_no_host_is_told_so() {
+    let server = Server::start("");
+    let status = async |line: &str, host: &str| {
+        let text = format!("{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let mut stream = tls(server.https).await;
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        // A server may end without saying so.
+        let _ = stream.read_to_string(&mut answer).await;
+        let code = answer.split(' ').nth(1).unwrap().to_owned();
+        (code, answer.contains("names no host"))
+    };
+    for host in ["a_b.example", "1.2.3", "user@host", "host:99999"] {
+        for line in [
+            "GET /config.js",
+            "GET /config.global.js",
+            "GET /qr.svg?room=a",
+            "GET /ws",
+            "POST /access/login",
+            "POST /access/invite",
+        ] {
+            let told = status(line, host).await;
+            assert_eq!(told, ("400".to_owned(), true), "{line} at {host}");
+        }
+        assert_eq!(status("GET /healthz", host).await.0, "200", "{host}");
+        assert_eq!(status("GET /style.css", host).await.0, "200", "{host}");
+    }
+}
+
 #[tokio::test]
 async fn connections_from_one_address_are_bounded() {
     let server = Server::start("[server]\nmax_connections_per_ip = 3\n");
