@@ -196,10 +196,10 @@ fn free_port() -> io::Result<SocketAddr> {
 
 fn command(kind: Kind, setting: &Setting, dir: &Path, addresses: Addresses) -> io::Result<Command> {
     match kind {
-        Kind::Callbox => callbox(&setting.callbox, BITRATES, dir, addresses),
+        Kind::Callbox => callbox(&setting.callbox, dir, addresses),
         Kind::Before => {
             let program = setting.before.as_deref();
-            callbox(program.unwrap_or(&setting.callbox), "", dir, addresses)
+            callbox(program.unwrap_or(&setting.callbox), dir, addresses)
         }
         Kind::Coturn => coturn(dir, addresses),
         _ => {
@@ -212,15 +212,8 @@ fn command(kind: Kind, setting: &Setting, dir: &Path, addresses: Addresses) -> i
     }
 }
 
-/// Bounds that older builds do not have by default. Nothing reaches them, but each packet is counted as it is by default.
-const BITRATES: &str = "bitrate = \"100 Gbit/s\"\ntotal_bitrate = \"400 Gbit/s\"\n";
-
-fn callbox(
-    program: &Path,
-    bitrates: &str,
-    dir: &Path,
-    addresses: Addresses,
-) -> io::Result<Command> {
+/// Nothing reaches the bit rates, but each packet is counted as it is by default.
+fn callbox(program: &Path, dir: &Path, addresses: Addresses) -> io::Result<Command> {
     let Addresses { udp, tls, https } = addresses;
     let config = format!(
         "listen = \"{https}\"\nstate = \"state\"\n\
@@ -230,7 +223,7 @@ fn callbox(
          [turn.limits]\nallocations_per_visitor = 100000\nallocations_per_ip = 100000\n\
          allocations_per_minute = 1000000\n\
          unauthenticated_per_second = 1000000\n\
-         {bitrates}\
+         bitrate = \"100 Gbit/s\"\ntotal_bitrate = \"400 Gbit/s\"\n\
          [log]\nlevel = \"warn\"\n"
     );
     fs::write(dir.join("callbox.toml"), config)?;
